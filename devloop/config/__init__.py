@@ -1,0 +1,1 @@
+"""The types and the loading of devloop.toml."""

@@ -1,0 +1,1 @@
+"""What `init` writes for each editor."""

@@ -1,0 +1,1 @@
+"""Everything that starts a process: apps, steps, test runs, parse workers."""

@@ -1,0 +1,1 @@
+"""From facts about files to an immutable import graph (pure)."""

@@ -1,0 +1,1 @@
+"""What runs inside the project's interpreter: standard library only."""

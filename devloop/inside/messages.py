@@ -1,0 +1,87 @@
+"""The messages between devloop and what runs inside the project's interpreter.
+
+Both sides load this one file: devloop as a module, the other side from its path. It speaks
+frames (four bytes of length, big endian, then UTF-8 JSON) over a pipe or a socket, because
+JSON is what every supported Python reads alike. The first message of the inner side is
+`hello`, with the version; devloop refuses another one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from typing import Any
+
+VERSION = 1
+HEADER = struct.Struct(">I")
+CHANNEL = "DEVLOOP_CHANNEL"
+"""The environment variable that holds the channel's file descriptor; taken out at once."""
+
+
+def pack(message: dict[str, Any]) -> bytes:
+    """One frame.
+
+    Args:
+        message: plain values; ``"m"`` names its kind.
+
+    Returns:
+        Length and body.
+    """
+    body = json.dumps(message, separators=(",", ":")).encode("ascii")
+    return HEADER.pack(len(body)) + body
+
+
+def read_exactly(fd: int, size: int) -> bytes:
+    """Read that many bytes.
+
+    Args:
+        fd: a blocking file descriptor.
+        size: in bytes.
+
+    Returns:
+        The bytes; fewer only where the other side has closed.
+    """
+    parts = []
+    while size:
+        part = os.read(fd, min(size, 1 << 20))
+        if not part:
+            break
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def read(fd: int) -> dict[str, Any] | None:
+    """Wait for one message.
+
+    Args:
+        fd: a blocking file descriptor.
+
+    Returns:
+        The message, or None where the other side has closed.
+    """
+    header = read_exactly(fd, HEADER.size)
+    if len(header) < HEADER.size:
+        return None
+    (size,) = HEADER.unpack(header)
+    body = read_exactly(fd, size)
+    if len(body) < size:
+        return None
+    message: dict[str, Any] = json.loads(body)
+    return message
+
+
+def write(fd: int, message: dict[str, Any]) -> None:
+    """Send one message.
+
+    Args:
+        fd: a blocking file descriptor.
+        message: plain values.
+
+    Raises:
+        OSError: the other side has closed.
+    """
+    data = memoryview(pack(message))
+    while data:
+        data = data[os.write(fd, data) :]

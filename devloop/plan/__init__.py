@@ -1,0 +1,1 @@
+"""From selection and configuration to a plan; the on-busy state machine (pure)."""

@@ -1,0 +1,1 @@
+"""From graph, records and change set to a selection with reasons (pure)."""

@@ -1,0 +1,1 @@
+"""The loop seen from outside."""
