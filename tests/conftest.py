@@ -1,0 +1,147 @@
+"""What tests of every part use: the async backend, trees of files, and real projects' sources."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+REAL_SOURCES = {
+    "flask": (
+        "flask==3.1.3",
+        "sha256:0ef0e52b8a9cd932855379197dd8f94047b359ca0a78695144304cb45f87c9eb",
+    ),
+    "click": (
+        "click==8.5.1",
+        "sha256:9bbfada76703fd1d784b83eea012e3e8c6a001a876543ef104fa56aaaeb072b4",
+    ),
+    "httpx": (
+        "httpx==0.28.1",
+        "sha256:75e98c5f16b0f35b567856f597f06ff2270a374470a5c2392242528e3e3e42fc",
+    ),
+}
+"""Source distributions that ship their tests: what pip is asked for, and its archive's hash."""
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Async tests run on asyncio, as devloop does."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def tree() -> Callable[[str], dict[str, str]]:
+    """Read a tree of files from text: a path at the margin, its content indented below it.
+
+    ::
+
+        pkg/__init__.py
+        pkg/mod.py
+            import os
+    """
+
+    def read(text: str) -> dict[str, str]:
+        files: dict[str, list[str]] = {}
+        lines: list[str] = []
+        for line in textwrap.dedent(text).splitlines():
+            if line and not line[0].isspace():
+                lines = files.setdefault(line.rstrip(), [])
+            else:
+                lines.append(line)
+        return {
+            path: (textwrap.dedent("\n".join(body)).rstrip() + "\n") if body else ""
+            for path, body in files.items()
+        }
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def write_tree(tree: Callable[[str], dict[str, str]]) -> Callable[[Path, str], None]:
+    """Write a tree of files, given as `tree` reads it, below a folder."""
+
+    def write(root: Path, text: str) -> None:
+        for path, content in tree(text).items():
+            target = root / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(content, encoding="utf-8")
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def real_source() -> Callable[[str], Path]:
+    """Unpacked sources of flask, click or httpx, by name; shared, so never write into them.
+
+    They are fetched once with pip and kept in a cache of the user's (``DEVLOOP_TEST_CACHE``
+    names another folder). Where they cannot be had the test is skipped with the reason; with
+    ``CI`` set it fails.
+    """
+
+    def fetch(name: str) -> Path:
+        requirement, digest = REAL_SOURCES[name]
+        target = _cache() / requirement.replace("==", "-")
+        if not target.is_dir():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _download(name, requirement, digest, target)
+        return target
+
+    return fetch
+
+
+@pytest.fixture
+def real_copy(real_source: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
+    """A copy of such sources of the test's own, to be edited."""
+
+    def copy(name: str) -> Path:
+        return Path(shutil.copytree(real_source(name), tmp_path / name))
+
+    return copy
+
+
+def _cache() -> Path:
+    if named := os.environ.get("DEVLOOP_TEST_CACHE"):
+        return Path(named).absolute()
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "devloop-tests"
+
+
+def _download(name: str, requirement: str, digest: str, target: Path) -> None:
+    """Fetch and unpack; the last step is one rename, so that parallel workers may race."""
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        wanted = Path(folder, "wanted.txt")
+        wanted.write_text(f"{requirement} --hash={digest}\n", encoding="utf-8")
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        command += ["--no-binary", name, "--dest", folder, "--requirement", str(wanted)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+        except subprocess.TimeoutExpired:
+            _unavailable(requirement, "pip did not end within 50 s")
+        archives = list(Path(folder).glob("*.tar.gz"))
+        if done.returncode or len(archives) != 1:
+            _unavailable(requirement, done.stderr.strip() or "no archive came")
+        unpacked = Path(folder, "unpacked")
+        with tarfile.open(archives[0]) as archive:
+            archive.extractall(unpacked, filter="data")
+        (inner,) = unpacked.iterdir()
+        try:
+            inner.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+
+
+def _unavailable(requirement: str, why: str) -> NoReturn:
+    message = f"the source distribution of {requirement} cannot be had: {why}"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
