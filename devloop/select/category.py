@@ -1,0 +1,124 @@
+"""What a file is to selection, told from its path alone.
+
+Without records nobody knows who reads a file that is not Python. So a *data* file reaches
+every test; *documents* and what tools write as they run do not (DESIGN §6, *Selection*).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection
+
+SOURCES = (".py", ".pyw")
+EXTENSIONS = (".so", ".pyd", ".dylib")
+
+_DOCUMENTS = (".md", ".rst", ".adoc", ".markdown", ".pdf", ".svg.bak")
+_DOCUMENT_STEMS = (
+    "license",
+    "licence",
+    "copying",
+    "notice",
+    "authors",
+    "contributors",
+    "changelog",
+    "changes",
+    "history",
+    "news",
+    "readme",
+    "codeowners",
+)
+_DOCUMENT_FOLDERS = (".github", ".gitlab", ".vscode", ".idea", ".zed", ".fleet", ".circleci")
+_DOCUMENT_NAMES = (
+    ".editorconfig",
+    ".gitattributes",
+    ".gitignore",
+    ".gitmodules",
+    ".git-blame-ignore-revs",
+    ".ignore",
+    ".mailmap",
+    ".pre-commit-config.yaml",
+    ".readthedocs.yaml",
+    ".readthedocs.yml",
+    "devloop.toml",
+    "py.typed",
+)
+# Written by running programs. One that git tracks is data all the same.
+_BYPRODUCTS = (
+    ".log",
+    ".pid",
+    ".sock",
+    ".lock",
+    ".tmp",
+    ".bak",
+    ".orig",
+    ".rej",
+    ".pyc",
+    ".prof",
+    ".db",
+    ".sqlite",
+    ".sqlite3",
+    "-journal",
+    "-wal",
+    "-shm",
+)
+_BYPRODUCT_NAMES = (".coverage", "coverage.xml", "coverage.json", "junit.xml", "nohup.out")
+
+
+class Category(enum.Enum):
+    """What a file is to selection."""
+
+    SOURCE = "source"
+    EXTENSION = "extension"
+    CONFIGURATION = "configuration"
+    DATA = "data"
+    DOCUMENT = "document"
+    BYPRODUCT = "byproduct"
+    FACT = "fact"
+
+
+def fact(name: str) -> str:
+    """The key under which something that is not a file stands among the contents.
+
+    Args:
+        name: what it is, as ``installed distributions``.
+
+    Returns:
+        A key that no path can be.
+    """
+    return f"<{name}>"
+
+
+def category(
+    path: str, *, configuration: Collection[str] = (), tracked: Collection[str] | None = None
+) -> Category:
+    """Tell what a file is to selection.
+
+    Args:
+        path: relative to the root, or a key made by `fact`.
+        configuration: the files that configure pytest.
+        tracked: the files that git tracks; None outside git.
+
+    Returns:
+        Its category.
+    """
+    if path.startswith("<"):
+        return Category.FACT
+    if path.endswith(SOURCES):
+        return Category.SOURCE
+    if path.endswith(EXTENSIONS):
+        return Category.EXTENSION
+    if path in configuration:
+        return Category.CONFIGURATION
+    name = path.rpartition("/")[2].lower()
+    if (
+        name.endswith(_DOCUMENTS)
+        or name in _DOCUMENT_NAMES
+        or name.partition(".")[0] in _DOCUMENT_STEMS
+        or path.startswith(tuple(f"{folder}/" for folder in _DOCUMENT_FOLDERS))
+    ):
+        return Category.DOCUMENT
+    if (name.endswith(_BYPRODUCTS) or name in _BYPRODUCT_NAMES or name.startswith(".coverage.")) and (
+        tracked is None or path not in tracked
+    ):
+        return Category.BYPRODUCT
+    return Category.DATA
