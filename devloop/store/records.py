@@ -1,0 +1,215 @@
+"""What the store keeps, and how a record becomes a row.
+
+A row is a key and a body. The body is msgpack behind a checksum of key and body, because
+SQLite has none: a flipped bit in an import's name would silently cost a test.
+"""
+
+from __future__ import annotations
+
+import zlib
+from hashlib import blake2b
+from typing import TypeAlias
+
+import msgspec
+
+from devloop.errors import StoreError
+from devloop.events import TestOutcome
+from devloop.graph.facts import Facts
+
+Signature: TypeAlias = tuple[int, int, int, int]
+Row: TypeAlias = tuple[bytes, bytes]
+
+UNKNOWN: Signature = (0, 0, 0, 0)
+"""The signature of no file: what bears it is read anew."""
+
+
+class FileRecord(msgspec.Struct, frozen=True, gc=False):
+    """What is known of one file.
+
+    Args:
+        path: relative to the root; undecodable bytes as lone surrogates (PEP 383).
+        signature: size, mtime_ns, ctime_ns, inode.
+        digest: of its bytes.
+        facts: None for what is not Python, and where another interpreter found them.
+    """
+
+    path: str
+    signature: Signature
+    digest: bytes
+    facts: Facts | None = None
+
+
+class Verdict(msgspec.Struct, frozen=True, gc=False):
+    """The last outcome of one test.
+
+    Args:
+        nodeid: pytest's name of the test.
+        path: its file.
+        outcome: pytest's word.
+        seconds: how long it took, with set-up and teardown.
+        fingerprint: of the closure that it ran with.
+        t: when, in seconds since the epoch.
+    """
+
+    nodeid: str
+    path: str
+    outcome: TestOutcome
+    seconds: float
+    fingerprint: bytes
+    t: float
+
+
+class StepRecord(msgspec.Struct, frozen=True):
+    """The last success of a step.
+
+    Args:
+        key: a digest of its command, environment and inputs.
+        outputs: the digest of each file that it made.
+    """
+
+    key: bytes
+    outputs: dict[str, bytes]
+
+
+class _FileBody(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    signature: Signature
+    digest: bytes
+    stamp: bytes
+    facts: Facts | None
+
+
+class _VerdictBody(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    path: bytes
+    outcome: TestOutcome
+    seconds: float
+    fingerprint: bytes
+    t: float
+
+
+class _StepBody(msgspec.Struct, frozen=True, array_like=True):
+    key: bytes
+    outputs: tuple[tuple[bytes, bytes], ...]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_file = msgspec.msgpack.Decoder(_FileBody).decode
+_verdict = msgspec.msgpack.Decoder(_VerdictBody).decode
+_step = msgspec.msgpack.Decoder(_StepBody).decode
+_bytes = msgspec.msgpack.Decoder(bytes).decode
+
+
+def name(text: str) -> bytes:
+    """The bytes of a path or a nodeid, whatever it holds, in any locale.
+
+    Args:
+        text: may hold lone surrogates.
+
+    Returns:
+        Bytes from which `text` gives back the same.
+    """
+    return text.encode("utf-8", "surrogatepass")
+
+
+def text(data: bytes) -> str:
+    """What `name` had been given."""
+    return data.decode("utf-8", "surrogatepass")
+
+
+def stamp(words: str) -> bytes:
+    """A short digest of a caller's stamp, kept in every row that depends on it."""
+    return blake2b(name(words), digest_size=8).digest()
+
+
+def _seal(key: bytes, body: bytes) -> Row:
+    return key, zlib.crc32(body, zlib.crc32(key)).to_bytes(4, "big") + body
+
+
+def _unseal(key: bytes, body: bytes) -> memoryview:
+    view = memoryview(body)[4:]
+    if zlib.crc32(view, zlib.crc32(key)).to_bytes(4, "big") != body[:4]:
+        raise StoreError("a record in it is damaged")
+    return view
+
+
+def file_row(record: FileRecord, mark: bytes) -> Row:
+    """The row of a file.
+
+    Args:
+        record: a signature beyond 64 bits (a date far in the future) and facts that are not
+            Unicode are left out, so that the file is read anew.
+        mark: the `stamp` of whom the facts come from.
+    """
+    key = name(record.path)
+    body = _FileBody(record.signature, record.digest, mark, record.facts)
+    try:
+        return _seal(key, _encode(body))
+    except (OverflowError, UnicodeEncodeError):
+        return _seal(key, _encode(_FileBody(UNKNOWN, record.digest, mark, None)))
+
+
+def file_record(key: bytes, body: bytes, mark: bytes) -> FileRecord:
+    """The record of a file's row.
+
+    Args:
+        key: as `file_row` made it.
+        body: likewise.
+        mark: facts that bear another one are left out.
+
+    Raises:
+        StoreError: it is damaged.
+        msgspec.DecodeError: it has another form.
+    """
+    row = _file(_unseal(key, body))
+    facts = row.facts if row.stamp == mark else None
+    return FileRecord(text(key), row.signature, row.digest, facts)
+
+
+def verdict_row(verdict: Verdict) -> Row:
+    """The row of a verdict."""
+    body = _VerdictBody(
+        name(verdict.path), verdict.outcome, verdict.seconds, verdict.fingerprint, verdict.t
+    )
+    return _seal(name(verdict.nodeid), _encode(body))
+
+
+def verdict_record(key: bytes, body: bytes) -> Verdict:
+    """The verdict of a row.
+
+    Raises:
+        StoreError: it is damaged.
+        msgspec.DecodeError: it has another form.
+    """
+    row = _verdict(_unseal(key, body))
+    return Verdict(text(key), text(row.path), row.outcome, row.seconds, row.fingerprint, row.t)
+
+
+def collected_row(path: str, fingerprint: bytes) -> Row:
+    """The row that says for which content a file's list of tests is whole."""
+    return _seal(name(path), _encode(fingerprint))
+
+
+def collected_record(key: bytes, body: bytes) -> tuple[str, bytes]:
+    """The path and fingerprint of a row.
+
+    Raises:
+        StoreError: it is damaged.
+        msgspec.DecodeError: it has another form.
+    """
+    return text(key), _bytes(_unseal(key, body))
+
+
+def step_row(step: str, record: StepRecord) -> Row:
+    """The row of a step."""
+    outputs = tuple((name(path), digest) for path, digest in record.outputs.items())
+    return _seal(name(step), _encode(_StepBody(record.key, outputs)))
+
+
+def step_record(key: bytes, body: bytes) -> tuple[str, StepRecord]:
+    """The name and record of a step's row.
+
+    Raises:
+        StoreError: it is damaged.
+        msgspec.DecodeError: it has another form.
+    """
+    row = _step(_unseal(key, body))
+    return text(key), StepRecord(row.key, {text(path): digest for path, digest in row.outputs})

@@ -1,0 +1,173 @@
+"""What is remembered from one session to the next."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Connection
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
+
+from devloop.events import Notice
+from devloop.store import records
+from devloop.store.database import Database
+from devloop.store.records import FileRecord, StepRecord, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+T = TypeVar("T")
+
+WAIT = 5.0
+"""How long another process may hold the store, in seconds; its transactions take milliseconds."""
+
+
+class Store:
+    """The records of one project, in `.devloop/store.db`.
+
+    Any number of processes may use it at once, and any thread of each. No method raises for
+    the state of the file or the disk: see `notices`.
+
+    Args:
+        database: where the records are.
+        stamp: whose facts are wanted.
+    """
+
+    def __init__(self, database: Database, *, stamp: str) -> None:
+        self._database = database
+        self._stamp = records.stamp(stamp)
+
+    @classmethod
+    def open(cls, root: Path, *, stamp: str, wait: float = WAIT) -> Store:
+        """Open a project's store, or make it.
+
+        Args:
+            root: the project's; `.devloop/` is made in it, with a `.gitignore` of its own.
+            stamp: names the interpreter and the version of the parser. Facts that were saved
+                under another stamp are not given back; verdicts are.
+            wait: how long another process may hold the store before it is set aside, in seconds.
+
+        Returns:
+            A store that works; where the file could not be used, `notices` says so.
+        """
+        return cls(Database(root, wait=wait), stamp=stamp)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def notices(self) -> list[Notice]:
+        """What a person should know of the store; taken out by whoever tells them."""
+        return self._database.notices
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+    def load_files(self) -> dict[str, FileRecord]:
+        """Every file that is known, by path."""
+        mark, make = self._stamp, records.file_record
+        with _no_collections():
+            found = self._load("files", lambda key, body: make(key, body, mark))
+            return {record.path: record for record in found}
+
+    def save_files(self, files: Iterable[FileRecord], deleted: Iterable[str] = ()) -> None:
+        """Remember files, in one transaction.
+
+        Args:
+            files: new ones and changed ones.
+            deleted: paths that are gone; the list of their tests goes with them.
+        """
+        rows = [records.file_row(record, self._stamp) for record in files]
+        gone = [(records.name(path),) for path in deleted]
+
+        def work(connection: Connection) -> None:
+            connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?)", rows)
+            connection.executemany("DELETE FROM files WHERE key = ?", gone)
+            connection.executemany("DELETE FROM collected WHERE key = ?", gone)
+
+        self._database.write(work)
+
+    def load_verdicts(self) -> dict[str, Verdict]:
+        """The last verdict of every test, by nodeid."""
+        with _no_collections():
+            found = self._load("verdicts", records.verdict_record)
+            return {verdict.nodeid: verdict for verdict in found}
+
+    def load_collected(self) -> dict[str, bytes]:
+        """For each test file, the fingerprint of the closure with which its tests were listed."""
+        return dict(self._load("collected", records.collected_record))
+
+    def save_run(
+        self,
+        verdicts: Iterable[Verdict],
+        collected: Mapping[str, bytes] | None = None,
+        gone: Iterable[str] = (),
+    ) -> None:
+        """Remember a test run, in one transaction: all of it or nothing.
+
+        Args:
+            verdicts: of the tests that ran to their end.
+            collected: for each path whose list of tests is now whole, its closure's fingerprint.
+            gone: nodeids that exist no more.
+        """
+        rows = [records.verdict_row(verdict) for verdict in verdicts]
+        lists = [records.collected_row(path, mark) for path, mark in (collected or {}).items()]
+        dead = [(records.name(nodeid),) for nodeid in gone]
+
+        def work(connection: Connection) -> None:
+            connection.executemany("DELETE FROM verdicts WHERE key = ?", dead)
+            connection.executemany("INSERT OR REPLACE INTO verdicts VALUES (?, ?)", rows)
+            connection.executemany("INSERT OR REPLACE INTO collected VALUES (?, ?)", lists)
+
+        self._database.write(work)
+
+    def load_steps(self) -> dict[str, StepRecord]:
+        """The last success of every step, by its name."""
+        return dict(self._load("steps", records.step_record))
+
+    def save_step(self, name: str, record: StepRecord | None) -> None:
+        """Remember the success of a step.
+
+        Args:
+            name: the step's.
+            record: None forgets it, so that the step runs the next time.
+        """
+
+        def work(connection: Connection) -> None:
+            if record is None:
+                connection.execute("DELETE FROM steps WHERE key = ?", (records.name(name),))
+            else:
+                row = records.step_row(name, record)
+                connection.execute("INSERT OR REPLACE INTO steps VALUES (?, ?)", row)
+
+        self._database.write(work)
+
+    def _load(self, table: str, make: Callable[[bytes, bytes], T]) -> list[T]:
+        def work(connection: Connection) -> list[T]:
+            rows = connection.execute(f"SELECT key, body FROM {table}")
+            return [make(key, body) for key, body in rows]
+
+        return self._database.read(work)
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Keep the garbage collector from walking ten thousand new records again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,429 @@
+"""The store with real files, real processes, and everything that can be wrong with them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from devloop.graph.facts import Facts, Import
+from devloop.store.database import KEPT
+from devloop.store.records import FileRecord, StepRecord, Verdict
+from devloop.store.store import Store
+
+FILE = FileRecord("a.py", (1, 2, 3, 4), b"digest", Facts(b"f", (Import("os"),)))
+
+
+def verdict(nodeid: str, fingerprint: bytes = b"f") -> Verdict:
+    """A verdict of a test that passed."""
+    return Verdict(nodeid, nodeid.partition("::")[0], "passed", 0.1, fingerprint, 1.0)
+
+
+def remembers(root: Path) -> None:
+    """Fail unless the store of `root` keeps what it is given for the next session."""
+    with Store.open(root, stamp="s") as store:
+        store.save_files([FILE])
+    with Store.open(root, stamp="s") as store:
+        assert store.load_files() == {"a.py": FILE}
+        assert store.notices == []
+
+
+def python(code: str, *args: str, preload: Path | None = None) -> subprocess.Popen[str]:
+    """Start a program that can import devloop."""
+    env = os.environ | ({"LD_PRELOAD": str(preload)} if preload else {})
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), *args],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=env,
+        text=True,
+    )
+
+
+@contextmanager
+def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """Leave no process behind."""
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_everything_is_there_in_the_next_session(tmp_path: Path) -> None:
+    """Files, verdicts, lists of tests and steps survive; what was deleted is gone."""
+    with Store.open(tmp_path, stamp="s") as store:
+        store.save_files([FILE, FileRecord("b.py", (1, 1, 1, 1), b"b")])
+        store.save_run([verdict("b.py::x"), verdict("c.py::x")], {"b.py": b"1", "c.py": b"2"})
+        store.save_step("css", StepRecord(b"k", {"app.css": b"1"}))
+        store.save_step("old", StepRecord(b"k", {}))
+        store.save_files([], deleted=["b.py"])
+        store.save_run([], {}, gone=["b.py::x"])
+        store.save_step("old", None)
+    with Store.open(tmp_path, stamp="s") as store:
+        assert store.load_files() == {"a.py": FILE}
+        assert store.load_verdicts() == {"c.py::x": verdict("c.py::x")}
+        assert store.load_collected() == {"c.py": b"2"}
+        assert store.load_steps() == {"css": StepRecord(b"k", {"app.css": b"1"})}
+        assert store.notices == []
+
+
+def test_another_interpreter_gets_verdicts_and_no_facts(tmp_path: Path) -> None:
+    """Two sessions with different stamps share a store without mixing their facts."""
+    with Store.open(tmp_path, stamp="3.10") as old, Store.open(tmp_path, stamp="3.13") as new:
+        old.save_files([FILE])
+        old.save_run([verdict("t.py::x")])
+        assert new.load_files()["a.py"].facts is None
+        assert new.load_verdicts() == {"t.py::x": verdict("t.py::x")}
+        new.save_files([FILE])
+        assert new.load_files() == {"a.py": FILE}
+        assert old.load_files()["a.py"].facts is None
+
+
+def test_git_does_not_see_the_folder(tmp_path: Path) -> None:
+    """`.devloop/` ignores itself, and a `.gitignore` that a crash left empty is written again."""
+    (tmp_path / ".devloop").mkdir()
+    (tmp_path / ".devloop/.gitignore").touch()
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    with Store.open(tmp_path, stamp="s") as store:
+        store.save_files([FILE])
+        status = subprocess.run(
+            ["git", "-C", tmp_path, "status", "--porcelain", "-uall"],
+            check=True,
+            capture_output=True,
+        )
+    assert status.stdout == b""
+
+
+def _garbage(path: Path) -> None:
+    path.write_bytes(b"\x00garbage" * 4000)
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def _foreign(path: Path) -> None:
+    path.unlink()
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE files (path TEXT)")
+    other.commit()
+    other.close()
+
+
+def _other_version(path: Path) -> None:
+    other = sqlite3.connect(path)
+    other.execute("PRAGMA user_version=999")
+    other.close()
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    (path / "sub").mkdir(parents=True)
+
+
+def _no_table(path: Path) -> None:
+    other = sqlite3.connect(path)
+    other.execute("DROP TABLE verdicts")
+    other.commit()
+    other.close()
+
+
+def _other_form(path: Path) -> None:
+    other = sqlite3.connect(path)
+    other.execute("UPDATE verdicts SET body = x'00'")
+    other.commit()
+    other.close()
+
+
+@pytest.mark.parametrize(
+    "spoil", [_garbage, _cut, _foreign, _other_version, _folder, _no_table, _other_form]
+)
+def test_a_bad_store_is_set_aside(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
+    """It is renamed, one notice says so, nothing of it is used, and the new one works."""
+    with Store.open(tmp_path, stamp="s") as store:
+        store.save_files([FILE])
+        store.save_run([verdict(f"t.py::x{n}") for n in range(500)])
+    spoil(tmp_path / ".devloop/store.db")
+    with Store.open(tmp_path, stamp="s") as store:
+        assert store.load_verdicts() == {}
+        assert store.load_files() == {}
+        assert len(store.notices) == 1
+        assert "set aside" in store.notices[0].message
+        assert store.notices[0].severity == "warning"
+    assert (tmp_path / ".devloop/store.db.bad-1").exists()
+    remembers(tmp_path)
+
+
+def test_a_damaged_record_costs_the_store_and_no_more(tmp_path: Path) -> None:
+    """A flipped bit that SQLite does not see is found when the record is read."""
+    with Store.open(tmp_path, stamp="s") as store:
+        store.save_files([FILE])
+    path = tmp_path / ".devloop/store.db"
+    data = path.read_bytes()
+    assert data.count(b"digest") == 1
+    path.write_bytes(data.replace(b"digest", b"digesu"))
+    with Store.open(tmp_path, stamp="s") as store:
+        assert store.load_files() == {}
+        assert [notice.message.startswith("the store was set aside") for notice in store.notices]
+    remembers(tmp_path)
+
+
+def test_few_bad_stores_are_kept(tmp_path: Path) -> None:
+    """The newest ones stay, with their numbers counted on."""
+    for _ in range(KEPT + 2):
+        Store.open(tmp_path, stamp="s").close()
+        _garbage(tmp_path / ".devloop/store.db")
+    Store.open(tmp_path, stamp="s").close()
+    kept = sorted(path.name for path in (tmp_path / ".devloop").glob("store.db.bad-*"))
+    assert kept == [f"store.db.bad-{n}" for n in range(3, 3 + KEPT)]
+
+
+def test_a_store_that_another_process_holds_for_good_is_set_aside(tmp_path: Path) -> None:
+    """After the wait the session goes on with a new store, and the next one finds it."""
+    Store.open(tmp_path, stamp="s").close()
+    holder = python(
+        """
+        import sqlite3, sys
+        db = sqlite3.connect(sys.argv[1], isolation_level=None)
+        db.execute("PRAGMA journal_mode=DELETE")
+        db.execute("BEGIN EXCLUSIVE")
+        print("held", flush=True)
+        sys.stdin.read()
+        """,
+        str(tmp_path / ".devloop/store.db"),
+    )
+    with ended(holder):
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with Store.open(tmp_path, stamp="s", wait=0.2) as store:
+            assert "locked" in store.notices[0].message
+            store.save_files([FILE])
+        remembers(tmp_path)
+
+
+def test_a_writer_that_never_ends_costs_no_record(tmp_path: Path) -> None:
+    """A save that cannot get its turn takes what is known along into a new store."""
+    with Store.open(tmp_path, stamp="s", wait=0.2) as store:
+        store.save_run([verdict("t.py::old")])
+        holder = sqlite3.connect(tmp_path / ".devloop/store.db", isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        store.save_run([verdict("t.py::new")])
+        assert "locked" in store.notices[0].message
+        assert set(store.load_verdicts()) == {"t.py::old", "t.py::new"}
+    with Store.open(tmp_path, stamp="s") as store:
+        assert set(store.load_verdicts()) == {"t.py::old", "t.py::new"}
+    holder.close()
+
+
+def test_a_store_that_was_removed_meanwhile_is_made_again(tmp_path: Path) -> None:
+    """`devloop clean` beside a session: later records are found by the next session."""
+    with Store.open(tmp_path, stamp="s") as store:
+        store.save_files([FILE])
+        shutil.rmtree(tmp_path / ".devloop")
+        store.save_run([verdict("t.py::x")])
+    with Store.open(tmp_path, stamp="s") as store:
+        assert set(store.load_verdicts()) == {"t.py::x"}
+        assert store.notices == []
+
+
+def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
+    """Records live in memory, and one notice says so."""
+    (tmp_path / ".devloop").write_text("mine")
+    with Store.open(tmp_path, stamp="s") as store:
+        store.save_files([FILE])
+        assert store.load_files() == {"a.py": FILE}
+        assert [notice.severity for notice in store.notices] == ["warning"]
+        assert "in memory" in store.notices[0].message
+    assert (tmp_path / ".devloop").read_text() == "mine"
+
+
+@pytest.mark.parametrize("existing", [False, True], ids=["new store", "store of another user"])
+def test_a_read_only_folder(tmp_path: Path, existing: bool) -> None:
+    """Records live in memory; a session that may not write does its work all the same."""
+    (tmp_path / ".devloop").mkdir()
+    if existing:
+        remembers(tmp_path)
+    for path in (*tmp_path.joinpath(".devloop").iterdir(), tmp_path / ".devloop", tmp_path):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    for parent in list(tmp_path.parents)[:3]:
+        parent.chmod(parent.stat().st_mode | 0o055)
+    process = python(
+        """
+        import os, sys
+        from pathlib import Path
+        from devloop.store.store import FileRecord, Store
+        if os.getuid() == 0:
+            os.setuid(65534)
+        with Store.open(Path(sys.argv[1]), stamp="s") as store:
+            store.save_files([FileRecord("new.py", (1, 2, 3, 4), b"d")])
+            print(*store.load_files())
+            print(*(notice.message for notice in store.notices), sep="|")
+        """,
+        str(tmp_path),
+    )
+    out, _ = process.communicate(timeout=30)
+    tmp_path.chmod(0o755)
+    (tmp_path / ".devloop").chmod(0o755)
+    names, notices = out.splitlines()
+    assert "new.py" in names.split()
+    assert notices.count("in memory") == 1
+    assert "|" not in notices
+
+
+@pytest.mark.parametrize("room", [100, 60_000], ids=["full at the start", "full later"])
+def test_a_full_disk(tmp_path: Path, room: int) -> None:
+    """What no longer fits is kept in memory, with all that had been there."""
+    process = python(
+        """
+        import resource, sys
+        from pathlib import Path
+        from devloop.store.store import FileRecord, Store
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
+        with Store.open(Path(sys.argv[1]), stamp="s") as store:
+            for n in range(300):
+                store.save_files([FileRecord(f"{n}.py", (1, 2, 3, 4), b"d" * 1000)])
+            print(len(store.load_files()))
+            print(*(notice.message for notice in store.notices), sep="|")
+        """,
+        str(tmp_path),
+        str(room),
+    )
+    out, _ = process.communicate(timeout=30)
+    count, notices = out.splitlines()
+    assert count == "300"
+    assert "in memory" in notices
+    with Store.open(tmp_path, stamp="s") as store:
+        assert len(store.load_files()) < 300
+        assert store.notices == []
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or shutil.which("cc") is None, reason="needs a C compiler on Linux"
+)
+def test_a_file_system_without_locks(tmp_path: Path) -> None:
+    """The store goes without its write-ahead log, says so, and two processes still take turns."""
+    source = tmp_path / "nolocks.c"
+    source.write_text(
+        """
+        #define _GNU_SOURCE
+        #include <dlfcn.h>
+        #include <errno.h>
+        #include <fcntl.h>
+        #include <stdarg.h>
+        static int call(const char *name, int fd, int command, void *argument) {
+            if (command == F_SETLK || command == F_SETLKW || command == F_GETLK) {
+                errno = ENOLCK;
+                return -1;
+            }
+            return ((int (*)(int, int, void *))dlsym(RTLD_NEXT, name))(fd, command, argument);
+        }
+        #define WRAP(name) int name(int fd, int command, ...) { \\
+            va_list list; va_start(list, command); void *argument = va_arg(list, void *); \\
+            va_end(list); return call(#name, fd, command, argument); }
+        WRAP(fcntl)
+        WRAP(fcntl64)
+        """
+    )
+    library = tmp_path / "nolocks.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-w", "-o", library, source, "-ldl"], check=True)
+    root = tmp_path / "project"
+    root.mkdir()
+    code = """
+        import sys
+        from pathlib import Path
+        from devloop.store.store import FileRecord, Store
+        with Store.open(Path(sys.argv[1]), stamp="s", wait=5) as store:
+            for n in range(20):
+                store.save_files([FileRecord(f"{sys.argv[2]}{n}", (1, 2, 3, 4), b"d")])
+            print(*(notice.message for notice in store.notices), sep="|")
+        """
+    first, second = (python(code, str(root), name, preload=library) for name in "ab")
+    for process in (first, second):
+        out, _ = process.communicate(timeout=50)
+        assert "has no working locks" in out
+        assert "|" not in out
+    with Store.open(root, stamp="s") as store:
+        assert len(store.load_files()) == 40
+
+
+def test_several_processes_write_at_once(tmp_path: Path) -> None:
+    """Nobody is refused, no store is set aside, and every record is there."""
+    code = """
+        import sys
+        from pathlib import Path
+        from devloop.store.store import Store, Verdict
+        sys.stdin.readline()
+        with Store.open(Path(sys.argv[1]), stamp="s") as store:
+            for n in range(50):
+                nodeid = f"{sys.argv[2]}.py::x{n}"
+                store.save_run([Verdict(nodeid, "a.py", "passed", 0.1, b"f", 1.0)], {nodeid: b"f"})
+            print(*(notice.message for notice in store.notices))
+        """
+    writers = [python(code, str(tmp_path), name) for name in "abcd"]
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+    for writer in writers:
+        out, _ = writer.communicate(timeout=50)
+        assert (writer.returncode, out) == (0, "\n")
+    with Store.open(tmp_path, stamp="s") as store:
+        assert len(store.load_verdicts()) == 200
+        assert len(store.load_collected()) == 200
+        assert store.notices == []
+
+
+def test_a_killed_writer_leaves_whole_runs(tmp_path: Path) -> None:
+    """SIGKILL at any moment of a save: the next session finds one run, complete, and no notice."""
+    code = """
+        import sys
+        from pathlib import Path
+        from devloop.store.store import Store, Verdict
+        with Store.open(Path(sys.argv[1]), stamp="s") as store:
+            print("open", flush=True)
+            start = int(sys.argv[2])
+            for n in range(start, start + 100_000):
+                mark = n.to_bytes(4, "big")
+                run = [Verdict(f"t.py::x{i}", "t.py", "passed", 1, mark, 1) for i in range(400)]
+                store.save_run(run, {"t.py": mark})
+                print(n, flush=True)
+        """
+    last = -1
+    for kill in range(8):
+        with ended(python(code, str(tmp_path), str(last + 1))) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            for _ in range(kill % 4):
+                last = int(writer.stdout.readline())
+            writer.send_signal(signal.SIGKILL)
+        with Store.open(tmp_path, stamp="s") as store:
+            verdicts, collected = store.load_verdicts(), store.load_collected()
+            assert store.notices == []
+        if last < 0 and not verdicts:
+            assert collected == {}
+            continue
+        assert len(verdicts) == 400
+        assert {verdict.fingerprint for verdict in verdicts.values()} == set(collected.values())
+        mark = int.from_bytes(collected["t.py"], "big")
+        assert mark >= last
+        last = mark
+    check = sqlite3.connect(tmp_path / ".devloop/store.db")
+    assert check.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    check.close()
+
+
+def test_a_project_whose_path_is_not_utf8(tmp_path: Path) -> None:
+    """The store works in a folder with an undecodable name, and with a percent sign in it."""
+    root = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9 50%?"))
+    root.mkdir()
+    remembers(root)
