@@ -1,114 +1,237 @@
 """The types of devloop.toml: one frozen struct a table (DESIGN §3).
 
-The JSON Schema that editors complete from is generated from these, docstrings included;
-`config/load.py` turns a file into a `Config` and names every fault.
+The JSON Schema that editors complete from is generated from these, docstrings included
+(`config/schema.py`); `config/load.py` turns a file into a `Config` and names every fault.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
+DURATION = r"^\d+(\.\d+)?(ms|s|m|h)$"
+"""What a duration looks like."""
+
 OnBusy: TypeAlias = Literal["restart", "queue", "ignore"]
-Start: TypeAlias = Literal["warm", "cold"]
-Command: TypeAlias = "str | tuple[str, ...]"
 Duration: TypeAlias = Annotated[
     str,
     Meta(
-        pattern=r"^\d+(\.\d+)?(ms|s|m|h)$",
+        pattern=DURATION,
         description="A number with its unit: ms, s, m or h.",
         examples=["20ms", "5s"],
     ),
 ]
+Command: TypeAlias = Annotated[
+    "str | tuple[str, ...]",
+    Meta(
+        description="The command: a string, split as a shell would but run without one, or a "
+        "list of words.",
+        examples=["uvicorn shop.main:app --port 8000", ["npm", "run", "css"]],
+    ),
+]
+Environment: TypeAlias = Annotated[
+    dict[str, str], Meta(description="Environment variables, on top of devloop's own.")
+]
+Needs: TypeAlias = Annotated[
+    tuple[str, ...], Meta(description="The steps that must be up to date before this starts.")
+]
+Folder: TypeAlias = Annotated[
+    "str | None",
+    Meta(description="The folder that the command runs in, relative to the project's root."),
+]
+
+DIAGNOSTIC_TOOLS = ("ruff", "mypy", "pyright", "ty")
+"""The tools whose output a step's `diagnostics` can name instead of a format."""
 
 
-class Table(
-    msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True
-):
+class Table(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """What every table has in common: an unknown key is an error."""
 
 
 class Watch(Table, frozen=True):
     """What is watched."""
 
-    paths: tuple[str, ...] = (".",)
-    ignore: tuple[str, ...] = ()
-    debounce: Duration = "20ms"
-    on_busy: OnBusy = "restart"
+    paths: Annotated[
+        tuple[str, ...],
+        Meta(description="The folders and files to watch, relative to the project's root."),
+    ] = (".",)
+    ignore: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="What to ignore, in .gitignore's syntax, on top of .gitignore, .ignore, "
+            "git's own excludes and editors' temporary files.",
+            examples=[["docs/_build/"]],
+        ),
+    ] = ()
+    debounce: Annotated[
+        Duration, Meta(description="How long to wait for further changes after the first one.")
+    ] = "20ms"
+    on_busy: Annotated[
+        OnBusy,
+        Meta(
+            description="What a change does while work is going on: restart what it touches, "
+            "queue behind it, or ignore the change."
+        ),
+    ] = "restart"
 
 
 class Python(Table, frozen=True):
     """The project's interpreter, and where its modules are."""
 
-    interpreter: str | None = None
-    roots: tuple[str, ...] | None = None
+    interpreter: Annotated[
+        str | None,
+        Meta(
+            description="The project's interpreter. Default: that of $VIRTUAL_ENV, .venv, or the "
+            "one that runs devloop.",
+            examples=[".venv/bin/python"],
+        ),
+    ] = None
+    roots: Annotated[
+        tuple[str, ...] | None,
+        Meta(
+            description="The folders that imports start from. Default: src, where it holds "
+            "Python, and the project's root.",
+            examples=[["src", "."]],
+        ),
+    ] = None
 
 
 class Ready(Table, frozen=True):
-    """How an app shows that it is ready; just one of the three."""
+    """How an app shows that it is ready: just one of the three."""
 
-    http: str | None = None
-    port: Annotated[int, Meta(ge=1, le=65535)] | None = None
-    log: str | None = None
+    http: Annotated[
+        str | None,
+        Meta(
+            description="A URL that answers, with any status below 500.",
+            examples=["http://127.0.0.1:8000/"],
+        ),
+    ] = None
+    port: Annotated[
+        Annotated[int, Meta(ge=1, le=65535)] | None,
+        Meta(description="A TCP port on this machine that accepts connections."),
+    ] = None
+    log: Annotated[
+        str | None,
+        Meta(description="A regular expression that a line of its output matches."),
+    ] = None
 
 
 class App(Table, frozen=True):
     """A process that runs all the time."""
 
     command: Command
-    env: dict[str, str] = {}
-    env_file: str | None = None
-    cwd: str | None = None
-    watch: tuple[str, ...] = ()
-    start: Start = "cold"
-    ready: Ready | None = None
-    ready_timeout: Duration = "60s"
-    stop_signal: str = "SIGTERM"
-    stop_timeout: Duration = "5s"
-    needs: tuple[str, ...] = ()
+    env: Environment = {}
+    env_file: Annotated[
+        str | None,
+        Meta(
+            description="A file of environment variables, read again at each restart.",
+            examples=[".env"],
+        ),
+    ] = None
+    cwd: Folder = None
+    watch: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Patterns of files that restart the app, beside the modules that a "
+            "Python command imports.",
+            examples=[["templates/**"]],
+        ),
+    ] = ()
+    ready: Annotated[
+        Ready | None,
+        Meta(
+            description="How the app shows that it is ready. Default: it listens, or has lived "
+            "for a second."
+        ),
+    ] = None
+    ready_timeout: Annotated[
+        Duration, Meta(description="How long to wait for the app to be ready.")
+    ] = "60s"
+    stop_signal: Annotated[
+        str, Meta(description="The signal that asks the app to stop.", examples=["SIGINT"])
+    ] = "SIGTERM"
+    stop_timeout: Annotated[
+        Duration, Meta(description="How long the app may take to stop before it is killed.")
+    ] = "5s"
+    needs: Needs = ()
 
 
 class Tests(Table, frozen=True):
     """The test runs."""
 
-    paths: tuple[str, ...] = ()
-    args: tuple[str, ...] = ()
-    workers: Literal["auto"] | Annotated[int, Meta(ge=0)] = "auto"
-    needs: tuple[str, ...] = ()
-    env: dict[str, str] = {}
+    paths: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="The folders and files that hold tests. Default: pytest's testpaths, or "
+            "wherever there are test files."
+        ),
+    ] = ()
+    args: Annotated[
+        tuple[str, ...],
+        Meta(description="Further arguments for pytest.", examples=[["-q"]]),
+    ] = ()
+    workers: Annotated[
+        Literal["auto"] | Annotated[int, Meta(ge=0)],
+        Meta(
+            description="How many processes run tests: auto chooses by the predicted duration, "
+            "0 runs them in one process, N is pytest-xdist's -n N."
+        ),
+    ] = "auto"
+    needs: Needs = ()
+    env: Environment = {}
 
 
 class Step(Table, frozen=True):
     """A command that makes files from files."""
 
     command: Command
-    inputs: tuple[str, ...] = ()
-    outputs: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()
-    env: dict[str, str] = {}
-    cwd: str | None = None
-    timeout: Duration | None = None
-    diagnostics: str | None = None
+    inputs: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Patterns of the files that the command reads.",
+            examples=[["styles/**/*.css"]],
+        ),
+    ] = ()
+    outputs: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="The files that the command writes; no two steps write the same.",
+            examples=[["static/app.css"]],
+        ),
+    ] = ()
+    needs: Needs = ()
+    env: Environment = {}
+    cwd: Folder = None
+    timeout: Annotated[
+        Duration | None,
+        Meta(description="How long the command may take before it is stopped. Default: forever."),
+    ] = None
+    diagnostics: Annotated[
+        str | None,
+        Meta(
+            description="How the command prints problems: a format of %f (file), %l (line), "
+            "%c (column) and %m (message), or the name of a known tool: "
+            + ", ".join(DIAGNOSTIC_TOOLS)
+            + ".",
+            examples=["%f:%l:%c: %m"],
+        ),
+    ] = None
 
 
 class Config(Table, frozen=True):
-    """The whole of devloop.toml.
-
-    Args:
-        watch: what is watched.
-        python: the project's interpreter.
-        apps: by name.
-        tests: None where tests are turned off.
-        steps: by name.
-    """
+    """The whole of devloop.toml."""
 
     watch: Watch = Watch()
     python: Python = Python()
-    apps: dict[str, App] = {}
+    apps: Annotated[
+        dict[str, App], Meta(description="Processes that run all the time, by name.")
+    ] = {}
     tests: Tests = Tests()
-    steps: dict[str, Step] = {}
+    steps: Annotated[
+        dict[str, Step], Meta(description="Commands that make files from files, by name.")
+    ] = {}
 
 
 def seconds(duration: str) -> float:
@@ -141,8 +264,3 @@ def argv(command: str | tuple[str, ...]) -> tuple[str, ...]:
     import shlex
 
     return tuple(shlex.split(command)) if isinstance(command, str) else tuple(command)
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of devloop.toml."""
-    return msgspec.json.schema(Config)

@@ -1,0 +1,145 @@
+"""Load a project's configuration: devloop.toml, `[tool.devloop]` in pyproject.toml, defaults."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from devloop.config.document import Document, dotted
+from devloop.config.fault import Fault
+from devloop.config.types import Config
+from devloop.errors import ConfigError
+
+OWN_FILE = "devloop.toml"
+SHARED_FILE = "pyproject.toml"
+SHARED_TABLE = ("tool", "devloop")
+NAMED_TABLES = ("apps", "steps")
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """A configuration and where it came from.
+
+    Args:
+        config: what was read, over the defaults.
+        source: the file that says most: devloop.toml before pyproject.toml; None where neither
+            says anything.
+        files: the files that decide, whether or not they exist; a change of one means loading
+            again.
+    """
+
+    config: Config
+    source: Path | None
+    files: tuple[Path, ...]
+
+
+def load(root: Path) -> Loaded:
+    """Load the configuration of the project at `root`.
+
+    A key of devloop.toml comes before the same key of pyproject.toml.
+
+    Args:
+        root: the project's root, absolute.
+
+    Returns:
+        The configuration; the defaults where no file says anything.
+
+    Raises:
+        ConfigError: a file cannot be read, or says something that it may not. One fault is named,
+            with file, line, key, what was expected and, for a misspelt name, the nearest one.
+    """
+    own, shared = root / OWN_FILE, root / SHARED_FILE
+    documents = [
+        document
+        for document in (_read(own, OWN_FILE, ()), _read(shared, SHARED_FILE, SHARED_TABLE))
+        if document is not None and document.table() is not None
+    ]
+    source = documents[0].path if documents else None
+    return Loaded(_convert(documents, root), source, (own, shared))
+
+
+def _read(path: Path, name: str, prefix: tuple[str, ...]) -> Document | None:
+    try:
+        return Document(path, name, prefix)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigError(f"cannot be read: {reason}", where=name) from None
+
+
+def _convert(documents: list[Document], root: Path) -> Config:
+    from devloop.config import checks, shape
+
+    table: Any = {}
+    for document in reversed(documents):
+        table = _merge(table, document.table())
+    try:
+        config = msgspec.convert(table, Config)
+    except msgspec.ValidationError as error:
+        raise _error(documents, shape.find(table) or Fault((), str(error))) from None
+    fault = checks.find(config) or _interpreter_fault(config.python.interpreter, root)
+    if fault is not None:
+        raise _error(documents, fault)
+    return config
+
+
+def _merge(base: Any, over: Any) -> Any:
+    """Lay one file over the other, key by key; what a key says is taken whole."""
+    if not isinstance(base, dict) or not isinstance(over, dict):
+        return over
+    merged = base | over
+    for name in base.keys() & over.keys():
+        if name in NAMED_TABLES:
+            merged[name] = _merge_named(base[name], over[name])
+        else:
+            merged[name] = _merge_keys(base[name], over[name])
+    return merged
+
+
+def _merge_named(base: Any, over: Any) -> Any:
+    merged = _merge_keys(base, over)
+    if isinstance(base, dict) and isinstance(over, dict):
+        merged |= {name: _merge_keys(base[name], over[name]) for name in base.keys() & over.keys()}
+    return merged
+
+
+def _merge_keys(base: Any, over: Any) -> Any:
+    return base | over if isinstance(base, dict) and isinstance(over, dict) else over
+
+
+def _interpreter_fault(interpreter: str | None, root: Path) -> Fault | None:
+    if interpreter is None:
+        return None
+    key = ("python", "interpreter")
+    if not interpreter.strip():
+        return Fault(key, "names no interpreter")
+    path = root / Path(interpreter).expanduser()
+    if path.is_dir():
+        inner = next((i for i in ("bin/python", "Scripts/python.exe") if (path / i).exists()), None)
+        hint = f'Write "{interpreter.rstrip("/")}/{inner}".' if inner else None
+        return Fault(key, f'expected an interpreter, but "{interpreter}" is a folder', hint)
+    if path.exists():
+        return None if os.access(path, os.X_OK) else Fault(key, f"{path} cannot be executed")
+    if os.sep not in interpreter:
+        import shutil
+
+        if shutil.which(interpreter):
+            return None
+        return Fault(key, f'"{interpreter}" is neither a file nor a program on PATH')
+    broken = " (it is a link to a file that is gone)" if path.is_symlink() else ""
+    return Fault(key, f"{path} does not exist{broken}", "Create it, or name another interpreter.")
+
+
+def _error(documents: list[Document], fault: Fault) -> ConfigError:
+    place = fault.key[:-1] if fault.missing else fault.key
+    document = next((item for item in documents if item.holds(place)), documents[0])
+    line = document.line(place)
+    name = dotted(document.prefix + fault.key)
+    return ConfigError(
+        f"{name}: {fault.message}" if name else fault.message,
+        where=document.name if line is None else f"{document.name}:{line}",
+        hint=fault.hint,
+    )

@@ -1,0 +1,297 @@
+"""From files to a configuration, each fault named."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from devloop.config import shape
+from devloop.config.load import load
+from devloop.config.types import Config, argv, seconds
+from devloop.errors import ConfigError
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+    """Nothing need be configured; the files that could say something are known all the same."""
+    loaded = load(tmp_path)
+    assert loaded.config == Config()
+    assert loaded.source is None
+    assert loaded.files == (tmp_path / "devloop.toml", tmp_path / "pyproject.toml")
+
+
+def test_a_pyproject_without_our_table_says_nothing(tmp_path: Path) -> None:
+    """Other tools' tables are none of our business."""
+    (tmp_path / "pyproject.toml").write_text("[tool.other]\nx = 1\n")
+    assert load(tmp_path).source is None
+
+
+def test_the_whole_file_of_the_contract_loads(tmp_path: Path) -> None:
+    """Every key, as the documentation shows it."""
+    (tmp_path / "devloop.toml").write_text(
+        """
+[watch]
+paths = ["."]
+ignore = ["docs/_build/"]
+debounce = "20ms"
+on-busy = "queue"
+
+[python]
+interpreter = "PYTHON"
+roots = ["src", "."]
+
+[apps.web]
+command = "uvicorn shop.main:app --port 8000"
+env = { DEBUG = "1" }
+env-file = ".env"
+cwd = "site"
+watch = ["templates/**"]
+ready = { http = "http://127.0.0.1:8000/" }
+ready-timeout = "1m"
+stop-signal = "SIGINT"
+stop-timeout = "5s"
+needs = ["css"]
+
+[apps.worker]
+command = ["python", "-m", "shop.worker"]
+ready = { log = "^ready" }
+
+[tests]
+paths = ["tests"]
+args = ["-q"]
+workers = 4
+needs = ["css"]
+
+[steps.tokens]
+command = "npm run tokens"
+
+[steps.css]
+command = "npm run css"
+inputs = ["styles/**/*.css"]
+outputs = ["static/app.css"]
+needs = ["tokens"]
+timeout = "1.5m"
+diagnostics = "%f:%l:%c: %m"
+""".replace("PYTHON", sys.executable)
+    )
+    config = load(tmp_path).config
+    assert config.apps["web"].command == "uvicorn shop.main:app --port 8000"
+    assert config.apps["web"].ready is not None
+    assert argv(config.apps["worker"].command) == ("python", "-m", "shop.worker")
+    assert config.tests.workers == 4
+    assert seconds(config.steps["css"].timeout or "") == 90.0
+    assert config.watch.on_busy == "queue"
+
+
+def test_a_key_of_devloop_toml_comes_before_pyproject(tmp_path: Path) -> None:
+    """Key by key: what only one of the files says is kept; a value is never mixed from both."""
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.devloop.watch]\ndebounce = "1s"\nignore = ["a"]\n'
+        '[tool.devloop.apps.web]\ncommand = "old"\nready = { port = 80 }\n'
+        "[tool.devloop.tests]\nenv = { A = '1' }\n"
+    )
+    (tmp_path / "devloop.toml").write_text(
+        '[watch]\ndebounce = "2s"\n'
+        '[apps.web]\nready = { log = "up" }\n'
+        "[tests]\nenv = { B = '2' }\n"
+    )
+    loaded = load(tmp_path)
+    assert loaded.source == tmp_path / "devloop.toml"
+    assert loaded.config.watch.debounce == "2s"
+    assert loaded.config.watch.ignore == ("a",)
+    assert loaded.config.apps["web"].command == "old"
+    assert loaded.config.apps["web"].ready == msgspec.convert(
+        {"log": "up"}, type(loaded.config.apps["web"].ready)
+    )
+    assert loaded.config.tests.env == {"B": "2"}
+
+
+def fault(folder: Path, text: str, file: str = "devloop.toml") -> str:
+    """The one message for a faulty file."""
+    (folder / file).write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(folder)
+    assert caught.value.exit_code == 4
+    return str(caught.value)
+
+
+STEP = '[steps.css]\ncommand = "x"\n'
+APP = '[apps.web]\ncommand = "x"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "[wach]\n",
+            "devloop.toml:1: wach: unknown key in devloop's configuration; did you mean watch?",
+        ),
+        (
+            '\n[watch]\ndebouce = "1s"',
+            "devloop.toml:3: watch.debouce: unknown key in [watch]; did you mean debounce?",
+        ),
+        (
+            APP + 'stop_signal = "SIGINT"',
+            "devloop.toml:3: apps.web.stop_signal: unknown key in [apps.web]; "
+            "did you mean stop-signal?",
+        ),
+        ('[watch]\ninterpreter = "x"', "It belongs in [python]."),
+        ('[tests]\nstop-timeout = "1s"', "It belongs in [apps.<name>]."),
+        ("[watch]\nzzz = 1", "Valid keys: debounce, ignore, on-busy, paths."),
+        (
+            "[watch]\ndebounce = 20",
+            "devloop.toml:2: watch.debounce: expected a duration with its unit, "
+            'such as "20ms", got the number 20: '
+            "a bare number has no unit\n"
+            'Write "20ms" or "20s".',
+        ),
+        ('[watch]\ndebounce = "20"', 'got "20"'),
+        ('[watch]\ndebounce = "2 seconds"', 'Write "2s".'),
+        ("[watch]\ndebounce = true", "got true"),
+        ('[watch]\npaths = "src"', 'expected a list of strings, got "src"\nWrite ["src"].'),
+        (
+            '[watch]\npaths = [\n  "a",\n  5,\n]',
+            "devloop.toml:2: watch.paths[1]: expected a string, got the number 5",
+        ),
+        ('[watch]\non-busy = "restrat"', 'did you mean "restart"?'),
+        ('watch = "x"', "watch: expected a table, got"),
+        (
+            "[apps.web]\nwatch = []",
+            "devloop.toml:1: apps.web.command: missing; expected a string or a list of strings",
+        ),
+        (
+            APP + "env = { A = 1 }",
+            "devloop.toml:3: apps.web.env.A: expected a string, got the number 1",
+        ),
+        (
+            APP + "ready = { port = 70000 }",
+            "expected a whole number from 1 to 65535, got the number 70000",
+        ),
+        (
+            APP + "ready = { prot = 1 }",
+            "apps.web.ready.prot: unknown key in [apps.web.ready]; did you mean port?",
+        ),
+        ("[tests]\nworkers = -1", 'expected "auto" or a whole number from 0, got the number -1'),
+        ("[tests]\nworkers = true", "got true"),
+        ("[apps.web]\ncommand = 1979-05-27", "got a date or a time"),
+        ("[apps.web]\ncommand = []", "devloop.toml:2: apps.web.command: names no program"),
+        ("[apps.web]\ncommand = '  '", "names no program"),
+        ("[apps.web]\ncommand = [1]", "apps.web.command[0]: expected a string"),
+        (
+            """[apps.web]\ncommand = 'run "it'""",
+            "apps.web.command: cannot be split into words: a quotation is not closed",
+        ),
+        ("[apps.web]\ncommand = 'a && b'", 'Write ["sh", "-c", "a && b"]'),
+        ("[apps.web]\ncommand = 'DEBUG=1 serve'", 'env = { DEBUG = "1" }'),
+        (APP + "ready = {}", "expected just one of http, port and log, got none"),
+        (
+            APP + 'ready = { port = 1, log = "x" }',
+            "apps.web.ready: expected just one of http, port and log, got port and log",
+        ),
+        (
+            APP + 'ready = { log = "(" }',
+            "devloop.toml:3: apps.web.ready.log: not a regular expression",
+        ),
+        (APP + 'ready = { http = "localhost" }', "expected a URL"),
+        (APP + 'stop-signal = "SIGTREM"', "did you mean SIGTERM?"),
+        (APP + 'stop-signal = "INT"', "did you mean SIGINT?"),
+        (
+            STEP + APP + 'needs = ["cs"]',
+            'devloop.toml:5: apps.web.needs[0]: "cs" is not a step; did you mean "css"?\n'
+            "Steps: css.",
+        ),
+        (
+            '[tests]\nneeds = ["css"]',
+            'tests.needs[0]: "css" is not a step\nNo steps are configured.',
+        ),
+        (
+            STEP + 'needs = ["css"]',
+            "devloop.toml:3: steps.css.needs: steps need each other in a circle: css → css",
+        ),
+        (
+            '[steps.a]\ncommand = "x"\nneeds = ["b"]\n[steps.b]\ncommand = "x"\nneeds = ["c"]\n'
+            '[steps.c]\ncommand = "x"\nneeds = ["b"]\n',
+            "devloop.toml:9: steps.c.needs: steps need each other in a circle: b → c → b",
+        ),
+        (
+            STEP + 'outputs = ["out/a"]\n[steps.b]\ncommand = "x"\noutputs = ["b", "./out/a"]',
+            "devloop.toml:6: steps.b.outputs[1]: the steps css and b both write",
+        ),
+        (STEP + 'outputs = ["out"]\n[steps.b]\ncommand = "x"\noutputs = ["out/a"]', "both write"),
+        (
+            STEP
+            + 'outputs = ["out/**/*.css"]\n[steps.b]\ncommand = "x"\noutputs = ["out/deep/a.css"]',
+            "both write",
+        ),
+        (STEP + 'diagnostics = "ruf"', 'did you mean "ruff"?'),
+        (STEP + 'diagnostics = "%l: %m"', "expected a known tool or a format with %f and %m"),
+        ('[python]\ninterpreter = ".venv/bin/python"', "devloop.toml:2: python.interpreter: "),
+        ('[python]\ninterpreter = "no-such-python"', "neither a file nor a program on PATH"),
+        ('[python]\ninterpreter = "."', "is a folder"),
+    ],
+)
+def test_a_fault_is_one_message(tmp_path: Path, text: str, expected: str) -> None:
+    """File, line, key, what was expected, and the nearest valid name."""
+    message = fault(tmp_path, text)
+    assert expected in message
+    assert message.startswith("devloop.toml:")
+    assert len(message.splitlines()) <= 2
+
+
+def test_a_fault_in_pyproject_is_named_there(tmp_path: Path) -> None:
+    """File, line and whole key are those of pyproject.toml, though devloop.toml is there too."""
+    (tmp_path / "devloop.toml").write_text('[watch]\nignore = ["a"]\n')
+    message = fault(
+        tmp_path, '[project]\nname = "x"\n[tool.devloop.watch]\npats = []\n', "pyproject.toml"
+    )
+    assert message.startswith("pyproject.toml:4: tool.devloop.watch.pats: unknown key")
+
+
+def test_steps_that_share_nothing_may_lie_side_by_side(tmp_path: Path) -> None:
+    """Outputs in one folder, a step without outputs and steps that need one another are right."""
+    (tmp_path / "devloop.toml").write_text(
+        '[steps.a]\ncommand = "x"\noutputs = ["out/a.css", "out/*.js"]\n'
+        '[steps.b]\ncommand = "x"\noutputs = ["out/b.css"]\nneeds = ["a"]\n'
+        '[steps.c]\ncommand = "grep \'|\' x"\nneeds = ["a", "b"]\n'
+    )
+    assert set(load(tmp_path).config.steps) == {"a", "b", "c"}
+
+
+def test_a_file_that_cannot_be_read_is_a_message(tmp_path: Path) -> None:
+    """A folder of that name, say."""
+    (tmp_path / "devloop.toml").mkdir()
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(tmp_path)
+
+
+names = st.sampled_from(
+    ["watch", "apps", "steps", "tests", "python", "web", "command", "paths", "debounce", "ready",
+     "port", "workers", "env", "needs", "x"]
+)  # fmt: skip
+plain = st.recursive(
+    st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.sampled_from(["", "x", "1s", "auto", "queue"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(names, plain, max_size=4))
+def test_shape_and_types_agree(table: dict[str, Any]) -> None:
+    """Whatever msgspec refuses has a fault that names a key, and nothing else has."""
+    try:
+        msgspec.convert(table, Config)
+    except msgspec.ValidationError:
+        found = shape.find(table)
+        assert found is not None
+        assert found.key
+    else:
+        assert shape.find(table) is None

@@ -1,0 +1,35 @@
+"""The JSON Schema that editors complete from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from devloop.config import schema
+
+
+def test_the_shipped_schema_is_that_of_the_types() -> None:
+    """`python -m devloop.config.schema` has been run since the types were changed."""
+    assert schema.FILE.read_text(encoding="utf-8") == schema.render()
+
+
+def test_every_key_has_a_description() -> None:
+    """What an editor shows beside a key is never empty."""
+    built = schema.build()
+    parts = built["$defs"]
+
+    def undescribed() -> Iterator[str]:
+        for title, part in [("", built), *parts.items()]:
+            for name, key in part["properties"].items():
+                described: dict[str, Any] = key
+                if "description" not in key and "$ref" in key:
+                    described = parts[key["$ref"].rpartition("/")[2]]
+                if not described.get("description"):
+                    yield f"{title}.{name}"
+
+    assert list(undescribed()) == []
+
+
+def test_nothing_in_it_is_null() -> None:
+    """TOML has no null; a key that may be left out is just not required."""
+    assert "null" not in schema.render()
