@@ -12,6 +12,7 @@
     ├── StoreError                3   the records on disk cannot be used
     └── ExecuteError              3   a process that devloop needs has failed
         ├── GuardianLost          3   the guardian died
+        ├── CommandError          3   a command could not be started
         ├── ParserLost            3   the parse workers died, again and again
         └── RunnerFailure         3   pytest died without a parsed failure
 """
@@ -81,6 +82,10 @@ class ExecuteError(DevloopError):
 
 class GuardianLost(ExecuteError):
     """The guardian, which owns every process, died."""
+
+
+class CommandError(ExecuteError):
+    """A command could not be started: not found, not executable, no such folder."""
 
 
 class ParserLost(ExecuteError):

@@ -32,6 +32,19 @@ def pack(message: dict[str, Any]) -> bytes:
     return HEADER.pack(len(body)) + body
 
 
+def unpack(body: bytes) -> dict[str, Any]:
+    """The message of one frame.
+
+    Args:
+        body: what follows the length.
+
+    Returns:
+        Plain values.
+    """
+    message: dict[str, Any] = json.loads(body)
+    return message
+
+
 def read_exactly(fd: int, size: int) -> bytes:
     """Read that many bytes.
 
@@ -68,8 +81,7 @@ def read(fd: int) -> dict[str, Any] | None:
     body = read_exactly(fd, size)
     if len(body) < size:
         return None
-    message: dict[str, Any] = json.loads(body)
-    return message
+    return unpack(body)
 
 
 def write(fd: int, message: dict[str, Any]) -> None:

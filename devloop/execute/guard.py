@@ -1,0 +1,492 @@
+"""The guardian's client: how everything in devloop starts and ends a process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+import devloop
+from devloop.errors import CommandError, ExecuteError, GuardianLost
+from devloop.execute import tree
+from devloop.inside import messages
+
+VERSION = 1
+START_TIMEOUT = 20.0
+"""Seconds that the guardian has to say hello; it needs some hundredths on an idle machine."""
+
+SPAWN_TIMEOUT = 30.0
+"""Seconds that a program has to be loaded; a slow network drive may need a few."""
+
+STOP_REST = 4.0
+"""Seconds beside the stop timeout after which the guardian must have answered."""
+
+_BOOT = (
+    "import sys; sys.path[:0] = sys.argv[2:]; "
+    "from devloop.execute import guardian; guardian.main(int(sys.argv[1]))"
+)
+
+
+@dataclass(frozen=True)
+class Spawn:
+    """What is to be started.
+
+    Args:
+        argv: the program, found on `env`'s PATH, and its arguments.
+        env: the whole environment.
+        cwd: the working directory.
+        stdin: our file descriptor for it; None is ``/dev/null``. So for the others. They stay
+            ours: close them after `Guard.spawn`.
+        stdout: see `stdin`.
+        stderr: see `stdin`.
+        terminal: `stdin` is a pseudo-terminal's slave, and shall control the new session.
+        pass_fds: more of our file descriptors, to have the same numbers there.
+        stop_signal: what asks it to stop when devloop is gone.
+        stop_timeout: seconds that it has for that.
+    """
+
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    cwd: str
+    stdin: int | None = None
+    stdout: int | None = None
+    stderr: int | None = None
+    terminal: bool = False
+    pass_fds: Sequence[int] = ()
+    stop_signal: int = signal.SIGTERM
+    stop_timeout: float = 5.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended.
+
+    Args:
+        code: its exit code, or None where a signal ended it.
+        signal: that signal's name, as in ``SIGKILL``.
+        left: processes of its tree that not even SIGKILL has ended.
+    """
+
+    code: int | None = None
+    signal: str | None = None
+    left: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return f"exit code {self.code}" if self.signal is None else f"signal {self.signal}"
+
+
+@dataclass(eq=False)
+class _State:
+    """What the guardian has said about one process."""
+
+    number: int
+    answered: anyio.Event = field(default_factory=anyio.Event)
+    ended: anyio.Event = field(default_factory=anyio.Event)
+    gone: anyio.Event = field(default_factory=anyio.Event)
+    pid: int = 0
+    limit: float = 0.0
+    failure: tuple[str, int] | None = None
+    how: Ended | None = None
+
+
+class Process:
+    """A process that the guardian owns. `Guard.spawn` makes these."""
+
+    def __init__(self, guard: Guard, state: _State, stop_timeout: float) -> None:
+        self._guard = guard
+        self._state = state
+        self._stop_timeout = stop_timeout
+
+    @property
+    def pid(self) -> int:
+        """Its id; also that of its process group and of its session."""
+        return self._state.pid
+
+    @property
+    def ended(self) -> Ended | None:
+        """How it ended; None while it runs."""
+        return self._state.how
+
+    async def wait(self) -> Ended:
+        """Wait until it has ended; what it has started may live on.
+
+        Returns:
+            How it ended.
+
+        Raises:
+            GuardianLost: the guardian died meanwhile.
+        """
+        await self._state.ended.wait()
+        return self._result()
+
+    async def stop(
+        self,
+        number: int = signal.SIGTERM,
+        timeout: float | None = None,  # noqa: ASYNC109 - it is the process that has this time
+    ) -> Ended:
+        """End it and all that came of it, in stages, each within a set time.
+
+        The signal goes to its process group; what has left the group is asked once the group
+        is gone; at the timeout all that is left gets SIGKILL. A second call can only shorten
+        the timeout. After its end this ends what it has left behind.
+
+        Args:
+            number: the signal that asks.
+            timeout: seconds until SIGKILL; None is its `stop_timeout`.
+
+        Returns:
+            How it ended.
+
+        Raises:
+            GuardianLost: the guardian died; all that is known of the tree has been killed.
+        """
+        if timeout is None:
+            timeout = self._stop_timeout
+        if not self._state.gone.is_set():
+            await self._guard.send(
+                {"m": "stop", "id": self._state.number, "signal": number, "timeout": timeout}
+            )
+            with anyio.move_on_after(timeout + STOP_REST) as scope:
+                await self._state.gone.wait()
+            if scope.cancelled_caught:
+                self._guard.give_up()
+        return self._result()
+
+    async def signal(self, number: int) -> None:
+        """Signal its process group; nothing happens if that has ended.
+
+        Args:
+            number: of the signal.
+        """
+        if not self._state.gone.is_set():
+            await self._guard.send({"m": "signal", "id": self._state.number, "signal": number})
+
+    def _result(self) -> Ended:
+        if self._state.how is None:
+            raise GuardianLost(f"the guardian died, and process {self.pid} with it")
+        return self._state.how
+
+
+class Guard:
+    """Starts the guardian and talks to it: ``async with Guard() as guard``.
+
+    Leaving it ends every process that it has started; each has its own stop timeout for that.
+    """
+
+    def __init__(self) -> None:
+        self.lost = anyio.Event()
+        """Set when the guardian died although nobody had asked it to."""
+
+        self._states: dict[int, _State] = {}
+        self._number = 0
+        self._inbox = bytearray()
+        self._sending = anyio.Lock()
+        self._hello = anyio.Event()
+        self._closed = anyio.Event()
+        self._ending = False
+        self._name = ""
+        self._version: int | None = None
+        self._popen: subprocess.Popen[bytes]
+        self._channel: socket.socket
+
+    async def __aenter__(self) -> Guard:
+        self._channel, theirs = socket.socketpair()
+        self._channel.setblocking(False)
+        with theirs:
+            # vfork and exec: a millisecond or two, and asyncio's own way needs a child watcher.
+            self._popen = subprocess.Popen(  # noqa: ASYNC220
+                [sys.executable, "-I", "-S", "-c", _BOOT, str(theirs.fileno()), *_paths()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        asyncio.get_running_loop().add_reader(self._channel, self._receive)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with anyio.CancelScope(shield=True):
+            await self.end()
+
+    @property
+    def pid(self) -> int:
+        """The guardian's process id."""
+        return self._popen.pid
+
+    async def spawn(self, spawn: Spawn) -> Process:
+        """Start a process.
+
+        Args:
+            spawn: what, and how.
+
+        Returns:
+            The process, which runs its program by now.
+
+        Raises:
+            CommandError: it could not be started.
+            GuardianLost: the guardian has died.
+        """
+        self._number += 1
+        state = self._states[self._number] = _State(self._number, limit=spawn.stop_timeout)
+        with contextlib.ExitStack() as stack:
+            null = -1
+            if None in (spawn.stdin, spawn.stdout, spawn.stderr):
+                null = os.open(os.devnull, os.O_RDWR)
+                stack.callback(os.close, null)
+            streams = (spawn.stdin, spawn.stdout, spawn.stderr)
+            fds = [null if fd is None else fd for fd in streams] + list(spawn.pass_fds)
+            message = {
+                "m": "spawn",
+                "id": state.number,
+                "argv": list(spawn.argv),
+                "env": dict(spawn.env),
+                "cwd": spawn.cwd,
+                "fds": [0, 1, 2, *spawn.pass_fds],
+                "terminal": spawn.terminal,
+                "stop": [int(spawn.stop_signal), spawn.stop_timeout],
+            }
+            # From here on it may run: so this is not left without knowing its id.
+            with anyio.CancelScope(shield=True), anyio.move_on_after(SPAWN_TIMEOUT) as scope:
+                await self._greeted()
+                await self.send(message, fds)
+                await state.answered.wait()
+        if scope.cancelled_caught:
+            self.give_up()
+        if state.failure is not None:
+            del self._states[state.number]
+            raise _command_error(spawn, *state.failure)
+        if not state.pid:
+            raise GuardianLost("the guardian, which owns every process, died")
+        return Process(self, state, spawn.stop_timeout)
+
+    async def keep_terminal(self, fd: int | None) -> None:
+        """Have a terminal's modes of now restored, should devloop die without doing so.
+
+        Args:
+            fd: the terminal; None forgets it again.
+        """
+        await self._greeted()
+        await self.send({"m": "terminal", "on": fd is not None}, () if fd is None else (fd,))
+
+    async def end(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109 - it is the processes that have this time
+    ) -> None:
+        """End every process and then the guardian.
+
+        A second call can only shorten the time that the first one gives.
+
+        Args:
+            timeout: seconds until SIGKILL, for all; None gives each its own.
+        """
+        self._ending = True
+        if not self._closed.is_set():
+            await self.send({"m": "end"} if timeout is None else {"m": "end", "timeout": timeout})
+            # Each process has its stop timeout; the guardian keeps to these. So what is waited
+            # for here is its answer, and the bound only guards against its own fault.
+            longest = max((state.limit for state in self._states.values()), default=0.0)
+            with anyio.move_on_after((longest if timeout is None else timeout) + 2 * STOP_REST):
+                await self._closed.wait()
+        self._disconnect()
+        try:
+            await anyio.to_thread.run_sync(self._popen.wait, 2.0)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            self._popen.wait()
+
+    def give_up(self) -> None:
+        """Treat a guardian that does not answer as dead, so that nobody waits for it."""
+        self._popen.kill()
+        self._disconnect()
+
+    async def send(self, message: dict[str, Any], fds: Sequence[int] = ()) -> None:
+        """Send one frame; nothing happens where the guardian has died.
+
+        Args:
+            message: plain values.
+            fds: file descriptors that go with it.
+        """
+        data = messages.pack(message)
+        async with self._sending:
+            while data and not self._closed.is_set():
+                try:
+                    # The descriptors travel with the first byte, and only with that.
+                    sent = socket.send_fds(self._channel, [data], list(fds))
+                except BlockingIOError:
+                    await anyio.wait_writable(self._channel)
+                    continue
+                except OSError:
+                    self._disconnect()
+                    return
+                fds = ()
+                data = data[sent:]
+
+    async def _greeted(self) -> None:
+        with anyio.move_on_after(START_TIMEOUT) as scope:
+            await self._hello.wait()
+        if scope.cancelled_caught:
+            self.give_up()
+        if self._version not in (None, VERSION):
+            raise ExecuteError(
+                f"the guardian speaks version {self._version}, not {VERSION}",
+                hint="devloop was replaced while it ran: start it again.",
+            )
+
+    def _receive(self) -> None:
+        try:
+            data = self._channel.recv(1 << 18)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._disconnect()
+            return
+        self._inbox += data
+        head = messages.HEADER.size
+        while len(self._inbox) >= head:
+            (size,) = messages.HEADER.unpack_from(self._inbox)
+            if len(self._inbox) < head + size:
+                break
+            message = messages.unpack(bytes(self._inbox[head : head + size]))
+            del self._inbox[: head + size]
+            self._dispatch(message)
+
+    def _dispatch(self, message: dict[str, Any]) -> None:
+        kind = message["m"]
+        if kind == "hello":
+            self._version = message["v"]
+            self._name = message["name"]
+            self._hello.set()
+            return
+        state = self._states.get(message["id"])
+        if state is None:
+            return
+        if kind == "spawned":
+            state.pid = message["pid"]
+            state.answered.set()
+        elif kind == "failed":
+            state.failure = (message["stage"], message["errno"])
+            state.answered.set()
+        elif kind == "ended":
+            state.how = _ended(message["status"])
+            state.ended.set()
+            if message["gone"]:
+                state.gone.set()
+        elif kind == "gone":
+            left = tuple(message["left"])
+            # Not even its own end was seen: it hangs in the kernel.
+            state.how = replace(state.how or _ended(-signal.SIGKILL), left=left)
+            state.ended.set()
+            state.gone.set()
+        if state.gone.is_set():
+            del self._states[state.number]
+
+    def _disconnect(self) -> None:
+        """The guardian has gone, asked to or not."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        asyncio.get_running_loop().remove_reader(self._channel)
+        self._channel.close()
+        if not self._ending:
+            self._popen.kill()
+            self._kill_known()
+            self.lost.set()
+        self._hello.set()
+        for state in self._states.values():
+            state.answered.set()
+            state.ended.set()
+            state.gone.set()
+
+    def _kill_known(self) -> None:
+        """Kill what the guardian owned: its children got SIGKILL by its death, others did not."""
+        import psutil
+
+        for _ in range(3):
+            marked = [pid for pid in psutil.pids() if self._name and self._name in tree.mark(pid)]
+            groups = [
+                state.pid
+                for state in self._states.values()
+                if state.pid and state.how is None and tree.group(state.pid) == state.pid
+            ]
+            for pid in marked:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            for pid in groups:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(pid, signal.SIGKILL)
+
+
+def _ended(status: int) -> Ended:
+    if status >= 0:
+        return Ended(code=status)
+    try:
+        return Ended(signal=signal.Signals(-status).name)
+    except ValueError:
+        # Real-time signals have numbers only.
+        return Ended(signal=f"SIG{-status}")
+
+
+def _paths() -> list[str]:
+    """Where the guardian finds devloop and psutil, without site-packages' start-up."""
+    origins = [devloop.__file__]
+    spec = importlib.util.find_spec("psutil")
+    if spec is not None and spec.origin is not None:
+        origins.append(spec.origin)
+    return list(dict.fromkeys(str(Path(origin).absolute().parents[1]) for origin in origins))
+
+
+def _command_error(spawn: Spawn, stage: str, code: int) -> CommandError:
+    program = spawn.argv[0] if spawn.argv else ""
+    reason = os.strerror(code)
+    if stage == "cwd":
+        return CommandError(f"its folder {spawn.cwd!r} cannot be entered: {reason}")
+    if code == errno.ENOENT:
+        found = shutil.which(
+            str(Path(spawn.cwd, program)) if "/" in program else program, path=spawn.env.get("PATH")
+        )
+        if found is not None:
+            return CommandError(
+                f"{program!r} cannot be run: the program that its first line names does not exist",
+                hint="A script's first line must name an interpreter that is installed.",
+            )
+        return CommandError(f"command not found: {program!r}", hint=_not_found_hint(program))
+    if code == errno.EACCES:
+        return CommandError(
+            f"{program!r} cannot be run: {reason}", hint=f"Is it a program? Try: chmod +x {program}"
+        )
+    if code == errno.ENOEXEC:
+        return CommandError(
+            f"{program!r} cannot be run: {reason}",
+            hint="A script needs a first line such as #!/bin/sh.",
+        )
+    return CommandError(f"{program!r} cannot be run: {reason}")
+
+
+def _not_found_hint(program: str) -> str:
+    if "/" in program:
+        return "The path is taken from the app's own folder."
+    if any(sign in program for sign in "|&;<>$"):
+        return 'A command is not run by a shell; for one, write: sh -c "..."'
+    return "Is it installed in the project's environment, or on PATH?"
