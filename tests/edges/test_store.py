@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -383,6 +384,14 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
         assert store.notices == []
 
 
+def _written(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
+
+
 def test_a_killed_writer_leaves_whole_runs(tmp_path: Path) -> None:
     """SIGKILL at any moment of a save: the next session finds one run, complete, and no notice."""
     code = """
@@ -394,17 +403,21 @@ def test_a_killed_writer_leaves_whole_runs(tmp_path: Path) -> None:
             start = int(sys.argv[2])
             for n in range(start, start + 100_000):
                 mark = n.to_bytes(4, "big")
-                run = [Verdict(f"t.py::x{i}", "t.py", "passed", 1, mark, 1) for i in range(400)]
+                run = [Verdict(f"t.py::x{i}", "t.py", "passed", 1, mark, 1) for i in range(2000)]
                 store.save_run(run, {"t.py": mark})
                 print(n, flush=True)
         """
     last = -1
+    log = tmp_path / ".devloop/store.db-wal"
     for kill in range(8):
         with ended(python(code, str(tmp_path), str(last + 1))) as writer:
             assert writer.stdout is not None
             writer.stdout.readline()
             for _ in range(kill % 4):
                 last = int(writer.stdout.readline())
+            before, deadline = _written(log), time.monotonic() + 10
+            while _written(log) == before and time.monotonic() < deadline:
+                pass  # the next run is being written
             writer.send_signal(signal.SIGKILL)
         with Store.open(tmp_path, stamp="s") as store:
             verdicts, collected = store.load_verdicts(), store.load_collected()
@@ -412,7 +425,7 @@ def test_a_killed_writer_leaves_whole_runs(tmp_path: Path) -> None:
         if last < 0 and not verdicts:
             assert collected == {}
             continue
-        assert len(verdicts) == 400
+        assert len(verdicts) == 2000
         assert {verdict.fingerprint for verdict in verdicts.values()} == set(collected.values())
         mark = int.from_bytes(collected["t.py"], "big")
         assert mark >= last
