@@ -186,12 +186,14 @@ class AppReady(Event, frozen=True):
 
     Args:
         seconds: since the change was seen, or since the start.
+        address: where it listens, as ``:8000`` or ``http://127.0.0.1:8000/``, where that is known.
     """
 
     event: ClassVar[str] = "app-ready"
     name: str
     pid: int
     seconds: float
+    address: str | None = None
 
 
 class AppFailed(Event, frozen=True):
@@ -312,6 +314,7 @@ class RunFinished(Event, frozen=True):
     Args:
         message: why, for ``runner-failed`` and ``cancelled``.
         output: the end of what pytest printed, for ``runner-failed``.
+        gone: tests that had failed and that this run has shown to exist no more.
     """
 
     event: ClassVar[str] = "run-finished"
@@ -323,6 +326,7 @@ class RunFinished(Event, frozen=True):
     seconds: float = 0.0
     message: str | None = None
     output: str = ""
+    gone: tuple[str, ...] = ()
 
 
 class CycleFinished(Event, frozen=True):

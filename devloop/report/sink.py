@@ -1,0 +1,99 @@
+"""Where a reporter writes: text that every stream can carry, and the reader's leaving."""
+
+from __future__ import annotations
+
+import codecs
+import os
+from typing import TextIO
+
+# What to write where a stream cannot carry it (a C locale, an old Windows code page).
+_ASCII = str.maketrans(
+    {
+        "·": "-",
+        "…": "...",
+        "←": "<-",
+        "→": "->",
+        "✓": "ok",
+        "✗": "x",
+        "●": "*",
+        "○": "o",
+        "▲": "!",
+        "❯": ">",  # noqa: RUF001
+        "│": "|",
+        "├": "|",
+        "└": "`",
+        "─": "-",
+        "━": "=",
+    }
+)
+
+
+class ReaderGone(Exception):
+    """Nobody reads what a reporter writes: the other end of the pipe has closed."""
+
+
+class Sink:
+    """A stream that is flushed at each write and that never fails on a character.
+
+    Args:
+        stream: text; its encoding is respected, its errors are not.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        self._encoding = None if codecs.lookup(encoding).name.startswith("utf") else encoding
+        self._gone = False
+
+    def write(self, text: str) -> None:
+        """Write and flush.
+
+        Args:
+            text: without lone surrogates.
+
+        Raises:
+            ReaderGone: at the first write that nobody can read; later ones do nothing.
+        """
+        if self._gone or not text:
+            return
+        if self._encoding is not None:
+            text = text.translate(_ASCII)
+            text = text.encode(self._encoding, "backslashreplace").decode(self._encoding)
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise self._leave() from error
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write and flush UTF-8, whatever the stream's encoding is.
+
+        Args:
+            data: whole lines.
+
+        Raises:
+            ReaderGone: as for `write`.
+        """
+        if self._gone:
+            return
+        binary = getattr(self.stream, "buffer", None)
+        try:
+            if binary is None:
+                self.stream.write(data.decode())
+            else:
+                binary.write(data)
+            self.stream.flush()
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise self._leave() from error
+
+    def _leave(self) -> ReaderGone:
+        """Send what the stream still buffers nowhere, so that the interpreter's exit is quiet."""
+        self._gone = True
+        try:
+            number = self.stream.fileno()
+        except (OSError, ValueError, AttributeError):
+            return ReaderGone()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, number)
+        os.close(nowhere)
+        return ReaderGone()

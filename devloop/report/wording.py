@@ -1,0 +1,210 @@
+"""Sentences that more than one reporter says, so that all say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+from devloop import events as ev
+from devloop.report.clean import one_line
+from devloop.report.standing import Standing, ended
+
+ARROW = " ← "
+
+AppEvent: TypeAlias = ev.AppStarted | ev.AppReady | ev.AppStopping | ev.AppExited | ev.AppFailed
+APP_EVENTS = (ev.AppStarted, ev.AppReady, ev.AppStopping, ev.AppExited, ev.AppFailed)
+
+
+def plural(number: int, word: str) -> str:
+    """``1 test``, ``2 tests``."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
+def duration(seconds: float) -> str:
+    """A span of time as short as a person wants it: ``12ms``, ``0.84s``, ``12.3s``, ``2m 04s``."""
+    if seconds < 0.0995:
+        return f"{max(seconds, 0) * 1000:.0f}ms"
+    if seconds < 9.995:
+        return f"{seconds:.2f}s"
+    if seconds < 59.95:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m {rest:02}s"
+
+
+def listed(items: Sequence[str], most: int) -> str:
+    """The first of them, and how many more there are: ``a, b and 3 more``."""
+    shown = ", ".join(items[:most])
+    return shown if len(items) <= most else f"{shown} and {len(items) - most} more"
+
+
+def trigger(event: ev.CycleStarted, most: int = 1) -> str:
+    """What set a cycle off.
+
+    Args:
+        event: its start.
+        most: how many paths are named.
+    """
+    if event.changes:
+        paths = [
+            one_line(c.path) if c.kind == "modified" else f"{one_line(c.path)} ({c.kind})"
+            for c in event.changes
+        ]
+        more = f" +{len(paths) - most}" if len(paths) > most else ""
+        return f"{', '.join(paths[:most])}{more}"
+    return {
+        "start": "first pass",
+        "change": "something changed",
+        "key": "asked for",
+        "control": "asked for through the control socket",
+    }[event.trigger]
+
+
+def chain(links: Sequence[str]) -> str:
+    """A reason's chain in short: its ends, and how many are between."""
+    named = [one_line(link) for link in links]
+    if len(named) > 3:
+        named = [named[0], f"… {len(named) - 2} more …", named[-1]]
+    return ARROW.join(named)
+
+
+def reason(why: ev.Reason, subject: str) -> str:
+    """Why something was selected.
+
+    Args:
+        why: its reason.
+        subject: what was selected; not said again where the chain begins with it.
+    """
+    if len(why.chain) > 1:
+        links = why.chain if subject in (why.chain[0], "") else (subject, *why.chain)
+        return chain(links)
+    if why.detail:
+        return one_line(why.detail)
+    if why.chain and why.chain[0] != subject:
+        return chain((subject, *why.chain)) if subject else chain(why.chain)
+    words = {"failed": "failed before", "all": "all are run"}.get(why.kind, why.kind)
+    return f"{one_line(subject)} {words}" if subject else words
+
+
+def selected_tests(plan: ev.PlanMade) -> str | None:
+    """How many tests are due: ``3 of 120 tests``; None where there is none."""
+    if not plan.tests and not plan.selected and not plan.all:
+        return None
+    if plan.selected:
+        if plan.all or plan.selected == plan.total:
+            return f"all {plural(plan.selected, 'test')}"
+        if plan.total > plan.selected:
+            return f"{plan.selected:,} of {plural(plan.total, 'test')}"
+        return plural(plan.selected, "test")
+    if plan.tests:
+        return plural(len({test.nodeid.partition("::")[0] for test in plan.tests}), "test file")
+    return "all tests"
+
+
+def why_tests(plan: ev.PlanMade) -> str | None:
+    """The strongest reason for the tests of a plan, which come in the order of theirs."""
+    if plan.all_reason:
+        return one_line(plan.all_reason)
+    if plan.tests:
+        first = plan.tests[0]
+        return reason(first.reason, first.nodeid)
+    return None
+
+
+def targets(word: str, items: Iterable[ev.PlannedTarget]) -> str | None:
+    """``step css``, ``apps web, worker``; None where there is none."""
+    names = [item.name for item in items]
+    if not names:
+        return None
+    return f"{word}{'s' if len(names) > 1 else ''} {listed(names, 4)}"
+
+
+def app_state(event: AppEvent) -> str:
+    """What has become of an app, without its name."""
+    if isinstance(event, ev.AppStarted):
+        how = "" if event.start == "cold" and not event.reason else f", {event.start}"
+        why = f" ({one_line(event.reason)})" if event.reason else ""
+        return f"started (pid {event.pid}{how}){why}"
+    if isinstance(event, ev.AppReady):
+        where = f" at {one_line(event.address)}" if event.address else ""
+        return f"ready{where} in {duration(event.seconds)} (pid {event.pid})"
+    if isinstance(event, ev.AppStopping):
+        return f"stopping (pid {event.pid})"
+    if isinstance(event, ev.AppExited):
+        return f"{'stopped, ' if event.expected else ''}{ended(event)} (pid {event.pid})"
+    then = f", next try in {duration(event.retry_in)}" if event.retry_in is not None else ""
+    return f"failed: {one_line(event.message)}{then}"
+
+
+def step_state(event: ev.StepStarted | ev.StepFinished) -> str:
+    """What has become of a step, without its name."""
+    if isinstance(event, ev.StepStarted):
+        return "started"
+    words = event.outcome.replace("-", " ")
+    if event.outcome == "failed" and event.message:
+        words = f"failed: {one_line(event.message)}"
+    return f"{words} in {duration(event.seconds)}" if event.seconds else words
+
+
+def result_parts(standing: Standing, event: ev.CycleFinished) -> list[tuple[str, str]]:
+    """A cycle's result as numbers.
+
+    Args:
+        standing: with the cycle's events applied.
+        event: the cycle's end.
+
+    Returns:
+        Pairs of a kind (``failed``, ``passed``, ``quiet``) and a phrase, the gravest first.
+    """
+    counts = standing.counts
+    parts = [
+        ("failed", counts.failed, f"{counts.failed:,} failed"),
+        ("failed", counts.errors, plural(counts.errors, "error")),
+        ("passed", counts.passed, f"{counts.passed:,} passed"),
+        ("quiet", counts.skipped, f"{counts.skipped:,} skipped"),
+    ]
+    plan = standing.plan
+    # Where only files are known to be due, nobody knows yet how many tests are left alone.
+    known = plan.selected or not plan.tests
+    spared = plan.total - max(plan.selected, counts.ran + event.due) if known else 0
+    still = max(len(standing.still), event.failing - len(standing.broken))
+    parts += [
+        ("failed", still, f"{still:,} still failing"),
+        ("quiet", event.due, f"{event.due:,} still due"),
+        ("quiet", spared if spared > 0 and not plan.all else 0, f"{spared:,} not affected"),
+    ]
+    said = [(kind, phrase) for kind, number, phrase in parts if number]
+    if standing.run_failure is not None:
+        said.insert(0, ("failed", "the test run broke off"))
+    for word, names in (("step", standing.failed_steps), ("app", standing.failed_apps)):
+        said += [("failed", f"{word} {name} failed") for name in names]
+    return said
+
+
+def result(standing: Standing, event: ev.CycleFinished) -> str:
+    """A cycle's result in one line: ``3 failed, 120 passed, 14 not affected in 2.1s``."""
+    said = ", ".join(phrase for _, phrase in result_parts(standing, event)) or "nothing to run"
+    if event.outcome == "cancelled":
+        return f"cancelled after {duration(event.seconds)}: {said}"
+    return f"{said} in {duration(event.seconds)}"
+
+
+def broken_run(event: ev.RunFinished) -> str | None:
+    """Why a test run has no whole result; None where it has one."""
+    if event.outcome == "runner-failed":
+        return f"the test run broke off: {one_line(event.message or 'no result')}"
+    if event.outcome == "cancelled":
+        why = f": {one_line(event.message)}" if event.message else ""
+        return f"the test run was cancelled{why}"
+    return None
+
+
+def progress(event: ev.Progress) -> str:
+    """How far a long piece of work is."""
+    return f"{one_line(event.task)} {event.done:,}/{event.total:,}"
+
+
+def notice(event: ev.Notice) -> str:
+    """What a person should know, with what to do about it."""
+    hint = f" ({one_line(event.hint)})" if event.hint else ""
+    return one_line(event.message) + hint

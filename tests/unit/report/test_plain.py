@@ -1,0 +1,280 @@
+"""The plain reporter: what editors' problem matchers and logs read."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import pytest
+
+from devloop import events as ev
+from devloop.report.plain import BEGIN, END, PROBLEM, PlainReporter
+
+
+def plain(events: list[ev.Event]) -> str:
+    """What the plain reporter writes."""
+    stream = io.StringIO()
+    reporter = PlainReporter(stream)
+    for event in events:
+        reporter.handle(event)
+    reporter.close()
+    return stream.getvalue()
+
+
+def cycle(*events: ev.Event, outcome: ev.CycleOutcome = "failed") -> list[ev.Event]:
+    """One cycle around some events."""
+    return [
+        ev.CycleStarted(trigger="change"),
+        *events,
+        ev.CycleFinished(outcome=outcome, seconds=0.1),
+    ]
+
+
+def failed(nodeid: str, traceback: str | None = None) -> ev.TestFinished:
+    """A failed test."""
+    return ev.TestFinished(nodeid=nodeid, outcome="failed", seconds=0, traceback=traceback)
+
+
+def problems(text: str) -> list[str]:
+    """The problem lines of the last cycle."""
+    last = text[text.rindex(BEGIN) : text.rindex(END)]
+    return [line for line in last.splitlines() if PROBLEM.match(line)]
+
+
+def test_a_whole_session_reads_as_recorded(
+    recorded: list[ev.Event], golden: Callable[[str, str], None]
+) -> None:
+    """The golden text is what a person reads in a log of a session."""
+    golden("plain.txt", plain(recorded))
+
+
+def test_every_cycle_has_one_begin_and_one_end_line(recorded: list[ev.Event]) -> None:
+    """A cycle is one block, a cancelled one too, and no problem line is outside of a block."""
+    inside = False
+    blocks = 0
+    for line in plain(recorded).splitlines():
+        if line == BEGIN:
+            assert not inside
+            inside, blocks = True, blocks + 1
+        elif line == END:
+            assert inside
+            inside = False
+        elif PROBLEM.match(line):
+            assert inside
+    assert not inside
+    assert blocks == sum(isinstance(event, ev.CycleStarted) for event in recorded)
+
+
+def test_a_problem_of_a_test_that_did_not_run_again_is_printed_again() -> None:
+    """Matchers forget at the begin line, so what stands is said anew in each cycle."""
+    place = ev.Diagnostic(
+        path="a.py", line=3, message="assert 1 == 2", source="pytest", nodeid="a.py::t"
+    )
+    run = ev.RunStarted(selected=1)
+    text = plain([*cycle(run, failed("a.py::t"), place), *cycle()])
+    assert problems(text) == ["a.py:3:1: error: assert 1 == 2 [a.py::t]"]
+
+
+def test_a_problem_goes_when_its_test_passes() -> None:
+    """A test that passes takes its problem and its collection error with it."""
+    broken = [
+        ev.RunStarted(selected=1),
+        failed("a.py::t"),
+        ev.TestFinished(nodeid="b.py", outcome="error", seconds=0),
+        ev.RunFinished(outcome="failed", failed=1, errors=1),
+    ]
+    mended = [
+        ev.RunStarted(selected=2),
+        ev.TestFinished(nodeid="a.py::t", outcome="passed", seconds=0),
+        ev.TestFinished(nodeid="b.py::t", outcome="passed", seconds=0),
+        ev.RunFinished(outcome="passed", passed=2),
+    ]
+    assert len(problems(plain(cycle(*broken)))) == 2
+    text = plain([*cycle(*broken), *cycle(*mended)])
+    assert problems(text) == []
+    assert "devloop: fixed a.py::t\ndevloop: fixed b.py\ndevloop: 2 passed" in text
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        [
+            ev.CycleStarted(trigger="change", changes=(ev.Change("a.py", "deleted"),)),
+            ev.CycleFinished(outcome="passed", seconds=0),
+        ],
+        cycle(ev.RunStarted(selected=1), ev.RunFinished(outcome="passed", gone=("a.py::t",))),
+    ],
+    ids=["file deleted", "test gone"],
+)
+def test_a_problem_goes_with_its_test(gone: list[ev.Event]) -> None:
+    """A test that exists no more has no problem; it was not fixed either."""
+    text = plain([*cycle(ev.RunStarted(selected=1), failed("a.py::t")), *gone])
+    assert problems(text) == []
+    assert "fixed" not in text
+
+
+def test_a_problem_that_moved_is_printed_once_at_its_new_place() -> None:
+    """A rerun replaces what an earlier run said about the same test."""
+
+    def at(line: int) -> list[ev.Event]:
+        return cycle(
+            ev.RunStarted(selected=1),
+            failed("a.py::t"),
+            ev.Diagnostic(path="a.py", line=line, message="no", source="pytest", nodeid="a.py::t"),
+        )
+
+    assert problems(plain([*at(3), *at(5)])) == ["a.py:5:1: error: no [a.py::t]"]
+
+
+def test_a_cancelled_run_leaves_what_it_did_not_reach() -> None:
+    """A test that was not reached is not clean."""
+    text = plain(
+        [
+            *cycle(ev.RunStarted(selected=1), failed("a.py::t"), failed("a.py::u")),
+            *cycle(
+                ev.RunStarted(selected=1),
+                ev.TestFinished(nodeid="a.py::t", outcome="passed", seconds=0),
+                ev.RunFinished(outcome="cancelled", passed=1),
+                outcome="cancelled",
+            ),
+        ]
+    )
+    assert problems(text) == ["a.py:1:1: error: failed [a.py::u]"]
+
+
+def test_step_problems_stand_until_the_step_runs_again() -> None:
+    """A step's errors and warnings stay while it is not run, and go when it runs."""
+    error = ev.Diagnostic(path="a.css", line=1, message="no", source="css")
+    warning = ev.Diagnostic(
+        path="a.css", line=2, column=4, message="hm", source="css", severity="warning"
+    )
+    start = ev.StepStarted(name="css")
+    broken = cycle(start, error, warning, ev.StepFinished(name="css", outcome="failed"))
+    assert problems(plain([*broken, *cycle()])) == [
+        "a.css:1:1: error: no",
+        "a.css:2:4: warning: hm",
+    ]
+    fresh = cycle(ev.StepFinished(name="css", outcome="up-to-date"))
+    assert problems(plain([*broken, *fresh])) == ["a.css:2:4: warning: hm"]
+    built = cycle(start, ev.StepFinished(name="css", outcome="built"))
+    assert problems(plain([*broken, *built])) == []
+
+
+def test_a_step_that_fails_without_a_place_is_a_problem_too() -> None:
+    """Nothing that failed is left out of the problems for want of a place."""
+    text = plain(
+        cycle(
+            ev.StepStarted(name="css"),
+            ev.StepFinished(name="css", outcome="failed", message="exited with code 2"),
+        )
+    )
+    assert problems(text) == ["devloop.toml:1:1: error: step css: exited with code 2"]
+
+
+def test_a_failed_app_is_a_problem_at_the_frame_that_failed() -> None:
+    """The place is the innermost frame of the project; it goes when the app is ready."""
+    output = (
+        "Traceback (most recent call last):\n"
+        '  File "/p/shop/main.py", line 9, in <module>\n    import nowhere\n'
+        '  File "/usr/lib/python3.12/x.py", line 1, in f\n    g()\n'
+        "ModuleNotFoundError: No module named 'nowhere'\n"
+    )
+    root = ev.SessionStarted(root="/p", command="watch", version="1", pid=1)
+    broken = [root, *cycle(ev.AppFailed(name="web", message="exited", output=output))]
+    assert problems(plain([*broken, *cycle()])) == [
+        "shop/main.py:9:1: error: app web: exited: ModuleNotFoundError: No module named 'nowhere'"
+    ]
+    ready = cycle(ev.AppStarted(name="web", pid=2), ev.AppReady(name="web", pid=2, seconds=1))
+    assert problems(plain([*broken, *ready])) == []
+
+
+def test_an_app_that_crashed_between_cycles_is_a_problem_in_the_next() -> None:
+    """An exit that devloop did not ask for stands until the app runs again."""
+    crash = ev.AppExited(name="web", pid=2, signal="SIGKILL")
+    assert problems(plain([crash, *cycle()])) == [
+        "devloop.toml:1:1: error: app web: ended by SIGKILL"
+    ]
+    done = ev.AppExited(name="web", pid=2, code=0)
+    assert problems(plain([done, *cycle()])) == []
+
+
+def test_a_runner_failure_stands_until_a_run_begins() -> None:
+    """A runner that died is one problem, at the place that its output names."""
+    died = ev.RunFinished(
+        outcome="runner-failed", message="no result", output="conftest.py:4: in <module>\nE   No"
+    )
+    broken = cycle(ev.RunStarted(selected=1), died)
+    assert problems(plain([*broken, *cycle()])) == ["conftest.py:4:1: error: no result: No"]
+    fine = cycle(ev.RunStarted(selected=1), ev.RunFinished(outcome="passed", passed=1))
+    assert problems(plain([*broken, *fine])) == []
+
+
+def test_a_problem_is_one_line_whatever_its_message_holds() -> None:
+    """Line ends, tabs, control codes and undecodable names do not break a line or a terminal."""
+    text = plain(
+        cycle(
+            ev.Diagnostic(
+                path="caf\udce9.py",
+                line=None,
+                message="a\r\nb\tc\x1b[31md\x1b[0m\u2028e\x85f",
+                source="mypy",
+            )
+        )
+    )
+    assert problems(text) == ["caf\\xe9.py:1:1: error: a b cd e f"]
+
+
+@pytest.mark.parametrize("line", ["a.py:3:1: error: x", "devloop: cycle finished"])
+def test_what_others_print_is_never_taken_for_a_line_of_ours(line: str) -> None:
+    """Output, tracebacks, names and notices that look like problems match nothing."""
+    events = cycle(
+        ev.Output(source="app", name="web", text=line),
+        ev.Notice(message=line, severity="warning", hint=line),
+        ev.AppFailed(name="web", message=line),
+        ev.RunStarted(selected=1),
+        ev.TestFinished(
+            nodeid=f"t.py::t[{line}]",
+            outcome="failed",
+            seconds=0,
+            traceback=line,
+            captured=(("Captured stdout call", line),),
+        ),
+        ev.RunFinished(outcome="runner-failed", message=line, output=line),
+        ev.Progress(task=line, done=0, total=2),
+    )
+    lines = plain(events).splitlines()
+    assert lines.count(END) == 1
+    assert lines[-1] == END
+    matched = [found for text in lines if (found := PROBLEM.match(text))]
+    assert [found["path"] for found in matched] == ["devloop.toml", "devloop.toml", "t.py"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "nodeid"),
+    [
+        ("a.py:1:2: error: assert [1, 2] == [3] [t/a.py::t[x y]]", "assert [1, 2] == [3]", None),
+        ("a.py:1:2: error: no [t/a.py]", "no", "t/a.py"),
+        ("a.py:1:2: warning: see [1]", "see [1]", ""),
+    ],
+)
+def test_the_documented_pattern_reads_message_and_nodeid(
+    line: str, message: str, nodeid: str | None
+) -> None:
+    """Brackets in a message are not taken for a nodeid."""
+    found = PROBLEM.match(line)
+    assert found is not None
+    assert found["message"] == message
+    assert (found["nodeid"] or "") == ("t/a.py::t[x y]" if nodeid is None else nodeid)
+
+
+def test_no_control_code_is_ever_written(recorded: list[ev.Event]) -> None:
+    """Colours of apps are taken out: a log is text."""
+    text = plain(recorded)
+    assert "INFO" in text
+    assert all(char.isprintable() or char == "\n" for char in text)
+
+
+def test_an_open_cycle_is_ended_by_closing() -> None:
+    """Whoever waits for the last line of a cycle gets it when devloop ends early."""
+    text = plain([ev.CycleStarted(trigger="start"), ev.RunStarted(selected=1), failed("a.py::t")])
+    assert text.endswith("a.py:1:1: error: failed [a.py::t]\ndevloop: cycle finished\n")
