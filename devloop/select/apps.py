@@ -87,11 +87,7 @@ def _reason(
             return Reason("env-file", (target.name, path))
         if matches(path, target.patterns):
             return Reason("watch", (target.name, path))
-    code = [
-        path
-        for path in changed
-        if categorise(path) in (Category.SOURCE, Category.EXTENSION)
-    ]
+    code = [path for path in changed if categorise(path) in (Category.SOURCE, Category.EXTENSION)]
     if target.entry.python:
         return _python_reason(graph, target, code)
     if target.patterns:

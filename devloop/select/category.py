@@ -117,8 +117,8 @@ def category(
         or path.startswith(tuple(f"{folder}/" for folder in _DOCUMENT_FOLDERS))
     ):
         return Category.DOCUMENT
-    if (name.endswith(_BYPRODUCTS) or name in _BYPRODUCT_NAMES or name.startswith(".coverage.")) and (
-        tracked is None or path not in tracked
-    ):
+    if (
+        name.endswith(_BYPRODUCTS) or name in _BYPRODUCT_NAMES or name.startswith(".coverage.")
+    ) and (tracked is None or path not in tracked):
         return Category.BYPRODUCT
     return Category.DATA

@@ -10,9 +10,7 @@ import pathspec
 
 @lru_cache(maxsize=256)
 def _spec(patterns: tuple[str, ...]) -> pathspec.GitIgnoreSpec:
-    return pathspec.GitIgnoreSpec.from_lines(
-        pattern.removeprefix("./") for pattern in patterns
-    )
+    return pathspec.GitIgnoreSpec.from_lines(pattern.removeprefix("./") for pattern in patterns)
 
 
 def matches(path: str, patterns: Iterable[str]) -> bool:

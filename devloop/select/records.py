@@ -39,7 +39,7 @@ class Verdict(msgspec.Struct, frozen=True):
     revision: int
 
 
-class Row(msgspec.Struct, frozen=True):
+class HistoryEntry(msgspec.Struct, frozen=True):
     """From this revision on a path had this content.
 
     Args:
@@ -57,13 +57,13 @@ class Learned(msgspec.Struct, frozen=True):
     """What one run adds to the records; the store writes just this.
 
     Args:
-        rows: new entries of the history.
+        entries: new entries of the history.
         verdicts: of the tests that ran.
         collected: test files all of whose tests are known as of that revision.
         gone: tests that are no longer there.
     """
 
-    rows: tuple[Row, ...] = ()
+    entries: tuple[HistoryEntry, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     collected: tuple[tuple[str, int], ...] = ()
     gone: tuple[str, ...] = ()
@@ -85,7 +85,7 @@ class Records:
     """All that earlier runs have shown. Immutable.
 
     Args:
-        rows: the history, in any order.
+        entries: the history, in any order.
         verdicts: the last one of each test.
         collected: for each test file the revision as of which all its tests are known.
     """
@@ -94,15 +94,15 @@ class Records:
 
     def __init__(
         self,
-        rows: Iterable[Row] = (),
+        entries: Iterable[HistoryEntry] = (),
         verdicts: Iterable[Verdict] = (),
         collected: Iterable[tuple[str, int]] = (),
     ) -> None:
         self._history: dict[str, list[tuple[int, bytes]]] = {}
         self.revision = 0
-        for row in sorted(rows, key=lambda row: row.revision):
-            self._history.setdefault(row.path, []).append((row.revision, row.content))
-            self.revision = max(self.revision, row.revision)
+        for entry in sorted(entries, key=lambda entry: entry.revision):
+            self._history.setdefault(entry.path, []).append((entry.revision, entry.content))
+            self.revision = max(self.revision, entry.revision)
         self.verdicts: Mapping[str, Verdict] = {v.nodeid: v for v in verdicts}
         self.collected: Mapping[str, int] = dict(collected)
 
@@ -128,7 +128,7 @@ class Records:
         changed.update(path for path in contents if path not in self._history)
         return frozenset(changed)
 
-    def rows_for(self, contents: Contents) -> tuple[Row, ...]:
+    def entries_for(self, contents: Contents) -> tuple[HistoryEntry, ...]:
         """The entries that bring the history up to these contents.
 
         Args:
@@ -139,7 +139,7 @@ class Records:
         """
         revision = self.revision + 1
         return tuple(
-            Row(path, revision, contents.get(path, ABSENT))
+            HistoryEntry(path, revision, contents.get(path, ABSENT))
             for path in sorted(self.changed_since(self.revision, contents))
         )
 
@@ -156,23 +156,21 @@ class Records:
         Returns:
             What is new.
         """
-        rows = self.rows_for(contents)
-        revision = self.revision + 1 if rows else self.revision
+        entries = self.entries_for(contents)
+        revision = self.revision + 1 if entries else self.revision
         verdicts = tuple(
             Verdict(nodeid, path, outcome, seconds, revision)
             for nodeid, (path, outcome, seconds) in ran.outcomes.items()
             if path not in doubtful or outcome not in GOOD
         )
-        collected = tuple(
-            (path, revision) for path in sorted(ran.whole) if path not in doubtful
-        )
+        collected = tuple((path, revision) for path in sorted(ran.whole) if path not in doubtful)
         gone = tuple(
             verdict.nodeid
             for verdict in self.verdicts.values()
             if verdict.path not in contents
             or (verdict.path in ran.whole and verdict.nodeid not in ran.whole[verdict.path])
         )
-        return Learned(rows, verdicts, collected, gone)
+        return Learned(entries, verdicts, collected, gone)
 
     def with_learned(self, learned: Learned) -> Records:
         """These records and what a run has added.
@@ -185,11 +183,11 @@ class Records:
         """
         after = Records()
         after._history = self._history
-        if learned.rows:
+        if learned.entries:
             after._history = {path: list(entries) for path, entries in self._history.items()}
-            for row in learned.rows:
-                after._history.setdefault(row.path, []).append((row.revision, row.content))
-        after.revision = max([self.revision, *(row.revision for row in learned.rows)])
+            for entry in learned.entries:
+                after._history.setdefault(entry.path, []).append((entry.revision, entry.content))
+        after.revision = max([self.revision, *(entry.revision for entry in learned.entries)])
         gone = set(learned.gone)
         after.verdicts = {
             **{nodeid: v for nodeid, v in self.verdicts.items() if nodeid not in gone},

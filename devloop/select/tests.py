@@ -122,12 +122,12 @@ def reached(graph: Graph, records: Records, changed: Iterable[str], categorise: 
     return Due(files, reach.everything.detail if reach.everything and files else None)
 
 
-def everything(graph: Graph, records: Records, reason: str) -> Due:
+def everything(tests: Iterable[str], records: Records, reason: str) -> Due:
     """Select all tests.
 
     Args:
-        graph: whose tests.
-        records: for their durations.
+        tests: the test files.
+        records: for their last outcomes and durations.
         reason: one sentence.
 
     Returns:
@@ -135,7 +135,7 @@ def everything(graph: Graph, records: Records, reason: str) -> Due:
     """
     verdicts = by_file(records)
     ranked = []
-    for path in graph.tests:
+    for path in tests:
         known = verdicts.get(path, ())
         failing = any(verdict.outcome not in GOOD for verdict in known)
         seconds = sum(verdict.seconds for verdict in known)
@@ -160,7 +160,5 @@ def by_file(records: Records) -> Mapping[str, list[Verdict]]:
     return found
 
 
-def _rank(
-    selected: SelectedFile, distance: int, seconds: float
-) -> tuple[int, int, float, str]:
+def _rank(selected: SelectedFile, distance: int, seconds: float) -> tuple[int, int, float, str]:
     return (_ORDER.get(selected.reason.kind, 2), distance, seconds, selected.path)

@@ -15,9 +15,13 @@ import msgspec
 from devloop.errors import StoreError
 from devloop.events import TestOutcome
 from devloop.graph.facts import Facts
+from devloop.select.records import HistoryEntry, Verdict
 
 Signature: TypeAlias = tuple[int, int, int, int]
 Row: TypeAlias = tuple[bytes, bytes]
+
+_REVISION = 8
+"""The bytes of a revision in a key, so that keys sort by it."""
 
 UNKNOWN: Signature = (0, 0, 0, 0)
 """The signature of no file: what bears it is read anew."""
@@ -37,26 +41,6 @@ class FileRecord(msgspec.Struct, frozen=True, gc=False):
     signature: Signature
     digest: bytes
     facts: Facts | None = None
-
-
-class Verdict(msgspec.Struct, frozen=True, gc=False):
-    """The last outcome of one test.
-
-    Args:
-        nodeid: pytest's name of the test.
-        path: its file.
-        outcome: pytest's word.
-        seconds: how long it took, with set-up and teardown.
-        fingerprint: of the closure that it ran with.
-        t: when, in seconds since the epoch.
-    """
-
-    nodeid: str
-    path: str
-    outcome: TestOutcome
-    seconds: float
-    fingerprint: bytes
-    t: float
 
 
 class StepRecord(msgspec.Struct, frozen=True):
@@ -82,8 +66,7 @@ class _VerdictBody(msgspec.Struct, frozen=True, array_like=True, gc=False):
     path: bytes
     outcome: TestOutcome
     seconds: float
-    fingerprint: bytes
-    t: float
+    revision: int
 
 
 class _StepBody(msgspec.Struct, frozen=True, array_like=True):
@@ -96,6 +79,7 @@ _file = msgspec.msgpack.Decoder(_FileBody).decode
 _verdict = msgspec.msgpack.Decoder(_VerdictBody).decode
 _step = msgspec.msgpack.Decoder(_StepBody).decode
 _bytes = msgspec.msgpack.Decoder(bytes).decode
+_int = msgspec.msgpack.Decoder(int).decode
 
 
 def name(text: str) -> bytes:
@@ -166,9 +150,7 @@ def file_record(key: bytes, body: bytes, mark: bytes) -> FileRecord:
 
 def verdict_row(verdict: Verdict) -> Row:
     """The row of a verdict."""
-    body = _VerdictBody(
-        name(verdict.path), verdict.outcome, verdict.seconds, verdict.fingerprint, verdict.t
-    )
+    body = _VerdictBody(name(verdict.path), verdict.outcome, verdict.seconds, verdict.revision)
     return _seal(name(verdict.nodeid), _encode(body))
 
 
@@ -180,22 +162,44 @@ def verdict_record(key: bytes, body: bytes) -> Verdict:
         msgspec.DecodeError: it has another form.
     """
     row = _verdict(_unseal(key, body))
-    return Verdict(text(key), text(row.path), row.outcome, row.seconds, row.fingerprint, row.t)
+    return Verdict(text(key), text(row.path), row.outcome, row.seconds, row.revision)
 
 
-def collected_row(path: str, fingerprint: bytes) -> Row:
-    """The row that says for which content a file's list of tests is whole."""
-    return _seal(name(path), _encode(fingerprint))
+def collected_row(path: str, revision: int) -> Row:
+    """The row that says as of which revision a file's list of tests is whole."""
+    return _seal(name(path), _encode(revision))
 
 
-def collected_record(key: bytes, body: bytes) -> tuple[str, bytes]:
-    """The path and fingerprint of a row.
+def collected_record(key: bytes, body: bytes) -> tuple[str, int]:
+    """The path and revision of a row.
 
     Raises:
         StoreError: it is damaged.
         msgspec.DecodeError: it has another form.
     """
-    return text(key), _bytes(_unseal(key, body))
+    return text(key), _int(_unseal(key, body))
+
+
+def history_row(entry: HistoryEntry) -> Row:
+    """The row of an entry of the contents' history."""
+    key = entry.revision.to_bytes(_REVISION, "big") + name(entry.path)
+    return _seal(key, _encode(entry.content))
+
+
+def history_record(key: bytes, body: bytes) -> HistoryEntry:
+    """The entry of a row.
+
+    Raises:
+        StoreError: it is damaged.
+        msgspec.DecodeError: it has another form.
+    """
+    content = _bytes(_unseal(key, body))
+    return HistoryEntry(text(key[_REVISION:]), revision_of(key), content)
+
+
+def revision_of(key: bytes) -> int:
+    """The revision that the key of a history's row begins with."""
+    return int.from_bytes(key[:_REVISION], "big")
 
 
 def step_row(step: str, record: StepRecord) -> Row:

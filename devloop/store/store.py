@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection
@@ -11,9 +11,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from devloop.events import Notice
+from devloop.select.records import Learned, Records
 from devloop.store import records
 from devloop.store.database import Database
-from devloop.store.records import FileRecord, StepRecord, Verdict
+from devloop.store.records import FileRecord, StepRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,39 +99,47 @@ class Store:
 
         self._database.write(work)
 
-    def load_verdicts(self) -> dict[str, Verdict]:
-        """The last verdict of every test, by nodeid."""
+    def load_records(self) -> Records:
+        """All that earlier runs have shown."""
+
+        def work(connection: Connection) -> Records:
+            # One transaction, lest another process's run comes in half.
+            return Records(
+                _all(connection, "history", records.history_record),
+                _all(connection, "verdicts", records.verdict_record),
+                _all(connection, "collected", records.collected_record),
+            )
+
         with _no_collections():
-            found = self._load("verdicts", records.verdict_record)
-            return {verdict.nodeid: verdict for verdict in found}
+            return self._database.read(work)
 
-    def load_collected(self) -> dict[str, bytes]:
-        """For each test file, the fingerprint of the closure with which its tests were listed."""
-        return dict(self._load("collected", records.collected_record))
-
-    def save_run(
-        self,
-        verdicts: Iterable[Verdict],
-        collected: Mapping[str, bytes] | None = None,
-        gone: Iterable[str] = (),
-    ) -> None:
-        """Remember a test run, in one transaction: all of it or nothing.
+    def save_run(self, learned: Learned, *, base: int) -> bool:
+        """Remember what a test run has shown, in one transaction: all of it or nothing.
 
         Args:
-            verdicts: of the tests that ran to their end.
-            collected: for each path whose list of tests is now whole, its closure's fingerprint.
-            gone: nodeids that exist no more.
+            learned: what is new.
+            base: the revision of the records that it was learned with.
+
+        Returns:
+            False where another process has added revisions meanwhile: nothing was written, and
+            what is new is to be learned again with the records as they are now.
         """
-        rows = [records.verdict_row(verdict) for verdict in verdicts]
-        lists = [records.collected_row(path, mark) for path, mark in (collected or {}).items()]
-        dead = [(records.name(nodeid),) for nodeid in gone]
+        entries = [records.history_row(entry) for entry in learned.entries]
+        verdicts = [records.verdict_row(verdict) for verdict in learned.verdicts]
+        lists = [records.collected_row(path, revision) for path, revision in learned.collected]
+        gone = [(records.name(nodeid),) for nodeid in learned.gone]
 
-        def work(connection: Connection) -> None:
-            connection.executemany("DELETE FROM verdicts WHERE key = ?", dead)
-            connection.executemany("INSERT OR REPLACE INTO verdicts VALUES (?, ?)", rows)
+        def work(connection: Connection) -> bool:
+            (last,) = connection.execute("SELECT max(key) FROM history").fetchone()
+            if last is not None and records.revision_of(last) != base:
+                return False
+            connection.executemany("DELETE FROM verdicts WHERE key = ?", gone)
+            connection.executemany("INSERT OR REPLACE INTO history VALUES (?, ?)", entries)
+            connection.executemany("INSERT OR REPLACE INTO verdicts VALUES (?, ?)", verdicts)
             connection.executemany("INSERT OR REPLACE INTO collected VALUES (?, ?)", lists)
+            return True
 
-        self._database.write(work)
+        return self._database.write(work)
 
     def load_steps(self) -> dict[str, StepRecord]:
         """The last success of every step, by its name."""
@@ -154,11 +163,11 @@ class Store:
         self._database.write(work)
 
     def _load(self, table: str, make: Callable[[bytes, bytes], T]) -> list[T]:
-        def work(connection: Connection) -> list[T]:
-            rows = connection.execute(f"SELECT key, body FROM {table}")
-            return [make(key, body) for key, body in rows]
+        return self._database.read(lambda connection: _all(connection, table, make))
 
-        return self._database.read(work)
+
+def _all(connection: Connection, table: str, make: Callable[[bytes, bytes], T]) -> list[T]:
+    return [make(key, body) for key, body in connection.execute(f"SELECT key, body FROM {table}")]
 
 
 @contextmanager

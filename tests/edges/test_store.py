@@ -13,20 +13,27 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from devloop.graph.facts import Facts, Import
+from devloop.select.records import HistoryEntry, Learned, Verdict
 from devloop.store.database import KEPT
-from devloop.store.records import FileRecord, StepRecord, Verdict
+from devloop.store.records import FileRecord, StepRecord
 from devloop.store.store import Store
 
 FILE = FileRecord("a.py", (1, 2, 3, 4), b"digest", Facts(b"f", (Import("os"),)))
 
 
-def verdict(nodeid: str, fingerprint: bytes = b"f") -> Verdict:
+def verdict(nodeid: str, revision: int = 1) -> Verdict:
     """A verdict of a test that passed."""
-    return Verdict(nodeid, nodeid.partition("::")[0], "passed", 0.1, fingerprint, 1.0)
+    return Verdict(nodeid, nodeid.partition("::")[0], "passed", 0.1, revision)
+
+
+def run(*nodeids: str, **more: Any) -> Learned:
+    """What a run adds in which these tests passed."""
+    return Learned(verdicts=tuple(verdict(nodeid) for nodeid in nodeids), **more)
 
 
 def remembers(root: Path) -> None:
@@ -64,16 +71,17 @@ def test_everything_is_there_in_the_next_session(tmp_path: Path) -> None:
     """Files, verdicts, lists of tests and steps survive; what was deleted is gone."""
     with Store.open(tmp_path, stamp="s") as store:
         store.save_files([FILE, FileRecord("b.py", (1, 1, 1, 1), b"b")])
-        store.save_run([verdict("b.py::x"), verdict("c.py::x")], {"b.py": b"1", "c.py": b"2"})
+        lists = (("b.py", 1), ("c.py", 1))
+        assert store.save_run(run("b.py::x", "c.py::x", collected=lists), base=0)
         store.save_step("css", StepRecord(b"k", {"app.css": b"1"}))
         store.save_step("old", StepRecord(b"k", {}))
         store.save_files([], deleted=["b.py"])
-        store.save_run([], {}, gone=["b.py::x"])
+        assert store.save_run(Learned(gone=("b.py::x",)), base=0)
         store.save_step("old", None)
     with Store.open(tmp_path, stamp="s") as store:
         assert store.load_files() == {"a.py": FILE}
-        assert store.load_verdicts() == {"c.py::x": verdict("c.py::x")}
-        assert store.load_collected() == {"c.py": b"2"}
+        assert store.load_records().verdicts == {"c.py::x": verdict("c.py::x")}
+        assert store.load_records().collected == {"c.py": 1}
         assert store.load_steps() == {"css": StepRecord(b"k", {"app.css": b"1"})}
         assert store.notices == []
 
@@ -82,9 +90,9 @@ def test_another_interpreter_gets_verdicts_and_no_facts(tmp_path: Path) -> None:
     """Two sessions with different stamps share a store without mixing their facts."""
     with Store.open(tmp_path, stamp="3.10") as old, Store.open(tmp_path, stamp="3.13") as new:
         old.save_files([FILE])
-        old.save_run([verdict("t.py::x")])
+        old.save_run(run("t.py::x"), base=0)
         assert new.load_files()["a.py"].facts is None
-        assert new.load_verdicts() == {"t.py::x": verdict("t.py::x")}
+        assert new.load_records().verdicts == {"t.py::x": verdict("t.py::x")}
         new.save_files([FILE])
         assert new.load_files() == {"a.py": FILE}
         assert old.load_files()["a.py"].facts is None
@@ -153,10 +161,10 @@ def test_a_bad_store_is_set_aside(tmp_path: Path, spoil: Callable[[Path], None])
     """It is renamed, one notice says so, nothing of it is used, and the new one works."""
     with Store.open(tmp_path, stamp="s") as store:
         store.save_files([FILE])
-        store.save_run([verdict(f"t.py::x{n}") for n in range(500)])
+        store.save_run(run(*(f"t.py::x{n}" for n in range(500))), base=0)
     spoil(tmp_path / ".devloop/store.db")
     with Store.open(tmp_path, stamp="s") as store:
-        assert store.load_verdicts() == {}
+        assert store.load_records().verdicts == {}
         assert store.load_files() == {}
         assert len(store.notices) == 1
         assert "set aside" in store.notices[0].message
@@ -215,14 +223,14 @@ def test_a_store_that_another_process_holds_for_good_is_set_aside(tmp_path: Path
 def test_a_writer_that_never_ends_costs_no_record(tmp_path: Path) -> None:
     """A save that cannot get its turn takes what is known along into a new store."""
     with Store.open(tmp_path, stamp="s", wait=0.2) as store:
-        store.save_run([verdict("t.py::old")])
+        store.save_run(run("t.py::old"), base=0)
         holder = sqlite3.connect(tmp_path / ".devloop/store.db", isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
-        store.save_run([verdict("t.py::new")])
+        store.save_run(run("t.py::new"), base=0)
         assert "locked" in store.notices[0].message
-        assert set(store.load_verdicts()) == {"t.py::old", "t.py::new"}
+        assert set(store.load_records().verdicts) == {"t.py::old", "t.py::new"}
     with Store.open(tmp_path, stamp="s") as store:
-        assert set(store.load_verdicts()) == {"t.py::old", "t.py::new"}
+        assert set(store.load_records().verdicts) == {"t.py::old", "t.py::new"}
     holder.close()
 
 
@@ -231,9 +239,9 @@ def test_a_store_that_was_removed_meanwhile_is_made_again(tmp_path: Path) -> Non
     with Store.open(tmp_path, stamp="s") as store:
         store.save_files([FILE])
         shutil.rmtree(tmp_path / ".devloop")
-        store.save_run([verdict("t.py::x")])
+        store.save_run(run("t.py::x"), base=0)
     with Store.open(tmp_path, stamp="s") as store:
-        assert set(store.load_verdicts()) == {"t.py::x"}
+        assert set(store.load_records().verdicts) == {"t.py::x"}
         assert store.notices == []
 
 
@@ -358,16 +366,22 @@ def test_a_file_system_without_locks(tmp_path: Path) -> None:
 
 
 def test_several_processes_write_at_once(tmp_path: Path) -> None:
-    """Nobody is refused, no store is set aside, and every record is there."""
+    """Each learns again from what the others wrote: no revision is used twice, nothing is lost."""
     code = """
         import sys
         from pathlib import Path
-        from devloop.store.store import Store, Verdict
+        from devloop.select.records import Ran
+        from devloop.store.store import Store
         sys.stdin.readline()
         with Store.open(Path(sys.argv[1]), stamp="s") as store:
+            name = sys.argv[2]
             for n in range(50):
-                nodeid = f"{sys.argv[2]}.py::x{n}"
-                store.save_run([Verdict(nodeid, "a.py", "passed", 0.1, b"f", 1.0)], {nodeid: b"f"})
+                ran = Ran({f"{name}.py::x{n}": (f"{name}.py", "passed", 0.1)}, {})
+                saved = False
+                while not saved:
+                    records = store.load_records()
+                    learned = records.learn(ran, {f"{name}.py": b"%d" % n}, frozenset())
+                    saved = store.save_run(learned, base=records.revision)
             print(*(notice.message for notice in store.notices))
         """
     writers = [python(code, str(tmp_path), name) for name in "abcd"]
@@ -379,9 +393,20 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
         out, _ = writer.communicate(timeout=50)
         assert (writer.returncode, out) == (0, "\n")
     with Store.open(tmp_path, stamp="s") as store:
-        assert len(store.load_verdicts()) == 200
-        assert len(store.load_collected()) == 200
+        records = store.load_records()
+        assert records.revision == 200
+        assert {verdict.revision for verdict in records.verdicts.values()} <= set(range(1, 201))
         assert store.notices == []
+
+
+def test_a_run_learned_from_old_records_is_refused(tmp_path: Path) -> None:
+    """Revisions that another process has added since make `save_run` write nothing."""
+    entry = HistoryEntry("a.py", 1, b"1")
+    with Store.open(tmp_path, stamp="s") as store:
+        assert store.save_run(Learned(entries=(entry,)), base=0)
+        assert not store.save_run(run("t.py::x"), base=0)
+        assert store.load_records().verdicts == {}
+        assert store.save_run(run("t.py::x"), base=1)
 
 
 def _written(path: Path) -> tuple[int, int]:
@@ -397,17 +422,18 @@ def test_a_killed_writer_leaves_whole_runs(tmp_path: Path) -> None:
     code = """
         import sys
         from pathlib import Path
-        from devloop.store.store import Store, Verdict
+        from devloop.select.records import HistoryEntry, Learned, Verdict
+        from devloop.store.store import Store
         with Store.open(Path(sys.argv[1]), stamp="s") as store:
             print("open", flush=True)
             start = int(sys.argv[2])
             for n in range(start, start + 100_000):
-                mark = n.to_bytes(4, "big")
-                run = [Verdict(f"t.py::x{i}", "t.py", "passed", 1, mark, 1) for i in range(2000)]
-                store.save_run(run, {"t.py": mark})
+                run = tuple(Verdict(f"t.py::x{i}", "t.py", "passed", 1, n) for i in range(2000))
+                entry = HistoryEntry("t.py", n, b"")
+                store.save_run(Learned((entry,), run, (("t.py", n),)), base=n - 1)
                 print(n, flush=True)
         """
-    last = -1
+    last = 0
     log = tmp_path / ".devloop/store.db-wal"
     for kill in range(8):
         with ended(python(code, str(tmp_path), str(last + 1))) as writer:
@@ -420,16 +446,13 @@ def test_a_killed_writer_leaves_whole_runs(tmp_path: Path) -> None:
                 pass  # the next run is being written
             writer.send_signal(signal.SIGKILL)
         with Store.open(tmp_path, stamp="s") as store:
-            verdicts, collected = store.load_verdicts(), store.load_collected()
+            found = store.load_records()
             assert store.notices == []
-        if last < 0 and not verdicts:
-            assert collected == {}
-            continue
-        assert len(verdicts) == 2000
-        assert {verdict.fingerprint for verdict in verdicts.values()} == set(collected.values())
-        mark = int.from_bytes(collected["t.py"], "big")
-        assert mark >= last
-        last = mark
+        assert found.revision >= last
+        last = found.revision
+        assert len(found.verdicts) == (2000 if last else 0)
+        assert {verdict.revision for verdict in found.verdicts.values()} <= {last}
+        assert set(found.collected.values()) <= {last}
     check = sqlite3.connect(tmp_path / ".devloop/store.db")
     assert check.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     check.close()

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from devloop.errors import StoreError
 from devloop.graph.facts import Facts, Import, SourceProblem
+from devloop.select.records import HistoryEntry, Verdict
 from devloop.store import records
-from devloop.store.records import FileRecord, StepRecord, Verdict
+from devloop.store.records import FileRecord, StepRecord
 
 FACTS = Facts(
     b"f" * 16,
@@ -58,12 +59,11 @@ def test_what_cannot_be_kept_makes_the_file_be_read_anew(record: FileRecord) -> 
 
 def test_verdicts_lists_and_steps_come_back() -> None:
     """The other records survive as well, odd names included."""
-    verdict = Verdict("t/\udce9.py::test_a[\ud800]", "t/\udce9.py", "xpassed", 0.5, b"p", 1.5e9)
+    verdict = Verdict("t/\udce9.py::test_a[\ud800]", "t/\udce9.py", "xpassed", 0.5, 7)
     assert records.verdict_record(*records.verdict_row(verdict)) == verdict
-    assert records.collected_record(*records.collected_row("t/\udce9.py", b"f")) == (
-        "t/\udce9.py",
-        b"f",
-    )
+    assert records.collected_record(*records.collected_row("t/\udce9.py", 7)) == ("t/\udce9.py", 7)
+    entry = HistoryEntry("t/\udce9.py", 2**40, b"content")
+    assert records.history_record(*records.history_row(entry)) == entry
     step = StepRecord(b"k", {"static/\udce9.css": b"1", "b": b"2"})
     assert records.step_record(*records.step_row("css", step)) == ("css", step)
 
@@ -71,7 +71,7 @@ def test_verdicts_lists_and_steps_come_back() -> None:
 @given(st.data())
 def test_a_flipped_bit_is_noticed(data: st.DataObject) -> None:
     """A row with any one bit changed, in its key or its body, is refused."""
-    key, body = records.verdict_row(Verdict("a.py::test", "a.py", "passed", 1.0, b"f" * 16, 2.0))
+    key, body = records.verdict_row(Verdict("a.py::test", "a.py", "passed", 1.0, 12))
     whole = bytearray(key + body)
     bit = data.draw(st.integers(0, len(whole) * 8 - 1))
     whole[bit // 8] ^= 1 << bit % 8
