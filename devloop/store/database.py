@@ -73,13 +73,14 @@ class Database:
         """Read from the tables.
 
         Args:
-            work: is given the connection; called again, on empty tables, if the file proves bad.
+            work: is given the connection, whose tables stay as they are meanwhile; called again,
+                on empty tables, if the file proves bad.
 
         Returns:
             What `work` returned.
         """
         with self._lock:
-            return self._persist(work)
+            return self._persist(lambda connection: transact(connection, work, "DEFERRED"))
 
     def write(self, work: Work[T]) -> T:
         """Change the tables in one transaction.

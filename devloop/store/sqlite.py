@@ -103,9 +103,13 @@ def create(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA user_version={VERSION}")
 
 
-def transact(connection: sqlite3.Connection, work: Work[T]) -> T:
+def transact(
+    connection: sqlite3.Connection,
+    work: Work[T],
+    kind: Literal["IMMEDIATE", "DEFERRED"] = "IMMEDIATE",
+) -> T:
     """Do all of `work` in one transaction, or nothing of it."""
-    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(f"BEGIN {kind}")
     try:
         result = work(connection)
         connection.execute("COMMIT")

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from devloop.events import Notice
-from devloop.select.records import Learned, Records
+from devloop.select.records import HistoryEntry, Learned, Records, Verdict
 from devloop.store import records
 from devloop.store.database import Database
 from devloop.store.records import FileRecord, StepRecord
@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 WAIT = 5.0
 """How long another process may hold the store, in seconds; its transactions take milliseconds."""
+FEW = 1000
+"""Entries of the history that no question is about any more, and that may lie where they are."""
 
 
 class Store:
@@ -102,16 +104,23 @@ class Store:
     def load_records(self) -> Records:
         """All that earlier runs have shown."""
 
-        def work(connection: Connection) -> Records:
-            # One transaction, lest another process's run comes in half.
-            return Records(
-                _all(connection, "history", records.history_record),
-                _all(connection, "verdicts", records.verdict_record),
-                _all(connection, "collected", records.collected_record),
-            )
+        def work(connection: Connection) -> tuple[Records, list[bytes]]:
+            history = _all(connection, "history", records.history_record)
+            verdicts = _all(connection, "verdicts", records.verdict_record)
+            collected = _all(connection, "collected", records.collected_record)
+            old = [
+                records.history_row(entry)[0] for entry in _outlived(history, verdicts, collected)
+            ]
+            return Records(history, verdicts, collected), old
 
         with _no_collections():
-            return self._database.read(work)
+            found, old = self._database.read(work)
+        if len(old) > FEW:
+            keys = [(key,) for key in old]
+            self._database.write(
+                lambda own: own.executemany("DELETE FROM history WHERE key = ?", keys)
+            )
+        return found
 
     def save_run(self, learned: Learned, *, base: int) -> bool:
         """Remember what a test run has shown, in one transaction: all of it or nothing.
@@ -121,8 +130,9 @@ class Store:
             base: the revision of the records that it was learned with.
 
         Returns:
-            False where another process has added revisions meanwhile: nothing was written, and
-            what is new is to be learned again with the records as they are now.
+            False where another process has added revisions meanwhile, or the store was made
+            anew: nothing was written, and what is new is to be learned again with the records
+            as they are now.
         """
         entries = [records.history_row(entry) for entry in learned.entries]
         verdicts = [records.verdict_row(verdict) for verdict in learned.verdicts]
@@ -131,7 +141,8 @@ class Store:
 
         def work(connection: Connection) -> bool:
             (last,) = connection.execute("SELECT max(key) FROM history").fetchone()
-            if last is not None and records.revision_of(last) != base:
+            # An empty history has no revisions: verdicts of 57 would outlive the next 56 edits.
+            if base != (0 if last is None else records.revision_of(last)):
                 return False
             connection.executemany("DELETE FROM verdicts WHERE key = ?", gone)
             connection.executemany("INSERT OR REPLACE INTO history VALUES (?, ?)", entries)
@@ -168,6 +179,25 @@ class Store:
 
 def _all(connection: Connection, table: str, make: Callable[[bytes, bytes], T]) -> list[T]:
     return [make(key, body) for key, body in connection.execute(f"SELECT key, body FROM {table}")]
+
+
+def _outlived(
+    history: Iterable[HistoryEntry],
+    verdicts: Iterable[Verdict],
+    collected: Iterable[tuple[str, int]],
+) -> list[HistoryEntry]:
+    """The entries after which their path has another one that is as old as every verdict."""
+    seen = [*(verdict.revision for verdict in verdicts), *(at for _, at in collected)]
+    oldest = min(seen, default=0)
+    latest: dict[str, HistoryEntry] = {}
+    outlived = []
+    for entry in sorted(history, key=lambda entry: entry.revision):
+        if entry.revision > oldest:
+            break
+        if entry.path in latest:
+            outlived.append(latest[entry.path])
+        latest[entry.path] = entry
+    return outlived
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from devloop.graph.facts import Facts, Import
 from devloop.select.records import HistoryEntry, Learned, Verdict
 from devloop.store.database import KEPT
 from devloop.store.records import FileRecord, StepRecord
-from devloop.store.store import Store
+from devloop.store.store import FEW, Store
 
 FILE = FileRecord("a.py", (1, 2, 3, 4), b"digest", Facts(b"f", (Import("os"),)))
 
@@ -371,7 +371,7 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
         import sys
         from pathlib import Path
         from devloop.select.records import Ran
-        from devloop.store.store import Store
+        from devloop.store.store import FEW, Store
         sys.stdin.readline()
         with Store.open(Path(sys.argv[1]), stamp="s") as store:
             name = sys.argv[2]
@@ -409,6 +409,33 @@ def test_a_run_learned_from_old_records_is_refused(tmp_path: Path) -> None:
         assert store.save_run(run("t.py::x"), base=1)
 
 
+def test_a_run_is_learned_again_where_the_store_was_made_anew(tmp_path: Path) -> None:
+    """A verdict never names a revision that the history does not have."""
+    with Store.open(tmp_path, stamp="s") as store:
+        assert store.save_run(Learned((HistoryEntry("a.py", 1, b"1"),)), base=0)
+        shutil.rmtree(tmp_path / ".devloop")
+        assert not store.save_run(run("t.py::x"), base=1)
+        assert store.load_records().revision == 0
+
+
+def test_the_history_does_not_grow_for_ever(tmp_path: Path) -> None:
+    """Contents that every verdict has outlived are dropped; every answer stays the same."""
+    last = FEW + 9
+    entries = [HistoryEntry("a.py", n, b"%d" % n) for n in range(1, last + 11)]
+    learned = Learned((*entries, HistoryEntry("b.py", 1, b"b")), (verdict("t.py::x", last),))
+    with Store.open(tmp_path, stamp="s") as store:
+        store.save_run(learned, base=0)
+        first, second = store.load_records(), store.load_records()
+    for contents in ({"a.py": b"%d" % last, "b.py": b"b"}, {"a.py": b"7"}):
+        for revision in (last, last + 5):
+            changed = first.changed_since(revision, contents)
+            assert second.changed_since(revision, contents) == changed
+    assert second.revision == last + 10
+    database = sqlite3.connect(tmp_path / ".devloop/store.db")
+    assert database.execute("SELECT count(*) FROM history").fetchone() == (12,)
+    database.close()
+
+
 def _written(path: Path) -> tuple[int, int]:
     try:
         found = path.stat()
@@ -423,7 +450,7 @@ def test_a_killed_writer_leaves_whole_runs(tmp_path: Path) -> None:
         import sys
         from pathlib import Path
         from devloop.select.records import HistoryEntry, Learned, Verdict
-        from devloop.store.store import Store
+        from devloop.store.store import FEW, Store
         with Store.open(Path(sys.argv[1]), stamp="s") as store:
             print("open", flush=True)
             start = int(sys.argv[2])
