@@ -1,0 +1,81 @@
+"""Drop cached bytecode of changed files.
+
+Python takes cached bytecode for current when whole seconds of the source's mtime and its size
+agree (PEP 552 keeps both in the file), pytest does so for its rewritten modules, and bytecode
+that is marked *unchecked* is never compared. Two saves of one length within a second therefore
+run the first one's code. So it goes, for every changed file, before anything starts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+_MAGIC_END = b"\r\n"
+"""What the last two of the four bytes are with which every bytecode file begins."""
+
+
+def drop(paths: Iterable[str], root: Path, prefixes: Iterable[str] = ()) -> list[str]:
+    """Remove what is cached of some sources, for all interpreters and optimisations.
+
+    Args:
+        paths: changed files, relative to `root` or absolute; others than Python's are passed over.
+        root: the project's root.
+        prefixes: the values of PYTHONPYCACHEPREFIX under which something is run.
+
+    Returns:
+        The files that were removed.
+    """
+    dropped: list[str] = []
+    listings: dict[Path, list[str]] = {}
+    prefixes = tuple(filter(None, prefixes))
+    for path in paths:
+        if not path.endswith((".py", ".pyw")):
+            continue
+        source = root / path
+        stem = source.stem
+        folders = [source.parent / "__pycache__"]
+        # The cache then mirrors the whole path below the prefix, without its anchor.
+        mirrored = Path(*source.parent.absolute().parts[1:])
+        folders += [Path(root, prefix, mirrored) for prefix in prefixes]
+        for folder in folders:
+            if folder not in listings:
+                listings[folder] = _names(folder)
+            # NAME.TAG.pyc, NAME.TAG.opt-1.pyc, NAME.TAG-pytest-8.3.4.pyc
+            for name in listings[folder]:
+                if name.startswith(stem + ".") and name.endswith(".pyc"):
+                    _remove(folder / name, dropped)
+        legacy = source.with_suffix(".pyc")
+        if _is_bytecode(legacy):
+            _remove(legacy, dropped)
+    return dropped
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _is_bytecode(path: Path) -> bool:
+    """Whether a file beside a source was compiled from it (``compileall -b``).
+
+    It is read only once the source is gone, and then as if nothing had happened.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError:
+        return False
+    return len(head) == 16 and head[2:4] == _MAGIC_END
+
+
+def _remove(path: Path, dropped: list[str]) -> None:
+    # Another process may have been quicker; one that may not be removed cannot have been
+    # written by this user's interpreters either.
+    with contextlib.suppress(OSError):
+        path.unlink()
+        dropped.append(str(path))
