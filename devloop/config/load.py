@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import msgspec
 
 from devloop.config.document import Document, dotted
 from devloop.config.fault import Fault
-from devloop.config.types import Config
+from devloop.config.types import App, Config, OnBusy
 from devloop.errors import ConfigError
 
 OWN_FILE = "devloop.toml"
@@ -19,29 +19,71 @@ SHARED_TABLE = ("tool", "devloop")
 NAMED_TABLES = ("apps", "steps")
 
 
+class Overrides(msgspec.Struct, frozen=True):
+    """What the command line says in place of the files.
+
+    Args:
+        debounce: a duration.
+        on_busy: what a change does while work is going on.
+        command: the words of an app's command, which then is the only app.
+    """
+
+    debounce: str | None = None
+    on_busy: OnBusy | None = None
+    command: tuple[str, ...] = ()
+
+    def apply(self, config: Config) -> Config:
+        """Lay them over a configuration."""
+        watch = config.watch
+        if self.debounce is not None:
+            watch = msgspec.structs.replace(watch, debounce=self.debounce)
+        if self.on_busy is not None:
+            watch = msgspec.structs.replace(watch, on_busy=self.on_busy)
+        apps = config.apps
+        if self.command:
+            apps = {PurePath(self.command[0]).name: App(command=self.command)}
+        return msgspec.structs.replace(config, watch=watch, apps=apps)
+
+
 class Loaded(msgspec.Struct, frozen=True):
     """A configuration and where it came from.
 
     Args:
+        root: the project's root.
         config: what was read, over the defaults.
         source: the file that says most: devloop.toml before pyproject.toml; None where neither
             says anything.
         files: the files that decide, whether or not they exist; a change of one means loading
             again.
+        overrides: what was laid over it.
     """
 
+    root: Path
     config: Config
     source: Path | None
     files: tuple[Path, ...]
+    overrides: Overrides
+
+    def again(self) -> Loaded:
+        """Load anew, with the same overrides.
+
+        Raises:
+            ConfigError: as `load` does.
+        """
+        return load(self.root, self.overrides)
 
 
-def load(root: Path) -> Loaded:
+NOTHING = Overrides()
+
+
+def load(root: Path, overrides: Overrides = NOTHING) -> Loaded:
     """Load the configuration of the project at `root`.
 
     A key of devloop.toml comes before the same key of pyproject.toml.
 
     Args:
         root: the project's root, absolute.
+        overrides: what is laid over the files.
 
     Returns:
         The configuration; the defaults where no file says anything.
@@ -57,7 +99,8 @@ def load(root: Path) -> Loaded:
         if document is not None and document.table() is not None
     ]
     source = documents[0].path if documents else None
-    return Loaded(_convert(documents, root), source, (own, shared))
+    config = overrides.apply(_convert(documents, root))
+    return Loaded(root, config, source, (own, shared), overrides)
 
 
 def _read(path: Path, name: str, prefix: tuple[str, ...]) -> Document | None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devloop.config import shape
-from devloop.config.load import load
+from devloop.config.load import Overrides, load
 from devloop.config.types import Config, argv, seconds
 from devloop.errors import ConfigError
 
@@ -109,6 +109,20 @@ def test_a_key_of_devloop_toml_comes_before_pyproject(tmp_path: Path) -> None:
         {"log": "up"}, type(loaded.config.apps["web"].ready)
     )
     assert loaded.config.tests.env == {"B": "2"}
+
+
+def test_overrides_are_laid_over_the_files_each_time(tmp_path: Path) -> None:
+    """What the command line said stands when the configuration is loaded again."""
+    file = tmp_path / "devloop.toml"
+    file.write_text('[watch]\ndebounce = "1s"\n[apps.web]\ncommand = "serve"\n')
+    overrides = Overrides(debounce="2s", on_busy="ignore", command=("bin/uvicorn", "main:app"))
+    loaded = load(tmp_path, overrides)
+    file.write_text('[watch]\nignore = ["x"]\n')
+    for config in (loaded.config, loaded.again().config):
+        assert config.watch.debounce == "2s"
+        assert config.watch.on_busy == "ignore"
+        assert list(config.apps) == ["uvicorn"]
+    assert loaded.again().config.watch.ignore == ("x",)
 
 
 def fault(folder: Path, text: str, file: str = "devloop.toml") -> str:

@@ -1,0 +1,28 @@
+"""`devloop affected`: what would run, and why."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import rich_click as click
+
+from devloop.cli import options
+
+
+@options.command(
+    "affected",
+    "devloop affected",
+    "devloop affected --since main",
+    "devloop affected --format json | jq -r '.tests[].nodeid'",
+)
+@options.revision_options
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="Default: text."
+)
+def command(since: str | None, staged: bool, form: Literal["text", "json"]) -> int:
+    """Show what would run and why; run nothing."""
+    from devloop import inspection
+
+    options.check_revisions(since, staged)
+    loaded = options.find_project()
+    return inspection.affected(loaded, since=since, staged=staged, form=form)

@@ -1,0 +1,44 @@
+"""`devloop build`: one pass of the steps that are out of date."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import rich_click as click
+
+from devloop.cli import options
+
+
+@options.command(
+    "build",
+    "devloop build",
+    "devloop build css",
+    "devloop build --force",
+)
+@click.argument("steps", metavar="[STEP]...", nargs=-1)
+@click.option("--force", is_flag=True, help="Run steps that are up to date too.")
+@options.reporter_options
+def command(steps: tuple[str, ...], force: bool, reporter: str | None, output: str | None) -> int:
+    """Run the steps that are out of date, and what they need, once.
+
+    A step is up to date while its inputs, its command and its outputs are what they were.
+    """
+    from devloop import session
+
+    loaded = options.find_project()
+    for name in steps:
+        if name not in loaded.config.steps:
+            raise click.UsageError(_unknown(name, loaded.config.steps))
+    return session.build(
+        loaded, options.make_reporter(reporter, output), steps=steps or None, force=force
+    )
+
+
+def _unknown(name: str, steps: Mapping[str, object]) -> str:
+    from devloop.config.fault import nearest
+
+    if not steps:
+        return f'"{name}" is not a step: no steps are configured'
+    meant = nearest(name, steps)
+    known = f'did you mean "{meant}"?' if meant else f"the steps are {', '.join(steps)}"
+    return f'"{name}" is not a step; {known}'

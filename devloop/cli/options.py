@@ -1,0 +1,200 @@
+"""Options that several commands have, and what becomes of them."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import rich_click as click
+
+if TYPE_CHECKING:
+    from devloop.config.load import Loaded
+    from devloop.config.types import OnBusy
+    from devloop.report.reporter import Reporter
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+CONTEXT = {"auto_envvar_prefix": "DEVLOOP", "help_option_names": ["-h", "--help"]}
+"""One name for one flag in every command: DEVLOOP_REPORTER, not DEVLOOP_WATCH_REPORTER."""
+
+
+def command(name: str, *shown: str) -> Callable[[Callable[..., int]], click.RichCommand]:
+    """Make a subcommand of a function that returns its exit code.
+
+    Args:
+        name: the subcommand's.
+        shown: command lines that its help gives as examples.
+
+    Returns:
+        A decorator.
+    """
+
+    def decorate(function: Callable[..., int]) -> click.RichCommand:
+        text = inspect.cleandoc(function.__doc__ or "")
+        if shown:
+            # The backspace is click's mark for a paragraph that is not to be wrapped.
+            text = "\n".join((text, "", "\b", *shown))
+        make = click.command(name, cls=click.RichCommand, context_settings=CONTEXT, help=text)
+        return make(function)
+
+    return decorate
+
+
+def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Check that an option is a duration; it stays text, as in devloop.toml.
+
+    Raises:
+        BadParameter: it has no unit, or is no number.
+    """
+    from devloop.config.types import DURATION
+
+    if value is not None and not re.search(DURATION, value):
+        raise click.BadParameter(
+            f'expected a duration with its unit, such as 20ms or 5s, got "{value}"', ctx, param
+        )
+    return value
+
+
+def reporter_options(function: F) -> F:
+    """Add `--reporter` and `--output`."""
+    function = click.option(
+        "--output",
+        type=click.Choice(["events"]),
+        help="With jsonl: give what apps and steps print as events, not on standard error.",
+    )(function)
+    return click.option(
+        "--reporter",
+        type=click.Choice(["terminal", "plain", "jsonl"]),
+        help="How to report. Default: terminal on a terminal, else plain.",
+    )(function)
+
+
+def revision_options(function: F) -> F:
+    """Add `--since` and `--staged`."""
+    function = click.option(
+        "--staged", is_flag=True, help="Take what is staged for the next commit as the change."
+    )(function)
+    return click.option(
+        "--since", metavar="REV", help="Take what differs from the commit REV as the change."
+    )(function)
+
+
+def check_revisions(since: str | None, staged: bool, everything: bool = False) -> None:
+    """Refuse options that exclude one another.
+
+    Raises:
+        UsageError: more than one of them was given.
+    """
+    given = [
+        name
+        for name, value in (("--all", everything), ("--since", since), ("--staged", staged))
+        if value
+    ]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} cannot go together")
+
+
+def find_project(
+    *,
+    debounce: str | None = None,
+    on_busy: OnBusy | None = None,
+    command: tuple[str, ...] = (),
+) -> Loaded:
+    """The configuration of the project that the current folder belongs to.
+
+    Args:
+        debounce: in place of the configured one.
+        on_busy: in place of the configured one.
+        command: an app's command in place of the configured apps; then any folder will do.
+
+    Returns:
+        What was loaded.
+
+    Raises:
+        NotAProject: there is none.
+        ConfigError: its configuration has a fault.
+    """
+    from devloop.config.load import Overrides, load
+    from devloop.config.root import find_root
+    from devloop.errors import NotAProject
+
+    here = Path.cwd()
+    try:
+        root = find_root(here)
+    except NotAProject:
+        if not command:
+            raise
+        root = here
+    return load(root, Overrides(debounce=debounce, on_busy=on_busy, command=command))
+
+
+def project_path(root: Path, path: str, *, must_exist: bool = True) -> str:
+    """A path of the command line as devloop writes it.
+
+    Args:
+        root: the project's root.
+        path: relative to the current folder, or absolute; a test's nodeid begins with one.
+        must_exist: refuse what is not there.
+
+    Returns:
+        Relative to the root, with forward slashes; absolute where it lies outside.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    file, separator, rest = path.partition("::")
+    absolute = Path(os.path.normpath(Path.cwd() / file))
+    if must_exist and not absolute.exists():
+        raise click.UsageError(f"no such file or folder: {file}")
+    inside = absolute.is_relative_to(root)
+    return (absolute.relative_to(root) if inside else absolute).as_posix() + separator + rest
+
+
+def make_reporter(
+    reporter: Any, output: str | None, *, clear: bool = False, once: bool = True
+) -> Reporter:
+    """Make the reporter that was asked for.
+
+    Args:
+        reporter: which one; None for what standard output calls for.
+        output: ``events`` where apps' and steps' output is to be events.
+        clear: empty the screen when a cycle begins.
+        once: one pass and no watching.
+
+    Returns:
+        The reporter, on standard output.
+
+    Raises:
+        UsageError: the options do not go together.
+    """
+    from devloop.report.reporter import default_kind, make
+
+    kind = reporter or default_kind(sys.stdout, os.environ)
+    if output is not None and kind != "jsonl":
+        raise click.UsageError("--output events goes with --reporter jsonl")
+    return make(
+        kind,
+        sys.stdout,
+        environ=os.environ,
+        errors=sys.stderr,
+        output_events=output == "events",
+        clear=clear,
+        once=once,
+    )
+
+
+def said(name: str) -> bool:
+    """Whether an environment variable is set to something that means yes."""
+    return os.environ.get(name, "").lower() not in ("", "0", "false", "no")
+
+
+def wants_color() -> bool | None:
+    """Whether to colour; None leaves it to whether there is a terminal."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if said("FORCE_COLOR") else None

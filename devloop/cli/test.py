@@ -1,0 +1,57 @@
+"""`devloop test`: one pass of the tests that are due."""
+
+from __future__ import annotations
+
+import shlex
+
+import rich_click as click
+
+from devloop.cli import options
+
+
+@options.command(
+    "test",
+    "devloop test",
+    "devloop test tests/unit",
+    "devloop test --since main",
+    "devloop test --staged",
+    'devloop test --all --pytest-args "-x --pdb"',
+)
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Run every test, due or not.")
+@options.revision_options
+@click.option(
+    "--pytest-args", metavar='"ARGS"', default="", help="Further arguments for pytest, as one word."
+)
+@options.reporter_options
+def command(
+    paths: tuple[str, ...],
+    everything: bool,
+    since: str | None,
+    staged: bool,
+    pytest_args: str,
+    reporter: str | None,
+    output: str | None,
+) -> int:
+    """Run the tests that are due, once.
+
+    A test is due unless it has passed on the code as it is now. With a PATH (a folder, a file, or
+    a test's nodeid) only what lies there is run.
+    """
+    from devloop import session
+
+    options.check_revisions(since, staged, everything)
+    try:
+        words = tuple(shlex.split(pytest_args))
+    except ValueError as error:
+        raise click.UsageError(f"--pytest-args: {str(error).lower()}") from None
+    loaded = options.find_project()
+    return session.test(
+        loaded,
+        options.make_reporter(reporter, output),
+        paths=tuple(options.project_path(loaded.root, path) for path in paths),
+        everything=everything,
+        since=since,
+        staged=staged,
+        pytest_args=words,
+    )

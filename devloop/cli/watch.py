@@ -1,0 +1,80 @@
+"""`devloop watch`: the loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from devloop.cli import options
+
+if TYPE_CHECKING:
+    from devloop.config.types import OnBusy
+
+
+@options.command(
+    "watch",
+    "devloop watch",
+    "devloop watch -- uvicorn main:app --port 8000",
+    "devloop watch --no-tests",
+    "devloop watch --reporter jsonl | my-dashboard",
+)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.option("--once", is_flag=True, help="One pass, then end; the default where CI is set.")
+@click.option("--postpone", is_flag=True, help="Begin nothing before the first change.")
+@click.option("--no-app", is_flag=True, help="Leave the apps alone.")
+@click.option("--no-tests", is_flag=True, help="Leave the tests alone.")
+@click.option(
+    "--on-busy",
+    type=click.Choice(["restart", "queue", "ignore"]),
+    help="What a change does while work goes on: restart what it touches (default), queue, ignore.",
+)
+@click.option(
+    "--debounce",
+    metavar="20ms",
+    callback=options.duration,
+    help="How long to wait for further changes after the first.",
+)
+@click.option(
+    "--poll",
+    metavar="[=500ms]",
+    callback=options.duration,
+    is_flag=False,
+    flag_value="500ms",
+    help="Look at the files at intervals, where the system reports no changes.",
+)
+@click.option("--clear", is_flag=True, help="Clear the screen, never the scrollback, each cycle.")
+@options.reporter_options
+def command(
+    command: tuple[str, ...],
+    once: bool,
+    postpone: bool,
+    no_app: bool,
+    no_tests: bool,
+    on_busy: OnBusy | None,
+    debounce: str | None,
+    poll: str | None,
+    clear: bool,
+    reporter: str | None,
+    output: str | None,
+) -> int:
+    """Watch the project; on each change run the tests, steps and apps that it affects.
+
+    With a COMMAND that is the app: it is run, and restarted when a file that it imports changes.
+    """
+    from devloop import session
+    from devloop.config.types import seconds
+
+    once = once or options.said("CI")
+    if once and postpone:
+        raise click.UsageError("--once and --postpone cannot go together: nothing would run")
+    loaded = options.find_project(debounce=debounce, on_busy=on_busy, command=command)
+    return session.watch(
+        loaded,
+        options.make_reporter(reporter, output, clear=clear, once=once),
+        once=once,
+        postpone=postpone,
+        apps=not no_app,
+        tests=not no_tests,
+        poll=None if poll is None else seconds(poll),
+    )
