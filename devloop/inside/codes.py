@@ -1,0 +1,130 @@
+"""What compiled code says: a digest that sees no positions, and the strings in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from hashlib import blake2b
+from types import CodeType
+from typing import Any
+
+DIGEST_SIZE = 16
+
+DOTTED = re.compile(r"[^\W\d]\w*(?:(?:\.[^\W\d]\w*)+(?::[^\W\d][\w.]*)?|:[^\W\d][\w.]*)")
+WORD = re.compile(r"[^\W\d]\w*")
+LONGEST = 200
+"""Longer strings name no module; in characters."""
+
+
+def digest_of(code: CodeType) -> tuple[bytes, set[str], list[str]]:
+    """Digest a module's code, and all code in it.
+
+    Args:
+        code: of a module.
+
+    Returns:
+        The digest: the same for the same instructions, names and constants, whatever their
+        positions, the file and the process; all names that the code uses; and all its strings.
+    """
+    hashed = blake2b(digest_size=DIGEST_SIZE)
+    names: set[str] = set()
+    strings: list[str] = []
+    todo = [code]
+    while todo:
+        part = todo.pop()
+        instructions = part.co_code
+        names.update(part.co_names)
+        words = [
+            f"{len(instructions)} {part.co_flags} {part.co_argcount}"
+            f" {part.co_posonlyargcount} {part.co_kwonlyargcount} {part.co_name}",
+            " ".join(part.co_names),
+            " ".join(part.co_varnames),
+            " ".join(part.co_freevars),
+            " ".join(part.co_cellvars),
+        ]
+        for constant in part.co_consts:
+            kind = type(constant)
+            if kind is CodeType:
+                todo.append(constant)
+                words.append("code")
+            elif kind is str:
+                strings.append(constant)
+                words.append(repr(constant))
+            elif kind is tuple or kind is frozenset:
+                words.append(_canonical(constant, strings))
+            else:
+                words.append(repr(constant))
+        text = "\n".join(words).encode()
+        hashed.update(b"%d " % len(text))
+        hashed.update(text)
+        hashed.update(instructions)
+        # Which instructions a handler covers (3.11+); before, instructions said so.
+        hashed.update(getattr(part, "co_exceptiontable", b""))
+    return hashed.digest(), names, strings
+
+
+def _canonical(constant: Any, strings: list[str]) -> str:
+    """Write a constant without the order of its sets, which differs from process to process."""
+    kind = type(constant)
+    if kind is tuple or kind is frozenset:
+        items = [_canonical(item, strings) for item in constant]
+        return f"{kind.__name__}({','.join(items if kind is tuple else sorted(items))})"
+    if kind is str:
+        strings.append(constant)
+    return repr(constant)
+
+
+def imports_of(code: CodeType) -> list[list[Any]]:
+    """The import statements in a module's code, for sources that have no tree.
+
+    Args:
+        code: of a module.
+
+    Returns:
+        The fields of `devloop.graph.facts.Import`, one for each.
+    """
+    from dis import get_instructions
+
+    found: list[list[Any]] = []
+    todo = [code]
+    while todo:
+        part = todo.pop()
+        todo += [constant for constant in part.co_consts if isinstance(constant, CodeType)]
+        before: list[Any] = [None, None]
+        for instruction in get_instructions(part):
+            if instruction.opname == "IMPORT_NAME":
+                level, names = before
+                found.append([instruction.argval, level or 0, list(names or ()), False])
+            if instruction.opname.startswith("LOAD_"):
+                before = [before[1], instruction.argval]
+    return found
+
+
+def modules_named(strings: Iterable[str], source: bytes, *, words: bool) -> list[str]:
+    """Choose the strings that may name modules.
+
+    Args:
+        strings: of a module's code.
+        source: what it was compiled from.
+        words: also strings without a dot or colon.
+
+    Returns:
+        Strings like ``a.b``, ``a.b:c`` and ``a:b``, sorted.
+    """
+    found = {
+        text
+        for text in strings
+        if len(text) <= LONGEST
+        and ("." in text or ":" in text or words)
+        and (DOTTED.fullmatch(text) or (words and WORD.fullmatch(text)))
+    }
+    if b"annotations" in source:
+        found = {text for text in found if not _is_annotation(text.encode(), source)}
+    return sorted(found)
+
+
+def _is_annotation(text: bytes, source: bytes) -> bool:
+    """Whether a constant was written without quotes, as PEP 563 makes them."""
+    if b'"' + text + b'"' in source or b"'" + text + b"'" in source:
+        return False
+    return text in source

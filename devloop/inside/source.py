@@ -1,0 +1,108 @@
+"""What one Python source says: its fingerprint, its imports, the modules that it names.
+
+The fingerprint is a digest over the compiled code, which holds no comments, after the layout
+was evened out in the syntax tree. Imports and calls are read from the tree, which knows what
+stands under ``if TYPE_CHECKING``; strings come with the compiled code.
+"""
+
+from __future__ import annotations
+
+import ast
+from binascii import b2a_base64
+from hashlib import blake2b
+from types import CodeType
+from typing import Any
+
+from .calls import IMPORTERS, Calls, assigned, exported_unbound
+from .codes import DIGEST_SIZE, digest_of, imports_of, modules_named
+from .statements import Statements
+
+LIMIT = 8 << 20
+"""In bytes. Larger sources are not compiled: it takes some hundred times as much memory."""
+
+
+def facts(source: bytes) -> list[Any]:
+    """Find the facts of one source.
+
+    Args:
+        source: the file's bytes; their encoding is found as Python finds it (PEP 263).
+
+    Returns:
+        The fields of `devloop.graph.facts.Facts`, bytes in base64.
+    """
+    if len(source) > LIMIT:
+        message = f"larger than {LIMIT >> 20} MiB: not read, so what it imports is not known"
+        return problem(source, message, dynamic=[""])
+    try:
+        return _compiled(source)
+    except SyntaxError as error:
+        return problem(source, error.msg or type(error).__name__, error.lineno, error.offset)
+    except RecursionError:
+        return problem(source, "too deeply nested for the compiler")
+    except MemoryError:
+        return problem(source, "too complex for the compiler")
+    except (ValueError, OverflowError, LookupError) as error:
+        return problem(source, str(error))
+
+
+def problem(
+    source: bytes,
+    message: str,
+    line: int | None = None,
+    column: int | None = None,
+    dynamic: list[str] | None = None,
+) -> list[Any]:
+    """The facts of a source that does not compile.
+
+    Args:
+        source: the file's bytes.
+        message: what is wrong.
+        line: counted from 1; 0 and None are unknown.
+        column: counted from 1; 0, negative and None are unknown.
+        dynamic: what it may import all the same.
+
+    Returns:
+        As `facts`.
+    """
+    digest = b2a_base64(blake2b(source, digest_size=DIGEST_SIZE).digest(), newline=False)
+    text = message.encode("utf-8", "backslashreplace").decode()
+    where = [text, line or None, column if column and column > 0 else None]
+    return [digest.decode(), [], [], dynamic or [], [], [], where]
+
+
+def _compiled(source: bytes) -> list[Any]:
+    statements, calls = Statements(), Calls()
+    plugins: set[str] = set()
+    listed: set[str] = set()
+    try:
+        tree: Any = compile(source, "source", "exec", ast.PyCF_ONLY_AST, True, 0)
+        statements.walk(tree.body)
+        code: CodeType = compile(tree, "source", "exec", 0, True, 0)
+    except (SyntaxError, RecursionError, MemoryError, ValueError):
+        # The source's own error has the right position. There may be none, for a tree may be
+        # less deep than a source; then everything in it counts as running.
+        code = compile(source, "source", "exec", 0, True, 0)
+        statements.imports = imports_of(code)
+        calls.dynamic.add("")
+        digest, _, texts = digest_of(code)
+    else:
+        digest, names, texts = digest_of(code)
+        if not names.isdisjoint(IMPORTERS):
+            calls.walk(tree, statements.renamed)
+        if "pytest_plugins" in names:
+            plugins, complete = assigned(tree, "pytest_plugins")
+            if not complete:
+                calls.dynamic.add("")
+        if "INSTALLED_APPS" in names:
+            listed = assigned(tree, "_APPS")[0]
+        if "__all__" in names and (missing := exported_unbound(tree)):
+            statements.imports.append(["", 1, sorted(missing), False])
+    return [
+        b2a_base64(digest, newline=False).decode(),
+        statements.imports + [[module, level, [], False] for module, level in sorted(calls.named)],
+        modules_named(texts, source, words="" in calls.dynamic),
+        sorted(calls.dynamic),
+        sorted(plugins),
+        sorted(listed),
+        None,
+    ]
