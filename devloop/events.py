@@ -235,13 +235,16 @@ class Output(Event, frozen=True):
     Args:
         source: ``app`` or ``step`` or ``tests``.
         name: which one.
-        text: as it was printed, control sequences kept.
+        text: as it was printed, control sequences kept; several lines are joined by newlines.
+        partial: a line that has not ended, as a prompt does not. It comes again, whole, when it
+            ends; so who does not know of this may print it or pass it over.
     """
 
     event: ClassVar[str] = "output"
     source: Literal["app", "step", "tests"]
     name: str
     text: str
+    partial: bool = False
 
 
 class RunStarted(Event, frozen=True):

@@ -134,6 +134,18 @@ class Process:
         await self._state.ended.wait()
         return self._result()
 
+    async def wait_tree(self) -> Ended:
+        """Wait until it has ended, and all that came of it.
+
+        Returns:
+            How it ended.
+
+        Raises:
+            GuardianLost: the guardian died meanwhile.
+        """
+        await self._state.gone.wait()
+        return self._result()
+
     async def stop(
         self,
         number: int = signal.SIGTERM,

@@ -117,6 +117,8 @@ class Guardian:
             for child in list(self._children.values()):
                 if child.stopping:
                     self._advance(child)
+                elif child.ended and not self._members(child):
+                    self._gone(child, [])
         self._end_strays()
 
     # What devloop asks
@@ -408,6 +410,9 @@ class Guardian:
             for child in self._children.values()
             if child.stopping
         ]
+        if not tree.QUICK and any(child.ended for child in self._children.values()):
+            # Nobody tells us when what it has left behind ends.
+            waits.append(1.0)
         waits += [
             max(0.0, child.deadline - now)
             for child in self._children.values()

@@ -135,7 +135,7 @@ class Reader:
         on_lines: called with whole lines, many at once where many have come.
         on_prompt: called with a line that has not ended and seems not to go on; the line itself
             comes to `on_lines` all the same when it ends. None where nobody can answer.
-        divert: called with all bytes; what it takes (returns True for) is not split into lines.
+        divert: called with all bytes first; only what it returns is split into lines.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class Reader:
         fd: int,
         on_lines: Callable[[list[str]], None],
         on_prompt: Callable[[str], None] | None = None,
-        divert: Callable[[bytes], bool] | None = None,
+        divert: Callable[[bytes], bytes] | None = None,
     ) -> None:
         self._fd = fd
         self._on_lines = on_lines
@@ -192,8 +192,7 @@ class Reader:
                 self._ended = True
                 break
             size += len(data)
-            if self._divert is None or not self._divert(data):
-                lines += self._lines.feed(data)
+            lines += self._lines.feed(data if self._divert is None else self._divert(data))
         if lines:
             self._prompt = ""
             self._on_lines(lines)

@@ -1,0 +1,149 @@
+"""When an app is ready: it answers, it listens, it has said so, or it has lived for a second."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+import anyio.abc
+
+from devloop.config.types import Ready
+from devloop.execute import tree
+
+ALIVE = 1.0
+"""Seconds of life that count as ready where nothing else is known."""
+
+CHECK_TIMEOUT = 2.0
+"""Seconds that one answer may take; a first request may well compile templates."""
+
+_PACE = ((1.0, 0.005), (10.0, 0.025), (float("inf"), 0.25))
+"""Until which age, in seconds, how long to wait between two checks: most apps start quickly."""
+
+
+async def until_ready(ready: Ready | None, pid: int, said: anyio.Event) -> str | None:
+    """Wait until an app is ready. It does not end by itself where the app never is.
+
+    Args:
+        ready: how the app shows it; None takes its first listen, or a second of life.
+        pid: of the app.
+        said: set when a line of its output has matched ``ready.log``.
+
+    Returns:
+        Where it listens, where that is known.
+    """
+    if ready is not None and ready.log is not None:
+        await said.wait()
+        return None
+    if ready is not None and ready.http is not None:
+        url = ready.http
+        return await _poll(lambda: _answers(url))
+    if ready is not None and ready.port is not None:
+        port = ready.port
+        return await _poll(lambda: _accepts(port))
+    with anyio.move_on_after(ALIVE):
+        return await _poll(lambda: _listens(pid))
+    return None
+
+
+async def _poll(check: Callable[[], Awaitable[str | None]]) -> str:
+    begin = anyio.current_time()
+    while (found := await check()) is None:
+        age = anyio.current_time() - begin
+        await anyio.sleep(next(pause for until, pause in _PACE if age < until))
+    return found
+
+
+async def _answers(url: str) -> str | None:
+    """Whether any response comes whose status is below 500."""
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    host = parts.hostname or "127.0.0.1"
+    port = parts.port or (443 if secure else 80)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    name = f"[{host}]" if ":" in host else host
+    request = (
+        f"GET {target} HTTP/1.1\r\nHost: {name}:{port}\r\n"
+        "User-Agent: devloop\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+    )
+    with anyio.move_on_after(CHECK_TIMEOUT):
+        try:
+            stream: anyio.abc.ByteStream = await anyio.connect_tcp(host, port)
+            async with stream:
+                if secure:
+                    stream = await _encrypted(stream, host)
+                await stream.send(request.encode("ascii", "backslashreplace"))
+                status = await _status(stream)
+        except (OSError, anyio.EndOfStream, anyio.BrokenResourceError):
+            return None
+        return url if status is not None and status < 500 else None
+    return None
+
+
+async def _encrypted(stream: anyio.abc.ByteStream, host: str) -> anyio.abc.ByteStream:
+    from anyio.streams.tls import TLSStream
+
+    # A development certificate is nobody's who could vouch for it, and nothing is told to it.
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return await TLSStream.wrap(
+        stream, hostname=host, ssl_context=context, standard_compatible=False
+    )
+
+
+async def _status(stream: anyio.abc.ByteStream) -> int | None:
+    head = b""
+    while b"\r\n" not in head and len(head) < 1024:
+        head += await stream.receive(1024)
+    words = head.split(b"\r\n", 1)[0].split()
+    if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
+        return None
+    return int(words[1])
+
+
+async def _accepts(port: int) -> str | None:
+    """Whether a connection is accepted on the port, over IPv4 or IPv6."""
+    for host in ("127.0.0.1", "::1"):
+        with anyio.move_on_after(CHECK_TIMEOUT):
+            try:
+                stream = await anyio.connect_tcp(host, port)
+            except OSError:
+                continue
+            await stream.aclose()
+            return f":{port}"
+    return None
+
+
+async def _listens(pid: int) -> str | None:
+    """Where a process, or one that came of it, listens."""
+    import psutil
+
+    for member in tree.family([pid]):
+        try:
+            connections = psutil.Process(member).net_connections("all")
+        except psutil.Error:
+            continue
+        # An address is a pair for the Internet's families and a path for Unix sockets.
+        addresses: list[tuple[Any, str]] = [(found.laddr, found.status) for found in connections]
+        for address, status in addresses:
+            if status == psutil.CONN_LISTEN and address:
+                return f":{address.port}"
+        paths = {address for address, _ in addresses if address and isinstance(address, str)}
+        if paths and (listening := paths & _listening_paths(member)):
+            return min(listening)
+    return None
+
+
+def _listening_paths(pid: int) -> set[str]:
+    """The Unix sockets that somebody listens on; psutil does not tell these from others."""
+    try:
+        table = Path(f"/proc/{pid}/net/unix").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return set()
+    # Flags: __SO_ACCEPTCON (include/uapi/linux/net.h)
+    lines = [line.split(maxsplit=7) for line in table.splitlines()[1:]]
+    return {fields[7] for fields in lines if len(fields) == 8 and fields[3] == "00010000"}
