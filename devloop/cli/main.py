@@ -18,7 +18,7 @@ from devloop.errors import DevloopError
 COMMANDS = {
     "The loop": ["watch", "test", "build"],
     "Ask": ["affected", "why", "graph"],
-    "Look after": ["clean", "completion"],
+    "Look after": ["init", "clean", "completion"],
 }
 INTERRUPTED = 130
 INTERNAL = 3

@@ -8,7 +8,7 @@ from pathlib import Path
 from devloop.config.load import OWN_FILE, SHARED_FILE
 from devloop.errors import NotAProject
 
-MARKERS = (".git", SHARED_FILE, "setup.cfg", "setup.py", "pytest.ini", "tox.ini")
+MARKERS = (OWN_FILE, ".git", SHARED_FILE, "setup.cfg", "setup.py", "pytest.ini", "tox.ini")
 _SHARED_TABLE = re.compile(rb"^\s*\[+\s*tool\s*\.\s*devloop\s*[.\]]", re.MULTILINE)
 
 
@@ -30,20 +30,35 @@ def find_root(start: Path) -> Path:
         NotAProject: there is nothing of the kind.
     """
     start = start.resolve()
-    upwards = (start, *start.parents)
-    for folder in upwards:
+    for folder in (start, *start.parents):
         if _is_configured(folder):
             return folder
-    shared = {Path("~").expanduser().resolve(), Path(start.anchor)}
-    for folder in upwards:
-        if (folder == start or folder not in shared) and _is_marked(folder):
-            return folder
+    nearest = nearest_root(start)
+    if nearest is not None:
+        return nearest
     if next(start.glob("*.py"), None) is not None:
         return start
     raise NotAProject(
         f"no project in {start} or above it",
         hint="Go to the project's folder or name it with -C DIR, or run `devloop init` here.",
     )
+
+
+def nearest_root(start: Path) -> Path | None:
+    """The nearest folder upwards that holds anything which marks a project.
+
+    Args:
+        start: where to begin.
+
+    Returns:
+        An absolute path; None where there is no such folder.
+    """
+    start = start.resolve()
+    shared = {Path("~").expanduser().resolve(), Path(start.anchor)}
+    for folder in (start, *start.parents):
+        if (folder == start or folder not in shared) and _is_marked(folder):
+            return folder
+    return None
 
 
 def _is_configured(folder: Path) -> bool:

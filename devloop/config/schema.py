@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from devloop.config import folder
 from devloop.config.types import Config
 
 FILE = Path(__file__).with_name("schema.json")
@@ -35,6 +36,26 @@ def build() -> dict[str, Any]:
 def render() -> str:
     """The text of schema.json."""
     return json.dumps(build(), indent=2, ensure_ascii=False) + "\n"
+
+
+def place(root: Path) -> str:
+    """Put the schema where a line of devloop.toml can name it on every machine.
+
+    Args:
+        root: the project's root; the schema goes into its `.devloop/`, and is made anew where
+            it is another one.
+
+    Returns:
+        Its path for the file's `#:schema` line, relative to the root.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path = folder.make(root) / FILE.name
+    text = FILE.read_bytes()
+    if not path.is_file() or path.read_bytes() != text:
+        path.write_bytes(text)
+    return f"./{folder.NAME}/{FILE.name}"
 
 
 def _clean(value: Any) -> Any:
