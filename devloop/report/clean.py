@@ -49,8 +49,7 @@ def coloured(line: str) -> str:
     """
     if not _UNSAFE.search(line):
         return line
-    kept = _SEQUENCE.sub(lambda found: found[0] if _KEPT.fullmatch(found[0]) else "", _shown(line))
-    text = printable(_CONTROL_BUT_ESCAPE.sub("", kept.replace("\x07", "\x1b\\")))
+    text = printable(_CONTROL_BUT_ESCAPE.sub("", _SEQUENCE.sub(_kept, _shown(line))))
     if "\x1b]8;" in text:
         text += "\x1b]8;;\x1b\\"
     return f"{text}\x1b[0m" if "\x1b" in text else text
@@ -69,6 +68,11 @@ def one_line(text: str, limit: int = LONGEST) -> str:
     cut = text[: limit * 4]
     line = " ".join(printable(_CONTROL.sub(" ", _SEQUENCE.sub("", cut))).split())
     return line if len(line) <= limit and len(cut) == len(text) else f"{line[: limit - 1]}…"
+
+
+def _kept(found: re.Match[str]) -> str:
+    """A control sequence where it may stay; a link's end in its standard form."""
+    return found[0].replace("\x07", "\x1b\\") if _KEPT.fullmatch(found[0]) else ""
 
 
 def _shown(line: str) -> str:

@@ -88,7 +88,9 @@ def make(
         from devloop.report.plain import PlainReporter
 
         return PlainReporter(stream)
-    raise ValueError(f"not a reporter: {kind}")
+    from devloop.report.terminal import TerminalReporter
+
+    return TerminalReporter(stream, environ=environ, clear=clear, once=once, columns=columns)
 
 
 def _said(environ: Mapping[str, str], name: str) -> bool:

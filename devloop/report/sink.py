@@ -25,6 +25,7 @@ _ASCII = str.maketrans(
         "─": "-",
         "━": "=",
     }
+    | dict(zip("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\|/-\\|/", strict=True))
 )
 
 

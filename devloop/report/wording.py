@@ -12,6 +12,14 @@ from devloop.report.standing import Standing, ended
 ARROW = " ← "
 
 AppEvent: TypeAlias = ev.AppStarted | ev.AppReady | ev.AppStopping | ev.AppExited | ev.AppFailed
+_KINDS = {
+    "all": "is run with all others",
+    "edited": "was edited",
+    "failed": "failed before",
+    "new": "has not run yet",
+    "start": "is to start",
+}
+
 APP_EVENTS = (ev.AppStarted, ev.AppReady, ev.AppStopping, ev.AppExited, ev.AppFailed)
 
 
@@ -73,17 +81,16 @@ def reason(why: ev.Reason, subject: str) -> str:
 
     Args:
         why: its reason.
-        subject: what was selected; not said again where the chain begins with it.
+        subject: what was selected: a nodeid, or the name of a step or an app.
     """
-    if len(why.chain) > 1:
-        links = why.chain if subject in (why.chain[0], "") else (subject, *why.chain)
+    links = list(why.chain)
+    if not links or links[0] not in (subject, subject.partition("::")[0]):
+        links.insert(0, subject)
+    if len(links) > 1:
         return chain(links)
     if why.detail:
-        return one_line(why.detail)
-    if why.chain and why.chain[0] != subject:
-        return chain((subject, *why.chain)) if subject else chain(why.chain)
-    words = {"failed": "failed before", "all": "all are run"}.get(why.kind, why.kind)
-    return f"{one_line(subject)} {words}" if subject else words
+        return f"{one_line(links[0])}: {one_line(why.detail)}"
+    return f"{one_line(links[0])} {_KINDS.get(why.kind, why.kind)}"
 
 
 def selected_tests(plan: ev.PlanMade) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -148,8 +149,8 @@ def first_cycle(recorder: Recorder) -> None:
         recorder.add(ev.Progress(task="reading the project", done=done, total=1000), after=0.4)
     recorder.add(
         ev.PlanMade(
-            steps=(ev.PlannedTarget("css", because("new")),),
-            apps=(ev.PlannedTarget("web", because("start")),),
+            steps=(ev.PlannedTarget("css", because("new", "css")),),
+            apps=(ev.PlannedTarget("web", because("start", "web")),),
             tests=(
                 ev.PlannedTest("tests/test_cart.py", because("new")),
                 ev.PlannedTest("tests/test_load.py", because("new")),
@@ -194,7 +195,9 @@ def fixing_cycle(recorder: Recorder) -> None:
     recorder.begin("shop/cart.py", "shop/tax.py", "shop/money.py")
     recorder.add(
         ev.PlanMade(
-            apps=(ev.PlannedTarget("web", because("imports", "shop/main.py", "shop/cart.py")),),
+            apps=(
+                ev.PlannedTarget("web", because("imports", "web", "shop/main.py", "shop/cart.py")),
+            ),
             tests=(
                 ev.PlannedTest(
                     "tests/test_cart.py", because("imports", "tests/test_cart.py", "shop/cart.py")
@@ -306,7 +309,9 @@ def crash_cycle(recorder: Recorder) -> None:
     recorder.add(ev.AppExited(name="web", pid=4250, signal="SIGKILL"), after=5)
     recorder.begin("shop/main.py")
     recorder.add(
-        ev.PlanMade(apps=(ev.PlannedTarget("web", because("edited", "shop/main.py")),), total=6)
+        ev.PlanMade(
+            apps=(ev.PlannedTarget("web", because("edited", "web", "shop/main.py")),), total=6
+        )
     )
     recorder.add(ev.AppStarted(name="web", pid=4300))
     recorder.add(ev.Output(source="app", name="web", text=APP_OUTPUT), after=0.2)
@@ -323,7 +328,9 @@ def step_cycle(recorder: Recorder) -> None:
     """A step fails, with a place; what needs it does not run."""
     recorder.begin("styles/app.css")
     recorder.add(
-        ev.PlanMade(steps=(ev.PlannedTarget("css", because("inputs", "styles/app.css")),), total=6)
+        ev.PlanMade(
+            steps=(ev.PlannedTarget("css", because("input", "css", "styles/app.css")),), total=6
+        )
     )
     recorder.add(ev.StepStarted(name="css"))
     recorder.add(ev.Output(source="step", name="css", text="styles/app.css:7:3: unknown word"))
@@ -340,8 +347,8 @@ def mending_cycle(recorder: Recorder) -> None:
     recorder.begin("pyproject.toml", "shop/main.py", "styles/app.css")
     recorder.add(
         ev.PlanMade(
-            steps=(ev.PlannedTarget("css", because("inputs", "styles/app.css")),),
-            apps=(ev.PlannedTarget("web", because("edited", "shop/main.py")),),
+            steps=(ev.PlannedTarget("css", because("input", "css", "styles/app.css")),),
+            apps=(ev.PlannedTarget("web", because("edited", "web", "shop/main.py")),),
             tests=(
                 ev.PlannedTest("tests/test_cart.py", because("all")),
                 ev.PlannedTest("tests/test_load.py", because("all")),
@@ -436,3 +443,17 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert text == path.read_text(encoding="utf-8")
 
     return compare
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """It is one."""
+        return True
+
+
+@pytest.fixture
+def terminal() -> Terminal:
+    """A terminal to write to."""
+    return Terminal()
