@@ -1,0 +1,107 @@
+"""Our end of a channel to what runs inside the project's interpreter (`inside/messages.py`)."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Any
+
+import anyio
+
+from devloop.inside import messages
+
+CHUNK = 1 << 18
+"""Bytes that are read at once."""
+
+
+class Channel:
+    """A pair of sockets, one of them for a child: ``with Channel() as channel``."""
+
+    def __init__(self) -> None:
+        self._ours, self._theirs = socket.socketpair()
+        self._ours.setblocking(False)
+        self._inbox = bytearray()
+        self._sending = anyio.Lock()
+
+    def __enter__(self) -> Channel:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ours.close()
+        self._theirs.close()
+
+    @property
+    def child_fd(self) -> int:
+        """The descriptor that the child inherits."""
+        return self._theirs.fileno()
+
+    def handed_over(self) -> None:
+        """Close the child's end here: the child holds it now."""
+        self._theirs.close()
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Send a message; nothing happens where the child has closed its end.
+
+        Args:
+            message: plain values.
+        """
+        data = memoryview(messages.pack(message))
+        async with self._sending:
+            while data:
+                try:
+                    data = data[self._ours.send(data) :]
+                except BlockingIOError:
+                    await anyio.wait_writable(self._ours)
+                except OSError:
+                    return
+
+    async def receive(self) -> AsyncIterator[list[dict[str, Any]]]:
+        """Wait for messages until the child has closed its end.
+
+        Yields:
+            All those that have come by then.
+        """
+        while True:
+            await anyio.wait_readable(self._ours)
+            batch, ended = self._take()
+            if batch:
+                yield batch
+            if ended:
+                return
+
+    def rest(self) -> list[dict[str, Any]]:
+        """Take the messages that are there now, without waiting for any.
+
+        A child that has ended may have left a process that still holds its end open.
+        """
+        batch: list[dict[str, Any]] = []
+        while True:
+            more, ended = self._take()
+            batch += more
+            if ended or not more:
+                return batch
+
+    def _take(self) -> tuple[list[dict[str, Any]], bool]:
+        try:
+            data = self._ours.recv(CHUNK)
+        except (BlockingIOError, InterruptedError):
+            return [], False
+        except OSError:
+            data = b""
+        self._inbox += data
+        batch = []
+        start, head = 0, messages.HEADER.size
+        while len(self._inbox) >= start + head:
+            (size,) = messages.HEADER.unpack_from(self._inbox, start)
+            if len(self._inbox) < start + head + size:
+                break
+            batch.append(messages.unpack(bytes(self._inbox[start + head : start + head + size])))
+            start += head + size
+        del self._inbox[:start]
+        return batch, not data

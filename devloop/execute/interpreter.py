@@ -1,0 +1,320 @@
+"""The project's interpreter: which one it is, and what is installed for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from devloop.config.types import Python
+from devloop.errors import InterpreterError, MissingDistribution
+from devloop.inside import messages
+
+KEY = "[python] interpreter"
+OLDEST = (3, 10)
+OLDEST_PYTEST = (7, 0)
+PROBE = Path(messages.__file__).with_name("probe.py")
+PROBE_TIMEOUT = 30.0
+"""Seconds; it takes some hundredths, and much longer only from a cold network drive."""
+
+_VARIABLES = ("PYTHONPATH", "PYTHONHOME", "PYTHONNOUSERSITE", "PYTHONUSERBASE", "PYTHONSAFEPATH")
+"""What of the environment decides on what an interpreter finds installed."""
+
+
+class Interpreter(msgspec.Struct, frozen=True):
+    """An interpreter and what is installed for it.
+
+    Args:
+        path: as it is started; a link is not followed, because it makes the environment.
+        version: major, minor and micro.
+        cache_tag: as in the names of cached bytecode.
+        prefix: the environment's folder.
+        base_prefix: that of the Python which it was made from; the same outside environments.
+        sys_path: where it looks for modules, without the working directory.
+        sites: its folders of installed distributions; to be watched, not recursively.
+        distributions: name and version of each; also ``.pth`` files, without a version.
+        roots: folders of sources that are installed in place, absolute.
+        plugins: the modules that distributions installed in place name as pytest plugins.
+        stamp: a digest of all that; it changes with every install.
+        signature: what `fresh` compares.
+    """
+
+    path: str
+    version: tuple[int, int, int]
+    cache_tag: str | None
+    prefix: str
+    base_prefix: str
+    sys_path: tuple[str, ...]
+    sites: tuple[str, ...]
+    distributions: dict[str, str]
+    roots: tuple[str, ...]
+    plugins: tuple[str, ...]
+    stamp: str
+    signature: tuple[tuple[str, str], ...]
+
+    @property
+    def pytest(self) -> str | None:
+        """The version of pytest; None where it is not installed."""
+        return self.distributions.get("pytest")
+
+    @property
+    def xdist(self) -> str | None:
+        """The version of pytest-xdist; None where it is not installed."""
+        return self.distributions.get("pytest-xdist")
+
+    def as_dict(self) -> dict[str, Any]:
+        """A plain form, to be kept by the store."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+    def install(self, distribution: str) -> str:
+        """The command that installs something.
+
+        Args:
+            distribution: its name.
+
+        Returns:
+            One line for a shell.
+        """
+        import shlex
+
+        path = shlex.quote(self.path)
+        if "pip" in self.distributions:
+            return f"{path} -m pip install {distribution}"
+        return f"uv pip install --python {path} {distribution}"
+
+    def require_pytest(self) -> None:
+        """See to it that tests can run.
+
+        Raises:
+            MissingDistribution: pytest is not installed, or too old.
+        """
+        if self.pytest is None:
+            raise MissingDistribution(
+                f"pytest is not installed in the project's interpreter, {self.path}",
+                hint=f"Install it: {self.install('pytest')}\n"
+                f'If the project has another interpreter, name it: {KEY} = "…"',
+            )
+        if not at_least(self.pytest, *OLDEST_PYTEST):
+            raise MissingDistribution(
+                f"pytest {self.pytest} of {self.path} is too old: devloop needs "
+                f"{'.'.join(map(str, OLDEST_PYTEST))} or later",
+                hint=f"Upgrade it: {self.install('--upgrade pytest')}",
+            )
+
+    def activated(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """An environment in which its own programs are found, as after ``activate``.
+
+        Args:
+            environ: the one to start from.
+
+        Returns:
+            A new one; a copy where the interpreter belongs to no virtual environment.
+        """
+        env = dict(environ)
+        if self.prefix != self.base_prefix:
+            programs = str(Path(self.path).parent)
+            before = env.get("PATH", os.defpath)
+            if programs not in before.split(os.pathsep)[:1]:
+                env["PATH"] = programs + os.pathsep + before
+            env["VIRTUAL_ENV"] = self.prefix
+            env.pop("PYTHONHOME", None)
+        return env
+
+    def fresh(self, path: str, environ: Mapping[str, str]) -> bool:
+        """Whether this still describes an interpreter, told without starting it.
+
+        Args:
+            path: the interpreter's, from `find`.
+            environ: the environment that it is started in.
+
+        Returns:
+            False where the interpreter, its environment or what is installed have changed.
+        """
+        return path == self.path and self.signature == _signature(path, self.sites, environ)
+
+
+def from_dict(plain: object) -> Interpreter | None:
+    """The interpreter of a plain form.
+
+    Args:
+        plain: what `Interpreter.as_dict` gave, perhaps in another version of devloop.
+
+    Returns:
+        None where it is no such form.
+    """
+    try:
+        return msgspec.convert(plain, Interpreter)
+    except msgspec.ValidationError:
+        return None
+
+
+def find(root: Path, config: Python, environ: Mapping[str, str], running: str) -> str:
+    """Find the project's interpreter.
+
+    Args:
+        root: the project's.
+        config: ``[python]``; its interpreter is relative to the root, or found on PATH.
+        environ: whose VIRTUAL_ENV counts next.
+        running: the interpreter that runs devloop, which is the last resort.
+
+    Returns:
+        Its path. A link is not followed.
+
+    Raises:
+        InterpreterError: the configuration names one that is not there.
+    """
+    if config.interpreter is not None:
+        return _configured(root, config.interpreter, environ)
+    active = environ.get("VIRTUAL_ENV")
+    for folder in [Path(active)] if active else []:
+        if found := _of_environment(folder):
+            return found
+    for name in (".venv", "venv"):
+        folder = root / name
+        # Not any folder of that name.
+        if (folder / "pyvenv.cfg").is_file() and (found := _of_environment(folder)):
+            return found
+    return running
+
+
+def probe(path: str, root: Path, environ: Mapping[str, str]) -> Interpreter:
+    """Ask an interpreter what it is.
+
+    Args:
+        path: from `find`.
+        root: the project's; the interpreter is started there.
+        environ: the environment of the project's processes.
+
+    Returns:
+        The interpreter.
+
+    Raises:
+        InterpreterError: it does not run, or is too old.
+    """
+    hint = f'Name the project\'s interpreter in devloop.toml: {KEY} = "…"'
+    try:
+        done = subprocess.run(
+            [path, str(PROBE)],
+            cwd=root,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PROBE_TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise InterpreterError(
+            f"{path} did not answer within {PROBE_TIMEOUT:.0f} s", where=KEY, hint=hint
+        ) from None
+    except OSError as error:
+        raise InterpreterError(
+            f"{path} cannot be started: {error.strerror}", where=KEY, hint=hint
+        ) from None
+    try:
+        # What a sitecustomize prints comes before it.
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        version = tuple(found["version"])
+    except (IndexError, ValueError, KeyError, TypeError):
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        why = f": {said[-1]}" if said else f" (exit code {done.returncode})"
+        raise InterpreterError(
+            f"{path} does not run as a Python interpreter{why}", where=KEY, hint=hint
+        ) from None
+    if version < OLDEST:
+        raise InterpreterError(
+            f"{path} is Python {version[0]}.{version[1]}; devloop works with projects on "
+            f"{OLDEST[0]}.{OLDEST[1]} and later",
+            where=KEY,
+            hint=hint,
+        )
+    stamp = hashlib.blake2b(digest_size=16)
+    stamp.update(json.dumps([found[key] for key in _STAMPED], sort_keys=True).encode())
+    sites = tuple(found["sites"])
+    return Interpreter(
+        path=path,
+        version=(version[0], version[1], version[2]),
+        cache_tag=found["cache_tag"],
+        prefix=found["prefix"],
+        base_prefix=found["base_prefix"],
+        sys_path=tuple(found["path"]),
+        sites=sites,
+        distributions={name: version for name, (version, _) in found["distributions"].items()},
+        roots=tuple(found["roots"]),
+        plugins=tuple(found["plugins"]),
+        stamp=stamp.hexdigest(),
+        signature=_signature(path, sites, environ),
+    )
+
+
+_STAMPED = ("version", "cache_tag", "executable", "prefix", "path", "distributions", "plugins")
+
+
+def at_least(version: str, *wanted: int) -> bool:
+    """Whether a version is no older than another.
+
+    Args:
+        version: as of a distribution; what follows its numbers does not count.
+        wanted: the first numbers of the other.
+    """
+    numbers: list[int] = []
+    for part in version.split("."):
+        digits = part[: len(part) - len(part.lstrip("0123456789"))]
+        if not digits:
+            break
+        numbers.append(int(digits))
+    return tuple(numbers) >= wanted
+
+
+def _configured(root: Path, given: str, environ: Mapping[str, str]) -> str:
+    path = Path(os.path.abspath(root / Path(given).expanduser()))  # noqa: PTH100 - keeps links
+    if path.is_dir() and (found := _of_environment(path)):
+        return found
+    if path.is_file():
+        return str(path)
+    if os.sep not in given and (on_path := shutil.which(given, path=environ.get("PATH"))):
+        return on_path
+    raise InterpreterError(
+        f"there is no interpreter at {path}",
+        where=KEY,
+        hint="It is a path relative to the project's root, or a program on PATH. To make an "
+        "environment: python3 -m venv .venv",
+    )
+
+
+def _of_environment(folder: Path) -> str | None:
+    for name in ("bin/python", "Scripts/python.exe"):
+        if (folder / name).is_file():
+            return str(folder / name)
+    return None
+
+
+def _signature(
+    path: str, sites: tuple[str, ...], environ: Mapping[str, str]
+) -> tuple[tuple[str, str], ...]:
+    """What changes when an interpreter or what is installed for it is replaced.
+
+    A folder's mtime changes with every entry that comes or goes; an installer replaces the
+    ``dist-info`` folder, whose name holds the version.
+    """
+    files = (path, os.path.realpath(path), str(Path(path).parent.parent / "pyvenv.cfg"))
+    return (
+        *((name, environ.get(name, "")) for name in _VARIABLES),
+        *((file, _stat(file, size=True)) for file in files),
+        *((site, _stat(site, size=False)) for site in sites),
+    )
+
+
+def _stat(path: str, *, size: bool) -> str:
+    try:
+        stat = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return ""
+    return f"{stat.st_mtime_ns}:{stat.st_size if size else ''}"

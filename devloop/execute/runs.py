@@ -1,0 +1,305 @@
+"""A test run: pytest in the project's interpreter, each result told as it comes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal
+
+import anyio
+import anyio.lowlevel
+import msgspec
+
+from devloop.config.pytest_settings import PytestSettings
+from devloop.events import Event, Notice, Output, RunStarted
+from devloop.execute.channel import Channel
+from devloop.execute.guard import Ended, Guard, Process, Spawn
+from devloop.execute.interpreter import Interpreter
+from devloop.execute.run_state import RunResult, RunState
+from devloop.execute.streams import Reader, Tail
+from devloop.execute.workers import Workers, choose, from_environment
+from devloop.inside import messages
+from devloop.select.selection import SelectedFile
+
+RUNNER = Path(messages.__file__).with_name("run_pytest.py")
+TEARDOWN = 10.0
+"""Seconds that an interrupted run has to tear its fixtures down."""
+
+LINGER = 10.0
+"""Seconds that pytest's process has to end once the session is over."""
+
+INSIST = 2.0
+"""Seconds between a further signal and the next stage."""
+
+
+class Tests(msgspec.Struct, frozen=True):
+    """What is to run, and how.
+
+    Args:
+        selection: the chosen files, in order; None runs all that pytest finds.
+        paths: given to pytest as its arguments: ``[tests] paths``, or what the user has named.
+        args: further arguments, from the configuration.
+        once: further arguments for this run alone (``--pytest-args``); what they leave out is
+            no less due.
+        workers: ``[tests] workers``.
+        seconds: what each file's due tests have taken, as far as that is known.
+    """
+
+    selection: tuple[SelectedFile, ...] | None = None
+    paths: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    once: tuple[str, ...] = ()
+    workers: Literal["auto"] | int = "auto"
+    seconds: Mapping[str, float] = {}
+
+
+class TestRun:
+    """One run of pytest. `wait` runs it; the other methods may be called meanwhile.
+
+    Args:
+        guard: owns the process.
+        interpreter: the project's; it has pytest.
+        root: the project's, where pytest runs.
+        tests: what is to run.
+        settings: pytest's own.
+        env: the tests' whole environment.
+        emit: takes events.
+    """
+
+    __test__ = False
+
+    def __init__(
+        self,
+        guard: Guard,
+        interpreter: Interpreter,
+        root: Path,
+        tests: Tests,
+        settings: PytestSettings,
+        env: Mapping[str, str],
+        emit: Callable[[Event], None],
+    ) -> None:
+        self._guard = guard
+        self._interpreter = interpreter
+        self._root = root
+        self._tests = tests
+        self._settings = settings
+        self._env = env
+        self._emit = emit
+        self._state = self._fresh()
+        self._tail = Tail()
+        self._order: Literal["finish", "interrupt"] | None = None
+        self._deadline = float("inf")
+        self._ordered = anyio.Event()
+
+    def remaining(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What has not ended yet.
+
+        Returns:
+            The tests that run now; and those that are still to come, or, until they have been
+            collected, their files.
+        """
+        return self._state.remaining()
+
+    def finish_current(self) -> None:
+        """Let the tests that run now come to their end, and then stop.
+
+        Every fixture is torn down. A run that has not collected yet stops doing so.
+        """
+        if self._order is None:
+            self._change_order("finish")
+
+    def interrupt(self, teardown: float = TEARDOWN) -> None:
+        """Interrupt the tests that run now, as Ctrl-C would; every fixture is torn down.
+
+        Args:
+            teardown: seconds until it is forced, in stages, whatever it does. A second call
+                can only shorten that.
+        """
+        self._deadline = min(self._deadline, time.monotonic() + teardown)
+        self._change_order("interrupt")
+
+    async def wait(self) -> RunResult:
+        """Run to the end.
+
+        Cancelling this interrupts the run, and waits for its teardown.
+
+        Returns:
+            What it has shown.
+
+        Raises:
+            CommandError: the interpreter cannot be started.
+            GuardianLost: the guardian has died.
+            MissingDistribution: workers are asked for, and xdist is not installed.
+        """
+        begun = time.monotonic()
+        workers = self._choose_workers()
+        result = await self._attempt(workers, begun)
+        if self._state.differs and workers.ours and self._order is None:
+            self._emit(
+                Notice(
+                    message="The workers collected different tests: they run in one process.",
+                    hint="Tests whose parameters come from a set, the clock or chance have other "
+                    "names each time. `[tests] workers = 0` saves this second try.",
+                )
+            )
+            self._state = self._fresh()
+            result = await self._attempt(Workers(), begun)
+        return result
+
+    def _fresh(self) -> RunState:
+        return RunState(self._emit, self._tests.selection, narrowed=bool(self._tests.once))
+
+    def _change_order(self, order: Literal["finish", "interrupt"]) -> None:
+        self._order = order
+        self._ordered.set()
+
+    def _choose_workers(self) -> Workers:
+        tests = self._tests
+        addopts = (*self._settings.addopts, *from_environment(self._env))
+        # Of "everything" nothing is predicted but what is known of it.
+        paths = [f.path for f in tests.selection] if tests.selection is not None else tests.seconds
+        workers = choose(
+            tests.workers,
+            [tests.seconds.get(path) for path in paths],
+            self._interpreter,
+            args=(*tests.args, *tests.once),
+            addopts=addopts,
+        )
+        if workers.notice:
+            self._emit(Notice(message=workers.notice))
+        return workers
+
+    def _argv(self, workers: Workers) -> tuple[str, ...]:
+        tests = self._tests
+        # One file that does not import is no reason to leave the others out.
+        ours = ["--continue-on-collection-errors", *workers.args]
+        if tests.selection is not None and "pytest-cov" in self._interpreter.distributions:
+            # Some of the tests cannot cover what all of them must.
+            ours.append("--cov-fail-under=0")
+        return (
+            self._interpreter.path, str(RUNNER), *tests.args, *tests.once, *ours, *tests.paths,
+        )  # fmt: skip
+
+    async def _attempt(self, workers: Workers, begun: float) -> RunResult:
+        selection = self._tests.selection
+        selected = sum(len(file.nodeids) or 1 for file in selection or ())
+        self._emit(RunStarted(selected=selected, workers=workers.count))
+        with Channel() as channel, contextlib.ExitStack() as stack:
+            readable, writable = os.pipe()
+            stack.callback(os.close, readable)
+            try:
+                process = await self._guard.spawn(
+                    Spawn(
+                        argv=self._argv(workers),
+                        env={**self._env, messages.CHANNEL: str(channel.child_fd)},
+                        cwd=str(self._root),
+                        stdout=writable,
+                        stderr=writable,
+                        pass_fds=(channel.child_fd,),
+                        # Should devloop be gone, the fixtures are torn down all the same.
+                        stop_signal=signal.SIGINT,
+                        stop_timeout=TEARDOWN,
+                    )
+                )
+            finally:
+                os.close(writable)
+            channel.handed_over()
+            reader = Reader(readable, self._printed)
+            try:
+                ended = await self._follow(process, channel, reader)
+            finally:
+                # Also what the tests have left behind.
+                with anyio.CancelScope(shield=True):
+                    alive = process.ended is None
+                    await process.stop(
+                        signal.SIGINT if alive else signal.SIGTERM, TEARDOWN if alive else INSIST
+                    )
+            for message in channel.rest():
+                self._state.take(message)
+            reader.finish()
+        printed = "\n".join(filter(None, (self._state.printed, self._tail.text)))
+        seconds = round(time.monotonic() - begun, 3)
+        return self._state.result(
+            str(ended), ended.code, seconds, printed, cancelled=self._order is not None
+        )
+
+    async def _follow(self, process: Process, channel: Channel, reader: Reader) -> Ended:
+        async with anyio.create_task_group() as group:
+            group.start_soon(channel.send, self._selection_message())
+            group.start_soon(reader.run)
+            group.start_soon(self._carry_out, process, channel)
+            finished = anyio.Event()
+            group.start_soon(self._receive, channel, finished)
+            group.start_soon(self._limit_end, process, finished)
+            ended = await process.wait()
+            group.cancel_scope.cancel()
+        return ended
+
+    def _selection_message(self) -> dict[str, object]:
+        selection = self._tests.selection
+        files = None if selection is None else [(f.path, list(f.nodeids)) for f in selection]
+        return {"m": "select", "root": os.path.realpath(self._root), "files": files}
+
+    async def _receive(self, channel: Channel, finished: anyio.Event) -> None:
+        async for batch in channel.receive():
+            for message in batch:
+                self._state.take(message)
+            if self._state.finish_code is not None:
+                finished.set()
+            # Thousands of quick tests must not keep the rest of devloop waiting.
+            await anyio.lowlevel.checkpoint()
+
+    async def _limit_end(self, process: Process, finished: anyio.Event) -> None:
+        """A thread that a test has left running must not keep the run from ending."""
+        await finished.wait()
+        await anyio.sleep(LINGER)
+        self._emit(
+            Notice(
+                message=f"The tests are over, but pytest's process still ran {LINGER:.0f} s later. "
+                "It was stopped.",
+                severity="warning",
+                hint="A test has probably started a thread that does not end.",
+            )
+        )
+        await process.stop(signal.SIGTERM, INSIST)
+
+    async def _carry_out(self, process: Process, channel: Channel) -> None:
+        """Hand an order on, and see to it that an interrupt takes effect in time."""
+        done: str | None = None
+        while done != "interrupt":
+            await self._ordered.wait()
+            self._ordered = anyio.Event()
+            if self._order is None or self._order == done:
+                continue
+            done = self._order
+            await channel.send({"m": done})
+        # In one process nobody reads the channel while a test runs. Workers get it from there:
+        # an interrupt of their controller would cut their teardown short.
+        if not self._state.distributed:
+            _signal(process, signal.SIGINT)
+        await self._until_deadline()
+        await process.signal(signal.SIGINT)
+        await anyio.sleep(INSIST)
+        await process.stop(signal.SIGTERM, INSIST)
+
+    async def _until_deadline(self) -> None:
+        while (left := self._deadline - time.monotonic()) > 0:
+            with anyio.move_on_after(left):
+                await self._ordered.wait()
+            self._ordered = anyio.Event()
+
+    def _printed(self, lines: list[str]) -> None:
+        self._tail.add(lines)
+        if self._state.passthrough:
+            self._emit(Output(source="tests", name="pytest", text="\n".join(lines)))
+
+
+def _signal(process: Process, number: int) -> None:
+    """Signal the process itself, not what its tests have started."""
+    if process.ended is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)

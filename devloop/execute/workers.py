@@ -1,0 +1,177 @@
+"""How many processes of pytest-xdist a test run is worth.
+
+A worker costs: it starts an interpreter, imports pytest and the conftest files, and collects
+everything that is chosen. `COST` is what that adds to a run, measured on two cores with
+pytest 9 and xdist 3.8 (see `tests/benchmarks`); it grows with what a project's conftest files
+import, so that a gain must be clear, not just computed.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from devloop.errors import MissingDistribution
+from devloop.execute.interpreter import Interpreter, at_least
+
+COST = 1.0
+"""Seconds that xdist adds to a run."""
+
+WORTH = 4.0
+"""Predicted seconds in one process below which workers are not considered."""
+
+GAIN = 0.75
+"""The share of the time in one process that a run with workers may take at most."""
+
+UNKNOWN = 0.1
+"""Seconds that a file takes of which nothing is known, where no other file tells more."""
+
+SERIAL_OPTIONS = ("-s", "--capture=no", "--pdb", "--trace", "--usepdb")
+
+
+class Workers(msgspec.Struct, frozen=True):
+    """What a run does about workers.
+
+    Args:
+        count: how many; 0 is one process. Where the user's own options decide it is a guess.
+        args: what pytest is given for that.
+        ours: devloop has chosen, so that it may choose otherwise when it goes wrong.
+        notice: what a person should know.
+    """
+
+    count: int = 0
+    args: tuple[str, ...] = ()
+    ours: bool = False
+    notice: str | None = None
+
+
+def choose(
+    setting: Literal["auto"] | int,
+    seconds: Sequence[float | None],
+    interpreter: Interpreter,
+    *,
+    args: Sequence[str] = (),
+    addopts: Sequence[str] = (),
+    cpus: int | None = None,
+) -> Workers:
+    """Decide on workers.
+
+    ``auto`` takes workers where the run is predicted to take `WORTH` seconds or more in one
+    process and no more than `GAIN` of that with as many workers as there are cores. They are
+    given whole files (``--dist loadfile``), in the order of the run: so a module's fixtures are
+    made once, tests that lean on their neighbours still do, and the nearest tests come first.
+
+    Args:
+        setting: ``[tests] workers``.
+        seconds: for each chosen file, in order, what its tests have taken; None is not known.
+        interpreter: the project's.
+        args: the user's arguments, given to devloop; what they say of workers stands.
+        addopts: what pytest's settings and environment add; ``auto`` turns the workers that
+            they ask for off where the run is known to be short.
+        cpus: how many cores there are; None asks the system.
+
+    Returns:
+        The decision.
+
+    Raises:
+        MissingDistribution: a number of workers is asked for, and xdist is not installed.
+    """
+    if _asks(args) or _blocked((*addopts, *args)):
+        return Workers()
+    if setting == 0:
+        return Workers(args=("-n0",) if _asks(addopts) and interpreter.xdist else ())
+    if setting != "auto":
+        if interpreter.xdist is None:
+            raise MissingDistribution(
+                f"[tests] workers = {setting} needs pytest-xdist, which is not installed in "
+                f"{interpreter.path}",
+                where="[tests] workers",
+                hint=interpreter.install("pytest-xdist"),
+            )
+        return Workers(setting, ("-n", str(setting)))
+    known = [value for value in seconds if value is not None]
+    guess = sum(known) / len(known) if known else UNKNOWN
+    predicted = [guess if value is None else value for value in seconds]
+    if _asks(addopts):
+        short = len(known) == len(seconds) and sum(known) < WORTH and interpreter.xdist
+        return Workers(args=("-n0",)) if short else Workers()
+    count = min(cpus or _cpus(), len(predicted))
+    serial = sum(predicted)
+    if (
+        serial < WORTH
+        or makespan(predicted, count) + COST > serial * GAIN
+        or any(word in SERIAL_OPTIONS for word in (*addopts, *args))
+    ):
+        return Workers()
+    if interpreter.xdist is None:
+        return Workers(
+            notice=f"The tests run in one process. {count} would take about "
+            f"{makespan(predicted, count) + COST:.0f} s in place of {serial:.0f} s: "
+            f"{interpreter.install('pytest-xdist')}"
+        )
+    chosen = ["-n", str(count)]
+    if not any(word.startswith("--dist") for word in (*addopts, *args)):
+        chosen += ["--dist", "loadfile"]
+        if at_least(interpreter.xdist, 3, 7):
+            # By default the files with most tests come first.
+            chosen.append("--no-loadscope-reorder")
+    return Workers(count, tuple(chosen), ours=True)
+
+
+def makespan(seconds: Iterable[float], count: int) -> float:
+    """How long workers take that each take the next file when they are free.
+
+    Args:
+        seconds: of each file, in order.
+        count: of workers.
+
+    Returns:
+        Seconds.
+    """
+    import heapq
+
+    busy = [0.0] * max(count, 1)
+    for value in seconds:
+        heapq.heapreplace(busy, busy[0] + value)
+    return max(busy)
+
+
+def from_environment(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The words of ``PYTEST_ADDOPTS``.
+
+    Args:
+        environ: the tests' environment.
+
+    Returns:
+        None where they cannot be read; pytest will say so.
+    """
+    try:
+        return tuple(shlex.split(environ.get("PYTEST_ADDOPTS", "")))
+    except ValueError:
+        return ()
+
+
+def _asks(words: Sequence[str]) -> bool:
+    """Whether options decide on workers."""
+    return any(
+        word.startswith(("--numprocesses", "--tx"))
+        or word in {"-n", "-d"}
+        or (word.startswith("-n") and not word.startswith("--"))
+        for word in words
+    )
+
+
+def _blocked(words: Sequence[str]) -> bool:
+    """Whether xdist is turned off."""
+    return "no:xdist" in words or "-pno:xdist" in words
+
+
+def _cpus() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1

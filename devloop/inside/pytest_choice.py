@@ -1,0 +1,152 @@
+"""PYTEST_DONT_REWRITE: which tests run, and in which order.
+
+pytest collects as it would without us, from the user's own arguments; files that are not
+chosen are left out as ``--ignore`` would. So a file that has vanished is simply not met, the
+user's paths and options narrow the run further, and no list of tests has to fit into a
+command line.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+class Choice:
+    """Leaves out what is not chosen, and tells what was found.
+
+    Args:
+        relative: makes the path that devloop writes of an absolute one.
+        files: each chosen file with the nodeids that are due in it, none for all of them; None
+            for everything that pytest finds.
+        publish: takes the message about what was collected.
+    """
+
+    def __init__(
+        self,
+        relative: Callable[[str], str],
+        files: list[tuple[str, list[str]]] | None,
+        publish: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self._relative = relative
+        self._publish = publish
+        self._wanted = None if files is None else {path: set(ids) for path, ids in files}
+        self._order = {path: place for place, path in enumerate(self._wanted or ())}
+        self._folders = _folders(self._order)
+        self._found: dict[str, list[str]] = {}
+        self._deselected: list[str] = []
+        self._ours = False
+        self._paths: dict[str, str] = {}
+        self._rootdir = ""
+
+    def nodeid(self, given: str) -> str:
+        """The nodeid with its path relative to the project's root, not to pytest's rootdir.
+
+        Args:
+            given: pytest's own.
+
+        Returns:
+            One that pytest understands as an argument in the project's root.
+        """
+        path, colons, names = given.partition("::")
+        mine = self._paths.get(path)
+        if mine is None:
+            mine = self._relative(os.path.normpath(os.path.join(self._rootdir, path)))  # noqa: PTH118
+            self._paths[path] = mine
+        return mine + colons + names
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Learn what pytest's nodeids are relative to."""
+        self._rootdir = str(config.rootpath)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Leave out files that are not chosen, and folders without any that is."""
+        if self._wanted is None:
+            return None
+        path = self._relative(str(collection_path))
+        if path in self._wanted or path in self._folders:
+            return None
+        folder, _, name = path.rpartition("/")
+        # pytest 7 makes a package of a folder by collecting its __init__.py.
+        if name == "__init__.py" and (folder or ".") in self._folders:
+            return None
+        return True
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> Generator[None, None, None]:
+        """Keep what is due, files in the given order, before any other plugin has its say."""
+        named = [(self.nodeid(item.nodeid), item) for item in items]
+        for nodeid, _ in named:
+            self._found.setdefault(nodeid.partition("::")[0], []).append(nodeid)
+        if self._wanted is not None:
+            due = {
+                nodeid
+                for path, ids in self._found.items()
+                if path in self._wanted
+                for nodeid in resolve(self._wanted[path], ids)
+            }
+            left_out = [item for nodeid, item in named if nodeid not in due]
+            kept = [(nodeid, item) for nodeid, item in named if nodeid in due]
+            kept.sort(key=lambda pair: self._order[pair[0].partition("::")[0]])
+            items[:] = [item for _, item in kept]
+            if left_out:
+                self._ours = True
+                config.hook.pytest_deselected(items=left_out)
+                self._ours = False
+        yield
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        """Note what the user's own options leave out."""
+        if not self._ours:
+            self._deselected += [self.nodeid(item.nodeid) for item in items]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Tell what there is and how much of it runs."""
+        config = session.config
+        # Last-failed leaves out whole files, and an argument may name a single test: then a
+        # file's list says nothing about what else is in it.
+        narrowed = bool(config.getoption("lf", False)) or any("::" in arg for arg in config.args)
+        self._publish(
+            {
+                "m": "collected",
+                "files": self._found,
+                "deselected": self._deselected,
+                "narrowed": narrowed,
+                "total": len(session.items),
+            }
+        )
+
+
+def resolve(wanted: set[str], found: list[str]) -> set[str]:
+    """Find the tests that are due among those that there are now.
+
+    Args:
+        wanted: nodeids; none means all.
+        found: the nodeids of the same file now.
+
+    Returns:
+        Those that are wanted; all of the file where one of them has vanished, because nobody
+        knows what it is called now.
+    """
+    there = set(found)
+    return wanted if wanted and wanted <= there else there
+
+
+def _folders(paths: dict[str, int]) -> set[str]:
+    """The folders above the files, the root itself as ``.``."""
+    folders = {"."} if paths else set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    return folders
