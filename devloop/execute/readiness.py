@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
 import anyio.abc
 
 from devloop.config.types import Ready
-from devloop.execute import tree
+from devloop.execute.listening import address_of
 
 ALIVE = 1.0
 """Seconds of life that count as ready where nothing else is known."""
@@ -119,31 +117,4 @@ async def _accepts(port: int) -> str | None:
 
 
 async def _listens(pid: int) -> str | None:
-    """Where a process, or one that came of it, listens."""
-    import psutil
-
-    for member in tree.family([pid]):
-        try:
-            connections = psutil.Process(member).net_connections("all")
-        except psutil.Error:
-            continue
-        # An address is a pair for the Internet's families and a path for Unix sockets.
-        addresses: list[tuple[Any, str]] = [(found.laddr, found.status) for found in connections]
-        for address, status in addresses:
-            if status == psutil.CONN_LISTEN and address:
-                return f":{address.port}"
-        paths = {address for address, _ in addresses if address and isinstance(address, str)}
-        if paths and (listening := paths & _listening_paths(member)):
-            return min(listening)
-    return None
-
-
-def _listening_paths(pid: int) -> set[str]:
-    """The Unix sockets that somebody listens on; psutil does not tell these from others."""
-    try:
-        table = Path(f"/proc/{pid}/net/unix").read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        return set()
-    # Flags: __SO_ACCEPTCON (include/uapi/linux/net.h)
-    lines = [line.split(maxsplit=7) for line in table.splitlines()[1:]]
-    return {fields[7] for fields in lines if len(fields) == 8 and fields[3] == "00010000"}
+    return address_of(pid)
