@@ -1,0 +1,190 @@
+"""What one-shot commands answer, as text: `affected`, `why` and `graph`.
+
+Each takes the command's JSON form, so that both forms say the same. Nothing of rich is imported
+unless a name is not ASCII: these commands are to be quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from devloop.report.clean import one_line
+from devloop.report.paint import Paint, cells
+from devloop.report.wording import ARROW, chain, plural
+
+_LINKS = {
+    "always": "what every test depends on",
+    "conftest": "conftest",
+    "data": "data",
+    "dynamic": "imports by a name made at run time",
+    "env-file": "environment file",
+    "input": "input",
+    "listed": "lists",
+    "needs": "needs",
+    "package": "package",
+    "plugin": "plugin",
+    "string": "names",
+    "typing": "for type checkers only",
+    "watch": "watches",
+}
+"""Words for kinds of links; ``imports`` goes without saying."""
+
+_WHY = {
+    "all": "all tests are",
+    "edited": "it was edited",
+    "failed": "it failed when it last ran",
+    "new": "it has not run yet",
+    "start": "it is to start",
+}
+
+_ALIGNED = 60
+
+
+def affected(data: Mapping[str, Any], paint: Paint) -> str:
+    """What a change set affects.
+
+    Args:
+        data: the form of ``affected --format json`` (DESIGN §2).
+        paint: what the stream can show.
+
+    Returns:
+        Lines, with the end of the last one.
+    """
+    changes = [
+        (one_line(change["path"]), "" if change["kind"] == "modified" else change["kind"])
+        for change in data["changes"]
+    ]
+    tests = _grouped(data["tests"])
+    targets = {
+        word: [(one_line(item["name"]), _because(item["name"], item["reason"])) for item in items]
+        for word, items in (("step", data["steps"]), ("app", data["apps"]))
+    }
+    lines = [*_section(plural(len(changes), "change"), changes, paint)]
+    if data["all"]:
+        # One reason stands for all, so the files go without theirs.
+        title = f"all tests: {one_line(data.get('all_reason') or 'asked for')}"
+        lines += _section(title, [(name, "") for name, _ in tests], paint) or [_title(title, paint)]
+    else:
+        word = "test" if any("::" in test["nodeid"] for test in data["tests"]) else "test file"
+        lines += _section(plural(len(data["tests"]), word), tests, paint)
+    for word, rows in targets.items():
+        lines += _section(plural(len(rows), word), rows, paint)
+    if not (tests or data["all"] or targets["step"] or targets["app"]):
+        lines.append("nothing is affected")
+    return "\n".join(lines).strip("\n") + "\n"
+
+
+def why(target: str, reason: Mapping[str, Any] | None, paint: Paint) -> str:
+    """Why something was selected, or was not.
+
+    Args:
+        target: a nodeid, or the name of a step or an app.
+        reason: ``kind``, ``chain`` and perhaps ``detail``; None where it was not selected.
+        paint: what the stream can show.
+
+    Returns:
+        A sentence, and the whole chain below it.
+    """
+    name = paint(one_line(target), "bold")
+    if reason is None:
+        return f"{name} is not affected: nothing that it depends on has changed\n"
+    links = [one_line(link) for link in reason.get("chain") or ()]
+    detail = one_line(reason.get("detail") or "")
+    if len(links) < 2:
+        return f"{name} is selected: {detail or _WHY.get(reason['kind'], reason['kind'])}\n"
+    lines = [f"{name} is selected: {detail or f'it depends on {links[-1]}'}", f"  {links[0]}"]
+    for depth, link in enumerate(links[1:]):
+        # A reason knows of what kind its first link is; the others are followed alike.
+        kind = _LINKS.get(reason["kind"], "") if depth == 0 else ""
+        last = depth == len(links) - 2
+        text = paint(link, "cyan" if last else "")
+        lines.append(f"  {'   ' * depth}{paint('└─', 'dim')} {text}{_aside(kind, paint)}")
+    return "\n".join(lines) + "\n"
+
+
+def graph(data: Mapping[str, Any], paint: Paint) -> str:
+    """What a file imports, and what imports it.
+
+    Args:
+        data: ``path``, and the lists ``imports`` and ``importers`` of nodes; a node has ``path``,
+            ``kind``, ``children`` (nodes) and ``repeated`` (its children were shown above).
+        paint: what the stream can show.
+
+    Returns:
+        Two trees.
+    """
+    lines = [paint(one_line(data["path"]), "bold")]
+    for key, title in (("imports", "imports"), ("importers", "is imported by")):
+        nodes = data.get(key) or ()
+        lines.append(f"{title}{'' if nodes else ' nothing' if key == 'imports' else ' nobody'}")
+        lines += branches(nodes, paint)
+    return "\n".join(lines) + "\n"
+
+
+def branches(nodes: Sequence[Mapping[str, Any]], paint: Paint, indent: str = "") -> Iterator[str]:
+    """The lines of a tree, without its root.
+
+    Args:
+        nodes: as for `graph`.
+        paint: what the stream can show.
+        indent: what stands before each line.
+    """
+    for index, node in enumerate(nodes):
+        last = index == len(nodes) - 1
+        aside = _LINKS.get(node.get("kind", ""), "")
+        if node.get("repeated"):
+            aside = f"{aside}, above" if aside else "above"
+        line = f"{indent}{'└─' if last else '├─'} "
+        yield f"{paint(line, 'dim')}{one_line(node['path'])}{_aside(aside, paint)}"
+        yield from branches(
+            node.get("children") or (), paint, f"{indent}{'   ' if last else '│  '}"
+        )
+
+
+def _because(subject: str, reason: Mapping[str, Any]) -> str:
+    """A reason beside its subject, which the chain begins with."""
+    links = list(reason.get("chain") or ())
+    if links and links[0] in (subject, subject.partition("::")[0]):
+        links = links[1:]
+    if links:
+        return f"{ARROW.lstrip()}{chain(links)}"
+    return one_line(reason.get("detail") or _WHY.get(reason["kind"], reason["kind"]))
+
+
+def _grouped(tests: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Tests of one file with one reason are one row."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for test in tests:
+        path = test["nodeid"].partition("::")[0]
+        groups.setdefault((path, _because(test["nodeid"], test["reason"])), []).append(
+            test["nodeid"]
+        )
+    return [
+        (
+            one_line(nodeids[0] if len(nodeids) == 1 else f"{path} ({len(nodeids)} tests)"),
+            because,
+        )
+        for (path, because), nodeids in groups.items()
+    ]
+
+
+def _title(title: str, paint: Paint) -> str:
+    return f"\n{paint(title, 'bold')}"
+
+
+def _section(title: str, rows: Sequence[tuple[str, str]], paint: Paint) -> list[str]:
+    """A title and its rows in two columns; nothing where there are no rows."""
+    if not rows:
+        return []
+    column = max((cells(name) for name, about in rows if about), default=0)
+    column = min(column, _ALIGNED)
+    lines = [_title(title, paint)]
+    for name, about in rows:
+        padding = " " * max(column - cells(name), 0) if about else ""
+        lines.append(f"  {name}{padding}{_aside(about, paint)}")
+    return lines
+
+
+def _aside(text: str, paint: Paint) -> str:
+    return paint(f"  {text}", "dim") if text else ""
