@@ -15,6 +15,7 @@ import msgspec
 from devloop.errors import StoreError
 from devloop.events import TestOutcome
 from devloop.graph.facts import Facts
+from devloop.plan.steps import StepRecord
 from devloop.select.records import HistoryEntry, Verdict
 
 Signature: TypeAlias = tuple[int, int, int, int]
@@ -43,18 +44,6 @@ class FileRecord(msgspec.Struct, frozen=True, gc=False):
     facts: Facts | None = None
 
 
-class StepRecord(msgspec.Struct, frozen=True):
-    """The last success of a step.
-
-    Args:
-        key: a digest of its command, environment and inputs.
-        outputs: the digest of each file that it made.
-    """
-
-    key: bytes
-    outputs: dict[str, bytes]
-
-
 class _FileBody(msgspec.Struct, frozen=True, array_like=True, gc=False):
     signature: Signature
     digest: bytes
@@ -72,6 +61,7 @@ class _VerdictBody(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class _StepBody(msgspec.Struct, frozen=True, array_like=True):
     key: bytes
     outputs: tuple[tuple[bytes, bytes], ...]
+    made: bytes
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -205,7 +195,7 @@ def revision_of(key: bytes) -> int:
 def step_row(step: str, record: StepRecord) -> Row:
     """The row of a step."""
     outputs = tuple((name(path), digest) for path, digest in record.outputs.items())
-    return _seal(name(step), _encode(_StepBody(record.key, outputs)))
+    return _seal(name(step), _encode(_StepBody(record.key, outputs, record.made)))
 
 
 def step_record(key: bytes, body: bytes) -> tuple[str, StepRecord]:
@@ -216,4 +206,5 @@ def step_record(key: bytes, body: bytes) -> tuple[str, StepRecord]:
         msgspec.DecodeError: it has another form.
     """
     row = _step(_unseal(key, body))
-    return text(key), StepRecord(row.key, {text(path): digest for path, digest in row.outputs})
+    outputs = {text(path): digest for path, digest in row.outputs}
+    return text(key), StepRecord(row.key, outputs, row.made)

@@ -11,10 +11,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from devloop.events import Notice
+from devloop.plan.steps import StepRecord
 from devloop.select.records import HistoryEntry, Learned, Records, Verdict
 from devloop.store import records
 from devloop.store.database import Database
-from devloop.store.records import FileRecord, StepRecord
+from devloop.store.records import FileRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

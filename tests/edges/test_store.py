@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 
 from devloop.graph.facts import Facts, Import
+from devloop.plan.steps import StepRecord
 from devloop.select.records import HistoryEntry, Learned, Verdict
 from devloop.store.database import KEPT
-from devloop.store.records import FileRecord, StepRecord
+from devloop.store.records import FileRecord
 from devloop.store.store import FEW, Store
 
 FILE = FileRecord("a.py", (1, 2, 3, 4), b"digest", Facts(b"f", (Import("os"),)))
@@ -73,8 +74,8 @@ def test_everything_is_there_in_the_next_session(tmp_path: Path) -> None:
         store.save_files([FILE, FileRecord("b.py", (1, 1, 1, 1), b"b")])
         lists = (("b.py", 1), ("c.py", 1))
         assert store.save_run(run("b.py::x", "c.py::x", collected=lists), base=0)
-        store.save_step("css", StepRecord(b"k", {"app.css": b"1"}))
-        store.save_step("old", StepRecord(b"k", {}))
+        store.save_step("css", StepRecord(b"k", {"app.css": b"1"}, b"m"))
+        store.save_step("old", StepRecord(b"k", {}, b"m"))
         store.save_files([], deleted=["b.py"])
         assert store.save_run(Learned(gone=("b.py::x",)), base=0)
         store.save_step("old", None)
@@ -82,7 +83,7 @@ def test_everything_is_there_in_the_next_session(tmp_path: Path) -> None:
         assert store.load_files() == {"a.py": FILE}
         assert store.load_records().verdicts == {"c.py::x": verdict("c.py::x")}
         assert store.load_records().collected == {"c.py": 1}
-        assert store.load_steps() == {"css": StepRecord(b"k", {"app.css": b"1"})}
+        assert store.load_steps() == {"css": StepRecord(b"k", {"app.css": b"1"}, b"m")}
         assert store.notices == []
 
 
@@ -371,7 +372,7 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
         import sys
         from pathlib import Path
         from devloop.select.records import Ran
-        from devloop.store.store import FEW, Store
+        from devloop.store.store import Store
         sys.stdin.readline()
         with Store.open(Path(sys.argv[1]), stamp="s") as store:
             name = sys.argv[2]
@@ -450,7 +451,7 @@ def test_a_killed_writer_leaves_whole_runs(tmp_path: Path) -> None:
         import sys
         from pathlib import Path
         from devloop.select.records import HistoryEntry, Learned, Verdict
-        from devloop.store.store import FEW, Store
+        from devloop.store.store import Store
         with Store.open(Path(sys.argv[1]), stamp="s") as store:
             print("open", flush=True)
             start = int(sys.argv[2])

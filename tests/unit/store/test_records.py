@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from devloop.errors import StoreError
 from devloop.graph.facts import Facts, Import, SourceProblem
+from devloop.plan.steps import StepRecord
 from devloop.select.records import HistoryEntry, Verdict
 from devloop.store import records
-from devloop.store.records import FileRecord, StepRecord
+from devloop.store.records import FileRecord
 
 FACTS = Facts(
     b"f" * 16,
@@ -64,7 +65,7 @@ def test_verdicts_lists_and_steps_come_back() -> None:
     assert records.collected_record(*records.collected_row("t/\udce9.py", 7)) == ("t/\udce9.py", 7)
     entry = HistoryEntry("t/\udce9.py", 2**40, b"content")
     assert records.history_record(*records.history_row(entry)) == entry
-    step = StepRecord(b"k", {"static/\udce9.css": b"1", "b": b"2"})
+    step = StepRecord(b"k", {"static/\udce9.css": b"1", "b": b"2"}, b"m")
     assert records.step_record(*records.step_row("css", step)) == ("css", step)
 
 
