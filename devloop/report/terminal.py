@@ -68,6 +68,7 @@ class TerminalReporter:
         self._footer = Footer(self._standing, once=once)
         self._failures = Failures(self._paint, "")
         self._clear = clear
+        self._once = once
         self._drawn = 0.0
         self._shown = 0
         self._broken = False
@@ -154,6 +155,10 @@ class TerminalReporter:
         self._broken = False
         if self._clear:
             self._screen.clear()
+        if self._once and event.trigger == "start":
+            # What set it off is the command, which the line above names.
+            self._print([""])
+            return
         clock = time.strftime("%H:%M:%S", time.localtime(event.t))
         head = [("● ", "cyan"), (wording.trigger(event), "bold")]
         self._print(["", self._fit(head, f"  {clock}")])
