@@ -21,8 +21,8 @@ from devloop.cli import options
 )
 def command(since: str | None, staged: bool, form: Literal["text", "json"]) -> int:
     """Show what would run and why; run nothing."""
-    from devloop import inspection
-
     options.check_revisions(since, staged)
     loaded = options.find_project()
+    from devloop import inspection
+
     return inspection.affected(loaded, since=since, staged=staged, form=form)

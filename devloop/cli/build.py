@@ -23,15 +23,14 @@ def command(steps: tuple[str, ...], force: bool, reporter: str | None, output: s
 
     A step is up to date while its inputs, its command and its outputs are what they were.
     """
-    from devloop import session
-
     loaded = options.find_project()
     for name in steps:
         if name not in loaded.config.steps:
             raise click.UsageError(_unknown(name, loaded.config.steps))
-    return session.build(
-        loaded, options.make_reporter(reporter, output), steps=steps or None, force=force
-    )
+    made = options.make_reporter(reporter, output)
+    from devloop import session
+
+    return session.build(loaded, made, steps=steps or None, force=force)
 
 
 def _unknown(name: str, steps: Mapping[str, object]) -> str:

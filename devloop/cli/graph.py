@@ -24,9 +24,8 @@ from devloop.cli import options
 )
 def command(path: str | None, form: Literal["tree", "dot", "json"]) -> int:
     """Show what PATH imports and what imports it; without a PATH, the whole project."""
+    loaded = options.find_project()
+    path = path and options.project_path(loaded.root, path)
     from devloop import inspection
 
-    loaded = options.find_project()
-    return inspection.graph(
-        loaded, path=None if path is None else options.project_path(loaded.root, path), form=form
-    )
+    return inspection.graph(loaded, path=path, form=form)

@@ -41,6 +41,18 @@ devloop why tests/test_cart.py      why they would run
 """
 
 
+HELP_LAYOUT = {
+    "command_groups": {
+        "devloop": [{"name": name, "commands": names} for name, names in COMMANDS.items()]
+    },
+    "commands_before_options": True,
+    "text_paragraph_linebreaks": "\n\n",
+    "padding_helptext_first_line": (0, 0, 1, 0),
+    "max_width": 100,
+}
+"""For rich-click, which imports rich when help is shown; its own decorator does so at once."""
+
+
 class Group(click.RichGroup):
     """Imports a subcommand's file only when it is asked for."""
 
@@ -76,19 +88,8 @@ class Group(click.RichGroup):
     "devloop",
     cls=Group,
     invoke_without_command=True,
-    context_settings=CONTEXT,
+    context_settings={**CONTEXT, "rich_help_config": HELP_LAYOUT},
     help=HELP,
-)
-@click.rich_config(
-    help_config={
-        "command_groups": {
-            "devloop": [{"name": name, "commands": names} for name, names in COMMANDS.items()]
-        },
-        "commands_before_options": True,
-        "text_paragraph_linebreaks": "\n\n",
-        "padding_helptext_first_line": (0, 0, 1, 0),
-        "max_width": 100,
-    }
 )
 @click.option(
     "-C",

@@ -38,18 +38,20 @@ def command(
     A test is due unless it has passed on the code as it is now. With a PATH (a folder, a file, or
     a test's nodeid) only what lies there is run.
     """
-    from devloop import session
-
     options.check_revisions(since, staged, everything)
     try:
         words = tuple(shlex.split(pytest_args))
     except ValueError as error:
         raise click.UsageError(f"--pytest-args: {str(error).lower()}") from None
     loaded = options.find_project()
+    inside = tuple(options.project_path(loaded.root, path) for path in paths)
+    made = options.make_reporter(reporter, output)
+    from devloop import session
+
     return session.test(
         loaded,
-        options.make_reporter(reporter, output),
-        paths=tuple(options.project_path(loaded.root, path) for path in paths),
+        made,
+        paths=inside,
         everything=everything,
         since=since,
         staged=staged,

@@ -62,16 +62,18 @@ def command(
 
     With a COMMAND that is the app: it is run, and restarted when a file that it imports changes.
     """
-    from devloop import session
     from devloop.config.types import seconds
 
     once = once or options.said("CI")
     if once and postpone:
         raise click.UsageError("--once and --postpone cannot go together: nothing would run")
     loaded = options.find_project(debounce=debounce, on_busy=on_busy, command=command)
+    made = options.make_reporter(reporter, output, clear=clear, once=once)
+    from devloop import session
+
     return session.watch(
         loaded,
-        options.make_reporter(reporter, output, clear=clear, once=once),
+        made,
         once=once,
         postpone=postpone,
         apps=not no_app,

@@ -20,12 +20,10 @@ def command(target: str, file: str | None) -> int:
 
     TARGET is a test file, a test's nodeid, a step or an app.
     """
-    from devloop import inspection
-
     loaded = options.find_project()
     named = target in loaded.config.apps or target in loaded.config.steps
-    return inspection.why(
-        loaded,
-        target=target if named else options.project_path(loaded.root, target),
-        file=file and options.project_path(loaded.root, file, must_exist=False),
-    )
+    target = target if named else options.project_path(loaded.root, target)
+    file = file and options.project_path(loaded.root, file, must_exist=False)
+    from devloop import inspection
+
+    return inspection.why(loaded, target=target, file=file)

@@ -161,9 +161,12 @@ def _interpreter_fault(interpreter: str | None, root: Path) -> Fault | None:
         return Fault(key, "names no interpreter")
     path = root / Path(interpreter).expanduser()
     if path.is_dir():
-        inner = next((i for i in ("bin/python", "Scripts/python.exe") if (path / i).exists()), None)
-        hint = f'Write "{interpreter.rstrip("/")}/{inner}".' if inner else None
-        return Fault(key, f'expected an interpreter, but "{interpreter}" is a folder', hint)
+        if any((path / inner).exists() for inner in ("bin/python", "Scripts/python.exe")):
+            return None
+        return Fault(
+            key,
+            f'expected an interpreter or its environment, but "{interpreter}" is another folder',
+        )
     if path.exists():
         return None if os.access(path, os.X_OK) else Fault(key, f"{path} cannot be executed")
     if os.sep not in interpreter:

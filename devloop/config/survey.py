@@ -108,7 +108,7 @@ def survey(root: Path) -> Survey:
 
 
 def _interpreter(root: Path) -> str | None:
-    if (root / ".venv").is_dir():
+    if any((root / name / "pyvenv.cfg").exists() for name in (".venv", "venv")):
         return None  # found by itself
     for config in sorted(root.glob("*/pyvenv.cfg")):
         for inner in ("bin/python", "Scripts/python.exe"):

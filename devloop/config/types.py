@@ -83,8 +83,8 @@ class Python(Table, frozen=True):
     interpreter: Annotated[
         str | None,
         Meta(
-            description="The project's interpreter. Default: that of $VIRTUAL_ENV, .venv, or the "
-            "one that runs devloop.",
+            description="The project's interpreter, or its environment's folder. Default: that of "
+            "$VIRTUAL_ENV, .venv or venv, or the one that runs devloop.",
             examples=[".venv/bin/python"],
         ),
     ] = None

@@ -246,7 +246,7 @@ APP = '[apps.web]\ncommand = "x"\n'
         (STEP + 'diagnostics = "%l: %m"', "expected a known tool or a format with %f and %m"),
         ('[python]\ninterpreter = ".venv/bin/python"', "devloop.toml:2: python.interpreter: "),
         ('[python]\ninterpreter = "no-such-python"', "neither a file nor a program on PATH"),
-        ('[python]\ninterpreter = "."', "is a folder"),
+        ('[python]\ninterpreter = "."', "is another folder"),
     ],
 )
 def test_a_fault_is_one_message(tmp_path: Path, text: str, expected: str) -> None:
