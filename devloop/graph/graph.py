@@ -1,0 +1,438 @@
+"""The graph: which files a file can execute, and which files can execute it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from sys import intern
+
+import msgspec
+
+from devloop.graph import names
+from devloop.graph.components import digest_reached
+from devloop.graph.facts import Facts
+from devloop.graph.index import Index, changed, collect
+from devloop.graph.layout import Layout
+
+Paths = tuple[str, ...]
+
+
+class Edge(msgspec.Struct, frozen=True, order=True):
+    """One file depends on another.
+
+    Args:
+        importer: the path that depends.
+        imported: the path that it depends on.
+        kind: ``imports``, ``package`` (of the importer, or above it), ``conftest``, ``plugin``
+            (named in ``pytest_plugins``), ``always`` (needed by every test), ``listed`` (in
+            Django's ``INSTALLED_APPS``), ``string``, ``dynamic`` (imported by a name that is
+            not a literal) or ``typing`` (never runs).
+    """
+
+    importer: str
+    imported: str
+    kind: str
+
+
+class Link(msgspec.Struct, frozen=True):
+    """How a file is affected.
+
+    Args:
+        via: the next path on the shortest way to a changed one; None for a changed one.
+        kind: of the edge to it.
+        distance: edges to the nearest changed path.
+    """
+
+    via: str | None = None
+    kind: str | None = None
+    distance: int = 0
+
+
+class _Node(msgspec.Struct, frozen=True, gc=False):
+    """A file's wanted names, in the order of their kinds, with those kinds as bytes."""
+
+    wants: Paths
+    kinds: bytes
+
+
+class Graph:
+    """Which files a file can execute, and which files can execute it; an immutable value.
+
+    Make it with `Graph.build`, and the next one with `with_files`.
+
+    Attributes:
+        layout: of the project.
+        files: the facts by path.
+        tests: the test files, sorted.
+    """
+
+    __slots__ = (
+        "_always",
+        "_conftests",
+        "_digests",
+        "_modules",
+        "_nodes",
+        "_sorted_names",
+        "_sorted_paths",
+        "_stale",
+        "_typed_by",
+        "_wanted_by",
+        "files",
+        "layout",
+        "tests",
+    )
+
+    def __init__(
+        self,
+        layout: Layout,
+        files: Mapping[str, Facts],
+        nodes: dict[str, _Node],
+        modules: Index,
+        wanted_by: Index,
+        typed_by: Index,
+        tests: Paths,
+        conftests: Paths,
+    ) -> None:
+        self.layout = layout
+        self.files = files
+        self.tests = tests
+        self._nodes = nodes
+        self._modules = modules
+        self._wanted_by = wanted_by
+        self._typed_by = typed_by
+        self._conftests = conftests
+        self._always = names.wanted_always(layout)
+        self._sorted_names: list[str] | None = None
+        self._sorted_paths: list[str] | None = None
+        # Of all these, and of `_stale`, only `fingerprint` fills one in later.
+        self._digests: dict[str, bytes] = {}
+        self._stale: frozenset[str] = frozenset()
+
+    @staticmethod
+    def build(layout: Layout, files: Mapping[str, Facts]) -> Graph:
+        """Assemble a graph.
+
+        Args:
+            layout: of the project.
+            files: the facts of its sources, and of its extension modules (which have a
+                fingerprint only), by path.
+        """
+        files = {intern(path): files[path] for path in sorted(files)}
+        nodes = {path: _node(path, facts, layout) for path, facts in files.items()}
+        return Graph(
+            layout,
+            files,
+            nodes,
+            collect((path, layout.module_names(path)) for path in files),
+            collect((path, _running(node)) for path, node in nodes.items()),
+            collect((path, _typing(node)) for path, node in nodes.items()),
+            tuple(path for path in files if layout.is_test(path)),
+            tuple(path for path in files if _is_conftest(path)),
+        )
+
+    def with_file(self, path: str, facts: Facts | None) -> Graph:
+        """The graph in which one file is another one.
+
+        Args:
+            path: of the file.
+            facts: None where it is gone.
+        """
+        return self.with_files({path: facts})
+
+    def with_files(self, facts: Mapping[str, Facts | None]) -> Graph:
+        """The graph in which some files are other ones.
+
+        Args:
+            facts: by path; None for a file that is gone.
+
+        Returns:
+            A new graph, or this one where nothing differs.
+        """
+        news = {
+            intern(path): found for path, found in facts.items() if self.files.get(path) != found
+        }
+        if not news:
+            return self
+        files, nodes = dict(self.files), self._nodes.copy()
+        before: dict[str, _Node] = {}
+        after: dict[str, _Node] = {}
+        names_before: dict[str, Paths] = {}
+        names_after: dict[str, Paths] = {}
+        for path, found in news.items():
+            before[path] = nodes.get(path, _NOTHING)
+            if found is None:
+                after[path] = _NOTHING
+                del files[path], nodes[path]
+            else:
+                after[path] = nodes[path] = _node(path, found, self.layout)
+                files[path] = found
+            if (found is None) != (path not in self.files):
+                own = self.layout.module_names(path)
+                names_before[path], names_after[path] = ((), own) if found else (own, ())
+        graph = Graph(
+            self.layout,
+            files,
+            nodes,
+            changed(self._modules, names_before, names_after),
+            changed(
+                self._wanted_by,
+                {path: _running(node) for path, node in before.items()},
+                {path: _running(node) for path, node in after.items()},
+            ),
+            changed(
+                self._typed_by,
+                {path: _typing(node) for path, node in before.items()},
+                {path: _typing(node) for path, node in after.items()},
+            ),
+            _with(self.tests, filter(self.layout.is_test, names_after), files),
+            _with(self._conftests, filter(_is_conftest, names_after), files),
+        )
+        if not names_after:
+            graph._sorted_names, graph._sorted_paths = self._sorted_names, self._sorted_paths
+        graph._digests, graph._stale = self._digests, self._stale.union(news)
+        return graph
+
+    def module_paths(self, name: str) -> Paths:
+        """The files that a module could be.
+
+        Args:
+            name: dotted.
+
+        Returns:
+            Sorted; several where one shadows another.
+        """
+        return self._modules.get(name, ())
+
+    def imports(self, path: str) -> tuple[Edge, ...]:
+        """What a file depends on.
+
+        Args:
+            path: of the file; the result is empty where there is none.
+
+        Returns:
+            Edges, sorted, one for each file.
+        """
+        kinds = self._kinds_of_targets(path)
+        return tuple(
+            Edge(path, target, names.KINDS[kind]) for target, kind in sorted(kinds.items())
+        )
+
+    def importers(self, path: str) -> tuple[Edge, ...]:
+        """What depends on a file.
+
+        Args:
+            path: of the file; it need not exist.
+
+        Returns:
+            Edges, sorted, one for each file.
+        """
+        own = frozenset(names.had(path, self.layout.module_names(path)))
+        found = set(self._direct_importers(path, own))
+        found.update(one for name in own for one in self._typed_by.get(name, ()))
+        found.discard(path)
+        return tuple(
+            Edge(one, path, names.KINDS[self._kind(one, path, own)]) for one in sorted(found)
+        )
+
+    def closure(self, paths: Iterable[str]) -> frozenset[str]:
+        """What files can execute.
+
+        Args:
+            paths: the files; those that the graph does not hold are left out.
+
+        Returns:
+            They themselves and all that they depend on, at any distance.
+        """
+        found = {path for path in paths if path in self.files}
+        todo = list(found)
+        while todo:
+            news = self._targets(todo.pop()) - found
+            found |= news
+            todo += news
+        return frozenset(found)
+
+    def affected(self, changed: Iterable[str]) -> Mapping[str, Link]:
+        """What changed paths affect.
+
+        Args:
+            changed: the paths; also of deleted files, and of new ones that the graph does not
+                hold yet.
+
+        Returns:
+            The changed paths themselves and every file whose closure holds one, nearest first,
+            each with its link on the shortest way to a change.
+        """
+        found = {path: Link() for path in sorted(set(changed))}
+        done: set[str] = set()
+        level, distance = list(found), 0
+        while level:
+            distance += 1
+            above: list[str] = []
+            for path in level:
+                own = frozenset(names.had(path, self.layout.module_names(path)))
+                for importer in self._direct_importers(path, sorted(own - done)):
+                    if importer not in found:
+                        kind = names.KINDS[self._kind(importer, path, own)]
+                        found[importer] = Link(path, kind, distance)
+                        above.append(importer)
+                done |= own
+            level = above
+        return found
+
+    def chain(self, path: str, affected: Mapping[str, Link]) -> Paths:
+        """The way from an affected file to the change.
+
+        Args:
+            path: a key of `affected`.
+            affected: from the method of this name.
+
+        Returns:
+            Paths, from `path` to the changed one; each depends on the next.
+        """
+        found = [path]
+        while (via := affected[found[-1]].via) is not None:
+            found.append(via)
+        return tuple(found)
+
+    def fingerprint(self, path: str) -> bytes:
+        """Digest what a file can execute.
+
+        Args:
+            path: of a file that the graph holds.
+
+        Returns:
+            The same as long as its closure holds the same files, with the same fingerprints
+            and the same edges.
+
+        Raises:
+            KeyError: there is no such file.
+        """
+        if self._stale:
+            # A file whose closure holds none of the changed paths, wanted ones that came or
+            # went included, has the digest that it had.
+            affected = self.affected(self._stale)
+            self._digests = {
+                known: digest for known, digest in self._digests.items() if known not in affected
+            }
+            self._stale = frozenset()
+        if path not in self._digests:
+            digest_reached(
+                path, self._targets, lambda one: self.files[one].fingerprint, self._digests
+            )
+        return self._digests[path]
+
+    def _targets(self, path: str) -> set[str]:
+        """What a file can execute directly."""
+        node = self._nodes[path]
+        found: set[str] = set()
+        modules = self._modules
+        for name in _running(node):
+            if name in modules:
+                found.update(modules[name])
+            elif name[0] == "/" or name[-1] == "*":
+                found.update(self._resolve(name))
+        found.update(target for _, target in self._by_place(path))
+        found.discard(path)
+        return found
+
+    def _kinds_of_targets(self, path: str) -> dict[str, int]:
+        if path not in self._nodes:
+            return {}
+        node = self._nodes[path]
+        found: dict[str, int] = {}
+        for name, kind in zip(node.wants, node.kinds, strict=True):
+            for target in self._resolve(name):
+                found[target] = min(kind, found.get(target, kind))
+        for kind, target in self._by_place(path):
+            found[target] = min(kind, found.get(target, kind))
+        found.pop(path, None)
+        return found
+
+    def _by_place(self, path: str) -> Iterator[tuple[int, str]]:
+        """What a file depends on for being a test or a conftest, whatever it says."""
+        is_test = self.layout.is_test(path)
+        if is_test or _is_conftest(path):
+            for conftest in self.layout.conftests(path):
+                if conftest in self.files:
+                    yield names.CONFTEST, conftest
+        if is_test:
+            for name in self._always:
+                for target in self._modules.get(name, ()):
+                    yield names.ALWAYS, target
+
+    def _direct_importers(self, path: str, own: Iterable[str]) -> Iterator[str]:
+        """Who depends on a path, through some of its names or by its place; some twice."""
+        always = False
+        for name in own:
+            yield from self._wanted_by.get(name, ())
+            always = always or name in self._always
+        if always:
+            yield from self.tests
+        if _is_conftest(path):
+            below = path.removesuffix("conftest.py")
+            yield from _starting_with(below, self.tests)
+            yield from _starting_with(below, self._conftests)
+
+    def _kind(self, importer: str, imported: str, own: frozenset[str]) -> int:
+        """The kind of an edge that is known to be there."""
+        node = self._nodes[importer]
+        kind = next(
+            (kind for name, kind in zip(node.wants, node.kinds, strict=True) if name in own),
+            names.TYPING,
+        )
+        by_place = (place for place, target in self._by_place(importer) if target == imported)
+        return min((kind, *by_place))
+
+    def _resolve(self, name: str) -> Iterable[str]:
+        """The files that have a wanted name."""
+        if name[0] == "/":
+            if self._sorted_paths is None:
+                self._sorted_paths = sorted(self.files)
+            return _starting_with(name[1:] + "/" if name != "/" else "", self._sorted_paths)
+        if name[-1] != "*":
+            return self._modules.get(name, ())
+        if self._sorted_names is None:
+            self._sorted_names = sorted(self._modules)
+        inner = _starting_with(name[:-1], self._sorted_names)
+        return [path for one in (name[:-2], *inner) for path in self._modules.get(one, ())]
+
+
+_NOTHING = _Node((), b"")
+
+
+def _node(path: str, facts: Facts, layout: Layout) -> _Node:
+    wants = sorted(names.wanted(path, facts, layout).items(), key=_by_kind)
+    return _Node(tuple(name for name, _ in wants), bytes(kind for _, kind in wants))
+
+
+def _by_kind(item: tuple[str, int]) -> int:
+    return item[1]
+
+
+def _running(node: _Node) -> Paths:
+    first = node.kinds.find(names.TYPING)
+    return node.wants if first == -1 else node.wants[:first]
+
+
+def _typing(node: _Node) -> Paths:
+    first = node.kinds.find(names.TYPING)
+    return () if first == -1 else node.wants[first:]
+
+
+def _is_conftest(path: str) -> bool:
+    return path.endswith("conftest.py") and path.rpartition("/")[2] == "conftest.py"
+
+
+def _with(before: Paths, news: Iterable[str], files: Mapping[str, Facts]) -> Paths:
+    """Sorted paths, with some that came or went."""
+    touched = set(news)
+    if not touched:
+        return before
+    return tuple(sorted({*before, *touched} - {path for path in touched if path not in files}))
+
+
+def _starting_with(start: str, ordered: Paths | list[str]) -> Paths | list[str]:
+    """The part of some sorted strings that begins with a string."""
+    first = bisect_left(ordered, start)
+    # No path or name holds a character after the last one that there is.
+    return ordered[first : bisect_left(ordered, start + "\U0010ffff", first)]

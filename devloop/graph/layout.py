@@ -1,0 +1,191 @@
+"""How a project is laid out: where its modules are, and which files are tests."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+import msgspec
+
+SOURCES = (".py", ".pyw")
+EXTENSION_MODULES = (".so", ".pyd")
+TEST_PATTERNS = ("test_*.py", "*_test.py")
+PROJECT_FILES = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """Where a project's modules are, and which files are tests.
+
+    Paths are relative to the project's root, with forward slashes; absolute outside it.
+
+    Args:
+        roots: the folders that are on ``sys.path``, the deepest first; empty is the project's
+            root.
+        test_paths: the folders that pytest collects; none is all.
+        test_patterns: file names of tests, as pytest's ``python_files``.
+        always: dotted names of modules that every test depends on.
+    """
+
+    roots: tuple[str, ...] = ("",)
+    test_paths: tuple[str, ...] = ()
+    test_patterns: tuple[str, ...] = TEST_PATTERNS
+    always: tuple[str, ...] = ()
+
+    def module_names(self, path: str) -> tuple[str, ...]:
+        """Every dotted name that a file could be imported by.
+
+        Args:
+            path: need not exist.
+
+        Returns:
+            One for each root above it, the shortest first; none where it is not a module.
+        """
+        head, _, name = path.rpartition("/")
+        stem, _, suffix = name.partition(".")
+        if suffix not in ("py", "pyw") and not path.endswith(EXTENSION_MODULES):
+            return ()
+        module = head if stem == "__init__" else f"{head}/{stem}" if head else stem
+        names = []
+        for root in self.roots_above(path):
+            inner = module[len(root) + 1 :] if root else module
+            if inner and "." not in inner and (not root or module != root):
+                names.append(inner.replace("/", "."))
+        return tuple(names)
+
+    def roots_above(self, path: str) -> tuple[str, ...]:
+        """The roots that a file is below.
+
+        Args:
+            path: need not exist.
+
+        Returns:
+            The deepest first.
+        """
+        return tuple(
+            root
+            for root in self.roots
+            if (path.startswith(root) and path[len(root)] == "/")
+            or (not root and not path.startswith("/"))
+        )
+
+    def is_test(self, path: str) -> bool:
+        """Whether pytest collects a file.
+
+        Args:
+            path: need not exist.
+        """
+        if not path.endswith(SOURCES):
+            return False
+        if self.test_paths and not any(_is_below(path, folder) for folder in self.test_paths):
+            return False
+        name = path.rpartition("/")[2]
+        matches_name, matches_path = _matchers(self.test_patterns)
+        return matches_name(name) is not None or matches_path("/" + path) is not None
+
+    def conftests(self, path: str) -> tuple[str, ...]:
+        """The chain of ``conftest.py`` files that pytest loads before a test file.
+
+        Args:
+            path: of a test file, or of a ``conftest.py``, which is not part of its own chain.
+
+        Returns:
+            Paths, whether there is such a file or not, the nearest first, up to the root.
+        """
+        found = []
+        folder, _, name = path.rpartition("/")
+        if name == "conftest.py":
+            if not folder:
+                return ()
+            folder = folder.rpartition("/")[0]
+        while folder:
+            found.append(f"{folder}/conftest.py")
+            folder = folder.rpartition("/")[0]
+        if not path.startswith("/"):
+            found.append("conftest.py")
+        return tuple(found)
+
+
+def discover(
+    files: Iterable[str],
+    *,
+    roots: Iterable[str] | None = None,
+    extra_roots: Iterable[str] = (),
+    test_paths: Iterable[str] = (),
+    test_patterns: Iterable[str] = TEST_PATTERNS,
+    always: Iterable[str] = (),
+) -> Layout:
+    """Tell a project's layout from the paths of its files.
+
+    Args:
+        files: all of the project; those that are not Python may be among them.
+        roots: as configured. Where they are not: the project's root, the folder of each
+            ``pyproject.toml``, ``setup.py`` or ``setup.cfg``, and each ``src`` that holds Python.
+        extra_roots: known from elsewhere, as folders installed in place.
+        test_paths: the folders that pytest collects; none is all.
+        test_patterns: file names of tests.
+        always: dotted names of modules that every test depends on.
+
+    Returns:
+        The layout. Its roots hold also the folders that pytest puts on ``sys.path``: for each
+        test and ``conftest.py`` the first one upwards that is no package (pytest,
+        *Import modes*, ``prepend``).
+    """
+    paths = list(files)
+    sources = {path for path in paths if path.endswith(SOURCES)}
+    packages = {path.rpartition("/")[0] for path in sources if path.endswith("/__init__.py")}
+    found = {_folder(root) for root in extra_roots}
+    if roots is not None:
+        found.update(_folder(root) for root in roots)
+    else:
+        projects = (path.rpartition("/") for path in paths)
+        likely = {folder for folder, _, name in projects if name in PROJECT_FILES}
+        likely.update(folder for folder in _ancestors(sources) if f"/{folder}".endswith("/src"))
+        found |= {"", *(likely - packages)}
+    layout = Layout(
+        (), tuple(map(_folder, test_paths)), tuple(test_patterns), tuple(dict.fromkeys(always))
+    )
+    for path in sources:
+        folder, _, name = path.rpartition("/")
+        if name == "conftest.py" or layout.is_test(path):
+            while folder in packages:
+                folder = folder.rpartition("/")[0]
+            found.add(folder)
+    ordered = sorted(found, key=lambda root: (-len(root.split("/")) if root else 0, root))
+    return msgspec.structs.replace(layout, roots=tuple(ordered))
+
+
+def _folder(path: str) -> str:
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    return ("/" if path.startswith("/") else "") + "/".join(parts)
+
+
+def _ancestors(paths: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
+
+
+def _is_below(path: str, folder: str) -> bool:
+    if any(sign in folder for sign in "*?["):  # pytest's `testpaths` may be patterns
+        return any(fnmatch.fnmatchcase(above, folder) for above in (path, *_ancestors([path])))
+    return not folder or path == folder or path.startswith(folder + "/")
+
+
+Match = Callable[[str], "re.Match[str] | None"]
+
+
+@lru_cache(maxsize=16)
+def _matchers(patterns: tuple[str, ...]) -> tuple[Match, Match]:
+    """Match as pytest does: a pattern with a slash is for the whole path."""
+    by_name = [fnmatch.translate(p) for p in patterns if "/" not in p]
+    by_path = [fnmatch.translate("*/" + p.lstrip("/")) for p in patterns if "/" in p]
+    never = "(?!)"
+    return re.compile("|".join(by_name) or never).match, re.compile(
+        "|".join(by_path) or never
+    ).match
