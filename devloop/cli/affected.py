@@ -17,7 +17,12 @@ from devloop.cli import options
 )
 @options.revision_options
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="Default: text."
+    "--format",
+    "form",
+    envvar="DEVLOOP_FORMAT",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="Default: text.",
 )
 def command(since: str | None, staged: bool, form: Literal["text", "json"]) -> int:
     """Show what would run and why; run nothing."""

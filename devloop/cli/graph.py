@@ -18,6 +18,7 @@ from devloop.cli import options
 @click.option(
     "--format",
     "form",
+    envvar="DEVLOOP_FORMAT",
     type=click.Choice(["tree", "dot", "json"]),
     default="tree",
     help="Default: tree.",

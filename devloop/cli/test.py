@@ -18,7 +18,9 @@ from devloop.cli import options
     'devloop test --all --pytest-args "-x --pdb"',
 )
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Run every test, due or not.")
+@click.option(
+    "--all", "everything", is_flag=True, envvar="DEVLOOP_ALL", help="Run every test, due or not."
+)
 @options.revision_options
 @click.option(
     "--pytest-args", metavar='"ARGS"', default="", help="Further arguments for pytest, as one word."

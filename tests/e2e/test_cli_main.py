@@ -10,10 +10,11 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import click
 import pytest
 
 import devloop as package
-from devloop.cli.main import COMMANDS
+from devloop.cli.main import COMMANDS, group
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 SUBCOMMANDS = [name for names in COMMANDS.values() for name in names]
@@ -91,6 +92,18 @@ def test_every_flag_has_a_variable_and_the_flag_counts_before_it(
     assert 'expected a duration with its unit, such as 20ms or 5s, got "20"' in wrong.stderr
     assert "unknown key" in devloop("watch", "--debounce", "5ms", DEVLOOP_DEBOUNCE="20").stderr
     assert "cannot go together" in devloop("test", DEVLOOP_STAGED="1", DEVLOOP_ALL="1").stderr
+
+
+@pytest.mark.parametrize("name", SUBCOMMANDS)
+def test_each_variable_is_named_after_its_flag(name: str) -> None:
+    """--on-busy is DEVLOOP_ON_BUSY, whatever the code calls it."""
+    command = group.get_command(click.Context(group), name)
+    assert command is not None
+    for option in command.params:
+        if isinstance(option, click.Option):
+            flag = max(option.opts, key=len).removeprefix("--").replace("-", "_").upper()
+            named = option.envvar or f"DEVLOOP_{(option.name or '').upper()}"
+            assert named == f"DEVLOOP_{flag}"
 
 
 @pytest.mark.parametrize("name", ["watch", "test", "build", "affected", "graph", "clean"])
