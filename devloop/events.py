@@ -298,7 +298,8 @@ class Diagnostic(Event, frozen=True):
         line: counted from 1; None where it is not known.
         column: counted from 1.
         source: who found it: ``pytest``, a step's name, ``python``.
-        nodeid: the test that it belongs to.
+        nodeid: the test that it belongs to; a path stands for what cannot be collected.
+        traceback: pytest's own text, where there is no end of a test that holds it.
     """
 
     event: ClassVar[str] = "diagnostic"
@@ -309,6 +310,7 @@ class Diagnostic(Event, frozen=True):
     column: int | None = None
     severity: Severity = "error"
     nodeid: str | None = None
+    traceback: str | None = None
 
 
 class RunFinished(Event, frozen=True):
@@ -317,7 +319,6 @@ class RunFinished(Event, frozen=True):
     Args:
         message: why, for ``runner-failed`` and ``cancelled``.
         output: the end of what pytest printed, for ``runner-failed``.
-        gone: tests that had failed and that this run has shown to exist no more.
     """
 
     event: ClassVar[str] = "run-finished"
@@ -329,7 +330,6 @@ class RunFinished(Event, frozen=True):
     seconds: float = 0.0
     message: str | None = None
     output: str = ""
-    gone: tuple[str, ...] = ()
 
 
 class CycleFinished(Event, frozen=True):
@@ -338,6 +338,7 @@ class CycleFinished(Event, frozen=True):
     Args:
         failing: tests known to fail now, whether or not they ran in this cycle.
         due: tests that did not run and are still due.
+        gone: tests that had failed and that this cycle has shown to exist no more.
     """
 
     event: ClassVar[str] = "cycle-finished"
@@ -345,6 +346,7 @@ class CycleFinished(Event, frozen=True):
     seconds: float
     failing: int = 0
     due: int = 0
+    gone: tuple[str, ...] = ()
 
 
 EVENTS: tuple[type[Event], ...] = (

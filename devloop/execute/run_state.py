@@ -265,6 +265,7 @@ class RunState:
         )
 
     def _test(self, message: dict[str, Any]) -> None:
+                traceback=message["text"],
         nodeid = self._nodeid(message["id"])
         path = nodeid.partition("::")[0]
         outcome, seconds = message["outcome"], round(message["seconds"], 6)

@@ -62,7 +62,6 @@ class Footer:
             self._test = event.nodeid
         elif isinstance(event, ev.CycleStarted):
             self.busy, self._began = True, event.t
-            self._test, self._run, self._expected = None, None, 0
         elif isinstance(event, ev.CycleFinished):
             self.busy = False
             self._known = max(self._known, self._standing.counts.ran)
@@ -70,9 +69,9 @@ class Footer:
         elif isinstance(event, ev.PlanMade):
             self._known = event.total or self._known
         elif isinstance(event, ev.RunStarted):
-            self._run = event
+            self._run, self._expected = event, 0
         elif isinstance(event, ev.RunCollected):
-            self._expected += event.total
+            self._expected = event.total
         elif isinstance(event, ev.RunFinished):
             self._run, self._test = None, None
         elif isinstance(event, ev.StepStarted):

@@ -57,6 +57,10 @@ class PlainReporter:
         if isinstance(event, ev.TestFinished):
             if event.outcome in ("failed", "error") and len(self._details) < _DETAILED:
                 self._details.append(detail(event))
+        elif isinstance(event, ev.Diagnostic):
+            if event.traceback and len(self._details) < _DETAILED:
+                name = one_line(event.nodeid or event.path)
+                self._details.append(f"devloop: not collected {name}\n{block(event.traceback)}")
         elif isinstance(event, ev.Output):
             name = bare(event.name)
             self._sink.write("".join(f"{name} | {bare(line)}\n" for line in event.text.split("\n")))

@@ -114,6 +114,8 @@ class Standing:
         self._places: dict[str, Problem] = {}
         self._finished_runs = Counts()
         self._live: Counts | None = None
+        self._planned: set[str] = set()
+        self._collected = False
         self._tails: dict[str, deque[str]] = {}
         self._owners: set[str] = {"pytest"}
 
@@ -145,7 +147,7 @@ class Standing:
                 tail.extend(event.text.split("\n")[-_TAIL:])
         elif isinstance(event, ev.Diagnostic):
             self._diagnostic(event)
-        elif isinstance(event, (ev.RunStarted, ev.RunFinished)):
+        elif isinstance(event, (ev.RunStarted, ev.RunCollected, ev.RunFinished)):
             self._run(event)
         elif isinstance(event, (ev.StepStarted, ev.StepFinished)):
             self._step(event)
@@ -156,6 +158,8 @@ class Standing:
             self._owners.update(target.name for target in (*event.steps, *event.apps))
         elif isinstance(event, ev.CycleStarted):
             self._begin(event)
+        elif isinstance(event, ev.CycleFinished):
+            self._forget(event.gone)
         elif isinstance(event, ev.SessionStarted):
             self.root = event.root
 
@@ -181,17 +185,43 @@ class Standing:
 
     # Tests
 
-    def _run(self, event: ev.RunStarted | ev.RunFinished) -> None:
+    def _run(self, event: ev.RunStarted | ev.RunCollected | ev.RunFinished) -> None:
         if isinstance(event, ev.RunStarted):
             self._serial += 1
             self._live = Counts()
+            self._planned = {test.nodeid.partition("::")[0] for test in self.plan.tests}
+            self._collected = False
             self.run_failure = None
             self._found.pop("source pytest", None)
-            return
-        self._live = None
-        self._finished_runs += Counts(event.passed, event.failed, event.skipped, event.errors)
-        self._forget(event.gone)
-        self.run_failure = event if event.outcome == "runner-failed" else None
+        elif isinstance(event, ev.RunCollected):
+            self._collected = True
+        else:
+            self._live = None
+            counts = Counts(event.passed, event.failed, event.skipped, event.errors)
+            self._finished_runs += counts
+            self.run_failure = event if event.outcome == "runner-failed" else None
+            if self._collected and self.run_failure is None:
+                self._mend_collected()
+
+    def _mend_collected(self) -> None:
+        """Files and folders that were collected, and not told to be broken, are so no more."""
+        for nodeid in [n for n in self.failing if "::" not in n]:
+            if self._found_of(nodeid) == self._serial:
+                continue
+            folder = nodeid.removesuffix("conftest.py") if nodeid.endswith("conftest.py") else None
+            inside = folder if folder is not None else f"{nodeid}/"
+            if any(path == nodeid or path.startswith(inside) for path in self._planned):
+                self._mend(nodeid)
+
+    def _found_of(self, nodeid: str) -> int:
+        """The run that last said something about a test."""
+        found = self._found.get(f"test {nodeid}")
+        return found.serial if found is not None else 0
+
+    def _mend(self, nodeid: str) -> None:
+        if nodeid in self._before:
+            self.fixed.append(nodeid)
+        self._forget([nodeid])
 
     def _test(self, event: ev.TestFinished) -> None:
         nodeid = event.nodeid
@@ -211,17 +241,13 @@ class Standing:
                 path, line, 1, "error", self.failing[nodeid], nodeid, "pytest"
             )
             return
-        found_before = self._found.get(f"test {nodeid}")
-        if found_before is not None and found_before.serial != self._serial:
-            del self._found[f"test {nodeid}"]
-        if not self.failing:
-            return
-        # A file that has a result was collected, so its collection error is mended.
-        for mended in (nodeid, nodeid.partition("::")[0]):
-            if mended in self.failing:
-                if mended in self._before and event.outcome in ("passed", "xpassed"):
-                    self.fixed.append(mended)
-                self._forget([mended])
+        if self._found_of(nodeid) != self._serial:
+            self._found.pop(f"test {nodeid}", None)
+        if nodeid in self.failing:
+            if event.outcome in ("passed", "xpassed"):
+                self._mend(nodeid)
+            else:
+                self._forget([nodeid])
 
     def _of_run(self, nodeid: str) -> Found:
         """What this run says about a test; what an earlier one said is replaced."""

@@ -188,3 +188,26 @@ def _section(title: str, rows: Sequence[tuple[str, str]], paint: Paint) -> list[
 
 def _aside(text: str, paint: Paint) -> str:
     return paint(f"  {text}", "dim") if text else ""
+
+
+def dot(edges: Sequence[Mapping[str, Any]]) -> str:
+    """A graph in the language of Graphviz.
+
+    Args:
+        edges: each with ``importer``, ``imported`` and ``kind``.
+
+    Returns:
+        Lines, with the end of the last one.
+    """
+    lines = ["digraph imports {", "  rankdir=LR;", '  node [shape=box, fontname="sans-serif"];']
+    for edge in edges:
+        style = _EDGES.get(edge["kind"], f' [style=dashed, label="{edge["kind"]}"]')
+        lines.append(f"  {_quoted(edge['importer'])} -> {_quoted(edge['imported'])}{style};")
+    return "\n".join([*lines, "}", ""])
+
+
+_EDGES = {"imports": "", "package": " [color=gray]", "typing": " [style=dotted]"}
+
+
+def _quoted(path: str) -> str:
+    return '"' + one_line(path).replace("\\", "\\\\").replace('"', '\\"') + '"'

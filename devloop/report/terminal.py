@@ -82,6 +82,7 @@ class TerminalReporter:
             ReaderGone: nobody reads the stream.
         """
         known_failed = isinstance(event, ev.AppExited) and event.name in self._standing.failed_apps
+        told = isinstance(event, ev.Diagnostic) and event.nodeid in self._standing.broken
         self._standing.apply(event)
         self._footer.apply(event)
         if isinstance(event, ev.TestStarted):
@@ -95,7 +96,7 @@ class TerminalReporter:
         elif isinstance(event, ev.SessionFinished):
             self._screen.footer([])
         else:
-            if not known_failed:
+            if not known_failed and not told:
                 self._other(event)
             self._draw(event.t)
 
@@ -140,6 +141,8 @@ class TerminalReporter:
             self._run(event)
         elif isinstance(event, ev.CycleFinished):
             self._end(event)
+        elif isinstance(event, ev.Diagnostic):
+            self._diagnostic(event)
         elif isinstance(event, ev.Notice):
             self._notice(event)
         elif isinstance(event, ev.SessionStarted):
@@ -235,22 +238,36 @@ class TerminalReporter:
     # What happens in it
 
     def _failed(self, event: ev.TestFinished) -> None:
-        self._shown += 1
-        head = self._mark("✗", "red", one_line(event.nodeid), "bold")
         about = wording.duration(event.seconds)
         if event.outcome == "error":
             about = "set-up or teardown" if "::" in event.nodeid else "not collected"
+        lines: list[str] = []
+        if self._shown < DETAILED:
+            if event.traceback:
+                lines += indented(self._failures.traceback(event.traceback))
+            for title, text in event.captured:
+                lines += indented(self._failures.captured(title, text))
+        self._failure(event.nodeid, about, lines)
+
+    def _diagnostic(self, event: ev.Diagnostic) -> None:
+        """A file that cannot be collected; what others find is listed at the cycle's end."""
+        if event.nodeid is None or event.severity != "error":
+            return
+        lines: list[str] = []
+        if self._shown < DETAILED:
+            place = f"{event.path}:{event.line or 1}: in <module>"
+            text = event.traceback or f"{place}\nE   {event.message}"
+            lines += indented(self._failures.traceback(text))
+        self._failure(event.nodeid, "not collected", lines)
+
+    def _failure(self, nodeid: str, about: str, lines: list[str]) -> None:
+        self._shown += 1
+        head = self._mark("✗", "red", one_line(nodeid), "bold")
         head += self._paint(f"  {about}", "dim")
         if self._shown > DETAILED:
-            message = self._standing.failing.get(event.nodeid, "")
-            self._print([f"{head}  {message}"])
-            return
-        lines = ["", head]
-        if event.traceback:
-            lines += indented(self._failures.traceback(event.traceback))
-        for title, text in event.captured:
-            lines += indented(self._failures.captured(title, text))
-        self._print(lines)
+            self._print([f"{head}  {self._standing.failing.get(nodeid, '')}"])
+        else:
+            self._print(["", head, *lines])
 
     def _step(self, event: ev.StepFinished) -> None:
         state = f"{event.name} {wording.step_state(event)}"

@@ -94,18 +94,23 @@ def reason(why: ev.Reason, subject: str) -> str:
 
 
 def selected_tests(plan: ev.PlanMade) -> str | None:
-    """How many tests are due: ``3 of 120 tests``; None where there is none."""
-    if not plan.tests and not plan.selected and not plan.all:
-        return None
-    if plan.selected:
-        if plan.all or plan.selected == plan.total:
-            return f"all {plural(plan.selected, 'test')}"
-        if plan.total > plan.selected:
-            return f"{plan.selected:,} of {plural(plan.total, 'test')}"
-        return plural(plan.selected, "test")
-    if plan.tests:
-        return plural(len({test.nodeid.partition("::")[0] for test in plan.tests}), "test file")
-    return "all tests"
+    """How many tests are due: ``3 of 120 tests``; None where there is none.
+
+    A file whose tests are not known is said to be one.
+    """
+    if not plan.tests:
+        return "all tests" if plan.all else None
+    files = sum("::" not in test.nodeid for test in plan.tests)
+    if plan.selected > len(plan.tests):
+        files = 0
+    tests = max(plan.selected, len(plan.tests)) - files
+    if not tests:
+        return plural(files, "test file")
+    if files:
+        return f"{plural(tests, 'test')} and {plural(files, 'test file')}"
+    if plan.total > tests:
+        return f"{tests:,} of {plural(plan.total, 'test')}"
+    return f"all {plural(tests, 'test')}" if tests > 1 else plural(tests, "test")
 
 
 def why_tests(plan: ev.PlanMade) -> str | None:
@@ -171,9 +176,7 @@ def result_parts(standing: Standing, event: ev.CycleFinished) -> list[tuple[str,
         ("quiet", counts.skipped, f"{counts.skipped:,} skipped"),
     ]
     plan = standing.plan
-    # Where only files are known to be due, nobody knows yet how many tests are left alone.
-    known = plan.selected or not plan.tests
-    spared = plan.total - max(plan.selected, counts.ran + event.due) if known else 0
+    spared = plan.total - max(plan.selected, event.due)
     still = max(len(standing.still), event.failing - len(standing.broken))
     parts += [
         ("failed", still, f"{still:,} still failing"),

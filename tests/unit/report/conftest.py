@@ -239,13 +239,14 @@ def collection_cycle(recorder: Recorder) -> None:
         )
     )
     recorder.add(ev.RunStarted(selected=2))
-    recorder.test("tests/test_cart.py", "error", traceback=COLLECTION_TRACEBACK)
     recorder.problem(
         "tests/test_cart.py",
         3,
         "ImportError: cannot import name 'totl' from 'shop.cart' (/home/me/shop/shop/cart.py)",
         nodeid="tests/test_cart.py",
+        traceback=COLLECTION_TRACEBACK,
     )
+    recorder.add(ev.RunCollected(total=1))
     recorder.test("tests/test_load.py::test_load")
     recorder.add(ev.RunFinished(outcome="failed", passed=1, errors=1, seconds=0.15))
     recorder.end("failed", failing=1)

@@ -76,23 +76,54 @@ def test_a_problem_of_a_test_that_did_not_run_again_is_printed_again() -> None:
 
 
 def test_a_problem_goes_when_its_test_passes() -> None:
-    """A test that passes takes its problem and its collection error with it."""
+    """A test that passes takes its problem with it, and is said to be fixed."""
     broken = [
         ev.RunStarted(selected=1),
         failed("a.py::t"),
-        ev.TestFinished(nodeid="b.py", outcome="error", seconds=0),
-        ev.RunFinished(outcome="failed", failed=1, errors=1),
+        ev.RunFinished(outcome="failed", failed=1),
     ]
     mended = [
         ev.RunStarted(selected=2),
         ev.TestFinished(nodeid="a.py::t", outcome="passed", seconds=0),
-        ev.TestFinished(nodeid="b.py::t", outcome="passed", seconds=0),
-        ev.RunFinished(outcome="passed", passed=2),
+        ev.RunFinished(outcome="passed", passed=1),
     ]
-    assert len(problems(plain(cycle(*broken)))) == 2
+    assert len(problems(plain(cycle(*broken)))) == 1
     text = plain([*cycle(*broken), *cycle(*mended)])
     assert problems(text) == []
-    assert "devloop: fixed a.py::t\ndevloop: fixed b.py\ndevloop: 2 passed" in text
+    assert "devloop: fixed a.py::t\ndevloop: 1 passed" in text
+
+
+@pytest.mark.parametrize("broken", ["t/a.py", "t", "t/conftest.py", "conftest.py"])
+@pytest.mark.parametrize(
+    ("planned", "collected", "outcome", "stands"),
+    [
+        ("t/a.py", True, "passed", False),
+        ("t/a.py", True, "cancelled", False),
+        ("t/a.py", False, "cancelled", True),
+        ("t/a.py", True, "runner-failed", True),
+        ("other.py", True, "passed", True),
+    ],
+)
+def test_a_collection_error_stands_until_its_file_is_collected(
+    broken: str, planned: str, collected: bool, outcome: ev.RunOutcome, stands: bool
+) -> None:
+    """Only a run that was given the file, and has collected to the end, shows it to be mended."""
+    if broken == "conftest.py" and planned == "other.py":
+        stands = False  # it is above that file too
+    error = ev.Diagnostic(
+        path="t/a.py", line=3, message="ImportError: no", source="pytest", nodeid=broken
+    )
+    first = cycle(ev.RunStarted(selected=1), error, ev.RunFinished(outcome="failed", errors=1))
+    reason = ev.Reason("edited")
+    second = cycle(
+        ev.PlanMade(tests=(ev.PlannedTest(planned, reason),), selected=1, total=2),
+        ev.RunStarted(selected=1),
+        *([ev.RunCollected(total=0)] if collected else []),
+        ev.RunFinished(outcome=outcome),
+    )
+    said = f"t/a.py:3:1: error: ImportError: no [{broken}]"
+    assert problems(plain(first)) == [said]
+    assert (said in plain([*first, *second]).split(BEGIN)[-1]) == stands
 
 
 @pytest.mark.parametrize(
@@ -102,7 +133,10 @@ def test_a_problem_goes_when_its_test_passes() -> None:
             ev.CycleStarted(trigger="change", changes=(ev.Change("a.py", "deleted"),)),
             ev.CycleFinished(outcome="passed", seconds=0),
         ],
-        cycle(ev.RunStarted(selected=1), ev.RunFinished(outcome="passed", gone=("a.py::t",))),
+        [
+            ev.CycleStarted(trigger="change"),
+            ev.CycleFinished(outcome="passed", seconds=0, gone=("a.py::t",)),
+        ],
     ],
     ids=["file deleted", "test gone"],
 )
