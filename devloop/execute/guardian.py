@@ -462,4 +462,6 @@ def main(fd: int) -> None:
         fd: of the socket to devloop.
     """
     os.chdir("/")
+    # It was passed on to us, and what we start must not hold it.
+    os.set_inheritable(fd, False)
     Guardian(socket.socket(fileno=fd)).run()
