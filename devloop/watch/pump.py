@@ -1,0 +1,295 @@
+"""Raw events are gathered until they are quiet, examined, and handed on as change sets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from typing import ParamSpec, TypeVar
+
+import anyio
+import anyio.to_thread
+from anyio.abc import TaskGroup
+
+from devloop.events import Change, Notice
+from devloop.watch.mute import PYTHON, Mutes
+from devloop.watch.notify import STEP, Notifier, NotifyUnavailable
+from devloop.watch.patterns import Named
+from devloop.watch.scan import ChangeSet
+from devloop.watch.tree import Tree
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PATIENCE = 10
+"""How many times the debounce a change waits at most while more keep coming."""
+
+GRACE = 0.1
+"""Seconds for which a missing file may yet come back: an atomic save renames the old file away
+before the new one has its name."""
+
+GIT_HOLD = 10.0
+"""Seconds for which a lock of git's is waited for; an older one was left behind by a crash."""
+
+LARGE_BATCH = 500
+"""Files in one set above which all are looked at: so many come from a program, at a pace at which
+events are lost."""
+
+TRIES = 25
+"""How often a file that is being written is left alone, before its signature must do."""
+
+RELAY_PAUSE = 0.25
+"""Seconds between two repairs of watches that broke (at each event of an undecodable name)."""
+
+
+class Pump:
+    """Turns events into change sets.
+
+    Args:
+        tree: what is known; used by one thread at a time.
+        tasks: where watching runs.
+        debounce: seconds without an event that make a change set whole.
+        wanted: what is never muted.
+        emit: takes change sets.
+        notice: takes what a person should know.
+    """
+
+    def __init__(
+        self,
+        tree: Tree,
+        tasks: TaskGroup,
+        *,
+        debounce: float,
+        wanted: Named,
+        emit: Callable[[ChangeSet], None],
+        notice: Callable[[Notice], None],
+    ) -> None:
+        self.tree = tree
+        self.mutes = Mutes()
+        self.wanted = wanted
+        self.polling: str | None = None
+        self.swept_at = time.monotonic()
+        self.sweep_seconds = 0.0
+        self._notifier = Notifier(tasks, self._put, self._broken)
+        self._debounce = debounce
+        self._emit = emit
+        self._notice = notice
+        self._lock = anyio.Lock()
+        self._wake = anyio.Event()
+        self._events: set[tuple[bool, str]] = set()
+        self._sweep = False
+        self._lost = False
+        self._laid: set[str] = set()
+        self._laid_at = 0.0
+        self._pending: set[str] = set()
+        self._tries = 0
+        self._seen: float | None = None
+        self._stale_locks: frozenset[str] = frozenset()
+
+    async def run(self) -> None:
+        """Pump, for ever."""
+        while True:
+            await self._stirred()
+            if await self._absorb():
+                while self._pending:
+                    await self._settle()
+                    await self._deliver()
+
+    async def thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Work on the tree, in a thread and alone.
+
+        Args:
+            work: may block on the disk.
+            *args: its arguments.
+            **kwargs: its named arguments.
+        """
+        async with self._lock:
+            return await anyio.to_thread.run_sync(lambda: work(*args, **kwargs))
+
+    def look_at_all(self, *, lost: bool) -> None:
+        """Have all files looked at, soon.
+
+        Args:
+            lost: because events may have been lost.
+        """
+        self._sweep = True
+        self._lost = self._lost or lost
+        self._wake.set()
+
+    def lay_anew(self) -> None:
+        """Have the watches laid anew, soon: other folders matter now."""
+        self.tree.moved = True
+        self._wake.set()
+
+    def stalled(self) -> bool:
+        """Whether watching was interrupted since this was asked last."""
+        return self._notifier.stalled()
+
+    def drop(self, paths: Collection[str]) -> None:
+        """Forget that files may have changed: somebody has looked.
+
+        Args:
+            paths: as they are reported.
+        """
+        self._pending.difference_update(paths)
+
+    async def lay(self) -> None:
+        """Watch all folders that matter; where that cannot be, `polling` says why."""
+        for _ in range(5):
+            self.tree.moved, renewed, self.tree.renewed = False, self.tree.renewed, False
+            folders = await self.thread(self.tree.attended)
+            if self.polling is not None or (folders == self._laid and not renewed):
+                return
+            tops = [self.tree.places.place(top) for top in self.tree.places.tops]
+            try:
+                await self._notifier.lay(folders, tops)
+            except NotifyUnavailable as failure:
+                self._give_up(failure)
+            except OSError:  # a folder has vanished, or may not be read any more
+                await self.thread(self.tree.reload)
+                self.tree.renewed = True
+                continue
+            self._laid = folders
+            return
+        self._give_up(NotifyUnavailable("folders come and go faster than they can be watched"))
+
+    def close(self) -> None:
+        """Watch no longer."""
+        self._notifier.close()
+
+    def _give_up(self, failure: NotifyUnavailable) -> None:
+        self.polling = failure.message
+        self._notifier.close()
+        self._notice(
+            Notice(
+                message=f"Files are polled, because {failure.message}.",
+                severity="warning",
+                hint=failure.hint,
+            )
+        )
+
+    def _put(self, events: set[tuple[bool, str]]) -> None:
+        if self._seen is None:
+            self._seen = time.monotonic()
+        self._events |= events
+        self._wake.set()
+
+    def _broken(self, failure: Exception) -> None:
+        if isinstance(failure, NotifyUnavailable):
+            self._give_up(failure)
+        self.tree.moved = self.tree.renewed = True
+        self.look_at_all(lost=True)
+
+    async def _stirred(self) -> None:
+        await self._wake.wait()
+        self._wake = anyio.Event()
+
+    async def _absorb(self) -> bool:
+        """Take in what has come; whether any of it matters."""
+        events, self._events = self._events, set()
+        found = await self.thread(self.tree.sift, events) if events else set[str]()
+        if self._notifier.stalled():
+            self._sweep = self._lost = True
+        if self.tree.moved:
+            await anyio.sleep(self._laid_at + RELAY_PAUSE - time.monotonic() if self._lost else 0)
+        while self.tree.moved or self._sweep:
+            # What a new folder got before it was watched went unseen: hence a look at all.
+            if self.tree.moved:
+                await self.lay()
+                self._laid_at = time.monotonic()
+            self._sweep = False
+            begun = time.monotonic()
+            found |= await self.thread(self.tree.sweep)
+            self.swept_at = time.monotonic()
+            self.sweep_seconds = self.swept_at - begun
+        if found and self._seen is None:
+            self._seen = time.monotonic()
+        if not found and not self._pending:
+            self._seen = None
+        self._pending |= found
+        return bool(found)
+
+    async def _wait(self, seconds: float) -> bool:
+        """Wait so long, or until something comes; whether that mattered."""
+        with anyio.move_on_after(max(0.0, seconds)):
+            await self._stirred()
+            return await self._absorb()
+        return False
+
+    async def _settle(self) -> None:
+        """Wait until no more comes, git has done its work, and no file is missing for a moment."""
+        end = time.monotonic() + max(PATIENCE * self._debounce, 0.2)
+        await self._calm(end)
+        since = time.monotonic()
+        held = False
+        while locks := self.tree.locks() - self._stale_locks:
+            if time.monotonic() - since > GIT_HOLD:
+                self._stale_locks = locks
+                break
+            held = True
+            await self._wait(STEP)
+        if held:
+            await self._calm(time.monotonic() + max(PATIENCE * self._debounce, 0.2))
+        if len(self._pending) > LARGE_BATCH:
+            self._sweep = self._lost = True
+            await self._absorb()
+
+    async def _calm(self, end: float) -> None:
+        # watchfiles hands on an event one to two of its steps after it happened.
+        quiet = max(0.0, self._debounce - 1.5 * STEP)
+        until = time.monotonic() + quiet
+        while (now := time.monotonic()) < min(until, end):
+            if await self._wait(min(until, end) - now):
+                until = time.monotonic() + quiet
+
+    async def _deliver(self) -> None:
+        missing = await self.thread(self.tree.missing, self._pending)
+        since = time.monotonic()
+        while missing and time.monotonic() - since < GRACE:
+            await self._wait(STEP)
+            missing = await self.thread(self.tree.missing, self._pending)
+        paths, self._pending = self._pending, set()
+        self._tries += 1
+        changes, again = await self.thread(
+            self.tree.examine, paths, missing, patient=self._tries < TRIES
+        )
+        self._pending |= again
+        seen = self._seen if self._seen is not None else time.monotonic()
+        if not again:
+            self._tries, self._seen = 0, None
+        changes = await self._unmuted(changes, seen)
+        if changes:
+            self._emit(ChangeSet(tuple(changes), seen, self._lost))
+        if not again:
+            self._lost = False
+
+    async def _unmuted(self, changes: list[Change], seen: float) -> list[Change]:
+        """Leave out what our own children write again and again."""
+        doubtful = [
+            change.path
+            for change in changes
+            if not change.path.endswith(PYTHON)
+            and change.path not in self.tree.extra
+            and change.path not in self.wanted
+        ]
+        if not doubtful:
+            return changes
+        tracked = await self.thread(self.tree.tracked) or frozenset()
+        muted = self.mutes.note([path for path in doubtful if path not in tracked], seen)
+        for path in muted:
+            self.tree.muted.add(path)
+            self._notice(
+                Notice(
+                    message=f"{path} changes in every cycle: it is taken for something that the "
+                    "project itself writes, and no longer starts cycles.",
+                    hint="Name it in [watch] ignore to silence this, or in an app's watch or a "
+                    "step's inputs if it should count.",
+                )
+            )
+        return [change for change in changes if change.path not in muted]
+
+
+def offset() -> float:
+    """How far the clock that goes on while the machine sleeps is ahead of the one that does not."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
+    return time.time() - time.monotonic()

@@ -1,0 +1,210 @@
+"""Which paths of a tree are ignored: fixed names, the configuration, then git or ignore files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING
+
+from devloop.watch import names
+from devloop.watch.git import Git, GitFailed
+from devloop.watch.patterns import spec
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+
+class Rules:
+    """The ignore rules of one tree.
+
+    Inside a checkout git is asked, in each nested one its own; `.ignore` files count
+    everywhere, `.gitignore` files are read only where there is no git to ask.
+
+    Args:
+        base: the tree's top, absolute; all paths here are relative to it.
+        ignore: the configuration's patterns, which stand above all other rules.
+        notice: told, once for each checkout, why git could not be asked there.
+        prefix: what makes a path that is reported from one that is relative to the top.
+    """
+
+    def __init__(
+        self,
+        base: str,
+        ignore: Iterable[str] = (),
+        notice: Callable[[str], None] | None = None,
+        *,
+        prefix: str = "",
+    ) -> None:
+        self.base = base
+        self.prefix = prefix
+        lines = [line for line in ignore if line.strip()]
+        self._own = spec(lines) if lines else None
+        self._notice = notice or (lambda _: None)
+        self._specs: dict[str, GitIgnoreSpec | None] = {}
+        self._listed: dict[str, set[str]] | None = None
+        self._checkouts: dict[str, Git | None] = {"": self._open("")}
+        top = self._checkouts[""]
+        if top is not None and top.ignores_base():
+            self._checkouts[""] = None
+
+    def checkout(self, folder: str) -> None:
+        """Say that a folder below the top is a checkout of its own.
+
+        Args:
+            folder: it holds a `.git`.
+        """
+        if folder not in self._checkouts:
+            self._checkouts[folder] = self._open(folder)
+
+    def ignored(self, paths: Collection[str]) -> set[str]:
+        """Those of some paths that are not watched.
+
+        Args:
+            paths: folders end with a slash; no folder above any of them is ignored.
+        """
+        found: set[str] = set()
+        asked: dict[str, list[str]] = {}
+        only = "" if len(self._checkouts) == 1 else None
+        for path in paths:
+            match self._by_name(path):
+                case True:
+                    found.add(path)
+                case None:
+                    owner = self._owner(path) if only is None else only
+                    asked.setdefault(owner, []).append(path)
+        for owner, group in asked.items():
+            found |= self._by_checkout(owner, group)
+        return found
+
+    def listing(self) -> Listing:
+        """For the time of one walk over the whole tree: have git list once what it ignores."""
+        return Listing(self)
+
+    def tracked(self) -> frozenset[str] | None:
+        """The files that git tracks; None where there is no git."""
+        found: set[str] = set()
+        inside = False
+        for folder, git in list(self._checkouts.items()):
+            if git is None:
+                continue
+            try:
+                paths = git.tracked()
+            except GitFailed as failure:
+                self._give_up(folder, failure)
+                continue
+            inside = True
+            if not folder and len(self._checkouts) == 1:
+                return paths
+            prefix = f"{folder}/" if folder else ""
+            found.update(prefix + path for path in paths)
+        return frozenset(found) if inside else None
+
+    def locks(self) -> frozenset[str]:
+        """The locks that git holds just now while it moves files about."""
+        held = ((folder, git and git.locked()) for folder, git in list(self._checkouts.items()))
+        return frozenset(f"{folder}:{lock}" for folder, lock in held if lock)
+
+    def forget(self) -> None:
+        """Read all rules anew from now on."""
+        self._specs.clear()
+        for git in self._checkouts.values():
+            if git is not None:
+                git.forget()
+
+    close = forget
+
+    def _open(self, folder: str) -> Git | None:
+        base = os.path.join(self.base, folder) if folder else self.base
+        if not Git.present(base):
+            return None
+        try:
+            return Git(base)
+        except GitFailed as failure:
+            self._give_up(folder, failure)
+            return None
+
+    def _give_up(self, folder: str, failure: GitFailed) -> None:
+        where = folder or self.base
+        self._notice(f"git cannot be asked what it ignores in {where}: {failure}")
+        if hasattr(self, "_checkouts"):
+            self._checkouts[folder] = None
+        self._specs.clear()
+
+    def _by_name(self, path: str) -> bool | None:
+        """What fixed names and the configuration say of it; None where they say nothing."""
+        folder = path.endswith("/")
+        name = path[path.rfind("/", 0, -1) + 1 :]
+        if names.is_ignored_folder(name[:-1]) if folder else names.is_temporary(name):
+            return True
+        return self._own.check_file(path).include if self._own is not None else None
+
+    def _by_checkout(self, owner: str, paths: list[str]) -> set[str]:
+        git = self._checkouts[owner]
+        found: set[str] = set()
+        if git is not None:
+            cut = len(owner) + 1 if owner else 0
+            try:
+                inside = {path[cut:] for path in paths}
+                if self._listed is None:
+                    hits = git.ignored(inside)
+                else:
+                    if owner not in self._listed:
+                        self._listed[owner] = git.all_ignored()
+                    hits = inside & self._listed[owner]
+                found = {f"{owner}/{path}" for path in hits} if owner else hits
+            except GitFailed as failure:
+                self._give_up(owner, failure)
+                git = None
+        for path in paths:
+            if path not in found and self._by_files(path, git is None):
+                found.add(path)
+        return found
+
+    def _by_files(self, path: str, git_too: bool) -> bool:
+        """What the ignore files above a path say of it; the nearest that says anything decides."""
+        folder = path.rstrip("/")
+        while folder:
+            folder = folder[: folder.rfind("/")] if "/" in folder else ""
+            found = self._specs[folder] if folder in self._specs else self._load(folder, git_too)
+            if found is not None:
+                include = found.check_file(path[len(folder) + 1 :] if folder else path).include
+                if include is not None:
+                    return include
+        return False
+
+    def _load(self, folder: str, git_too: bool) -> GitIgnoreSpec | None:
+        lines: list[str] = []
+        for name in (".gitignore", ".ignore") if git_too else (".ignore",):
+            try:
+                with open(
+                    os.path.join(self.base, folder, name),
+                    encoding="utf-8",
+                    errors="surrogateescape",
+                ) as file:
+                    lines += file.read().splitlines()
+            except OSError:
+                continue
+        found = self._specs[folder] = spec(lines) if lines else None
+        return found
+
+    def _owner(self, path: str) -> str:
+        """The checkout that a path belongs to."""
+        folder = path.rstrip("/")
+        while folder:
+            folder = folder[: folder.rfind("/")] if "/" in folder else ""
+            if folder in self._checkouts:
+                return folder
+        return ""
+
+
+class Listing:
+    """The time in which one listing by git answers, instead of a question for each path."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+
+    def __enter__(self) -> None:
+        self._rules._listed = {}
+
+    def __exit__(self, *_: object) -> None:
+        self._rules._listed = None

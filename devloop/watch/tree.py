@@ -1,0 +1,454 @@
+"""All that is known of the watched trees, and what a raw event means to them."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
+
+from devloop.config.types import Watch
+from devloop.events import Change
+from devloop.watch import names
+from devloop.watch.baseline import Baseline
+from devloop.watch.patterns import Named
+from devloop.watch.places import Places, above
+from devloop.watch.signatures import FOLDER, Known, Signature, Unsettled, look, signature_of
+from devloop.watch.walk import RACY, Found, walk
+
+REMEMBERED = 10_000
+"""How many ignored files are remembered, so that git is not asked again at each of their events."""
+
+
+class Tree:
+    """The watched files and folders. Blocks on the disk: not for the event loop's thread.
+
+    Args:
+        root: the project's, absolute.
+        config: the `watch` table.
+        notice: told in one sentence what a person should know.
+    """
+
+    def __init__(self, root: str, config: Watch, notice: Callable[[str], None]) -> None:
+        self.places = Places(root, config.paths, config.ignore, notice)
+        self.baseline = Baseline(root)
+        self.folders: dict[str, int] = {}
+        self.pruned: set[str] = set()
+        self.unreadable: set[str] = set()
+        self.extra: frozenset[str] = frozenset()
+        self.quiet = Named()
+        self.muted: set[str] = set()
+        self.moved = False
+        """Other folders matter than before."""
+        self.renewed = False
+        """A folder has been replaced, and a watch follows the old one."""
+        self.renamed: Collection[str] | None = None
+        """The paths that are to be watched although ignored from now on."""
+        self._links: dict[str, set[str]] = {}
+        self._listed: dict[str, int] = {}
+        self._awaited: set[str] = set()
+        self._ignored: set[str] = set()
+        self._notice = notice
+
+    def start(self, known: Mapping[str, Known], extra: Collection[str]) -> None:
+        """Walk over everything and take it as the baseline.
+
+        Args:
+            known: what is known of the files' content, for those that are still the same.
+            extra: paths watched although ignored.
+        """
+        now = time.time_ns()
+        found = self._walk_all(now)
+        self._take(found)
+        for path, signature in found.files.items():
+            self._learn(path, signature, known, now)
+        self.name(extra, known)
+
+    def name(self, extra: Collection[str], known: Mapping[str, Known] | None = None) -> None:
+        """Say which paths are watched although ignored.
+
+        Args:
+            extra: files, and folders of which the entries are watched.
+            known: what is known of their content.
+        """
+        now = time.time_ns()
+        before = self.extra
+        self.extra = frozenset(map(self.places.named, extra)) | self.places.files
+        for path in before - self.extra:
+            self._listed.pop(path, None)
+        for path in self.extra - before:
+            if os.path.isdir(self.places.place(path)):
+                if path not in self.folders:
+                    self._list(path, now, new=True)
+            elif path not in self.baseline and (found := look(self.places.place(path))):
+                self._learn(path, found, known or {}, now)
+
+    def attended(self) -> set[str]:
+        """The folders in which events must be noticed (absolute); only existing ones."""
+        if self.renamed is not None:
+            renamed, self.renamed = self.renamed, None
+            self.name(renamed)
+        wanted = set(self.folders)
+        self._awaited.clear()
+        for path in (*self.extra, *self.places.tops):
+            if path in self.folders:
+                continue
+            if os.path.isdir(self.places.place(path)):
+                wanted.add(path)
+            # Should it come, go or be replaced, or a folder above it, then the watch is lost.
+            self._awaited.add(path)
+            exists, folder = path in wanted, above(path)
+            while folder is not None and folder not in self.folders:
+                if not exists and (exists := os.path.isdir(self.places.place(folder))):
+                    wanted.add(folder)
+                self._awaited.add(folder)
+                folder = above(folder)
+        found = {self.places.place(path) for path in wanted}
+        found.update(os.path.dirname(target) for target in self._links)
+        return {place for place in found if os.path.isdir(place)}
+
+    def sift(self, events: Iterable[tuple[bool, str]]) -> set[str]:
+        """Find out which files may have changed.
+
+        Args:
+            events: absolute paths at which something has happened, each with whether it has come
+                or gone.
+
+        Returns:
+            Paths as they are reported; what is ignored, quiet or muted is not among them.
+        """
+        now = time.time_ns()
+        found: set[str] = set()
+        unknown: set[str] = set()
+        folders: set[str] = set()
+        for renewed, place in events:
+            path = self.places.reported(place)
+            found.update(self._links.get(place, ()))
+            if renewed and (path in self._awaited or path in self.folders):
+                self.moved = self.renewed = True
+            if path in self.baseline or path in self.extra:
+                found.add(path)
+            parent = above(path)
+            if parent in self._listed and not names.is_temporary(os.path.basename(path)):
+                found.add(path)
+            elif path in self.folders:
+                folders.add(path)
+            elif path not in self._ignored and path not in found:
+                unknown.add(path)
+        if any(names.is_ignore_file(os.path.basename(path)) for path in found | unknown):
+            return self._loud(found | self.reload())
+        for path in folders:
+            found |= self._enter(path, now)
+            if path not in self.folders:
+                unknown.add(path)
+        found |= self._sort(unknown, now)
+        return self._loud(found)
+
+    def sweep(self) -> set[str]:
+        """Look at every file and folder, without being told; some µs for each.
+
+        Returns:
+            As `sift`.
+        """
+        now = time.time_ns()
+        found = set(self.baseline.stale())
+        for path, mtime in list(self.folders.items()):
+            if not mtime or mtime != _mtime(self.places.place(path)):
+                found |= self._enter(path, now)
+        for path, mtime in list(self._listed.items()):
+            if not mtime or mtime != _mtime(self.places.place(path)):
+                found |= self._list(path, now, new=False)
+        for path in self.extra.difference(self.baseline, self.folders, self._listed):
+            if os.path.isdir(self.places.place(path)):
+                found |= self._list(path, now, new=False)
+                self.moved = True
+            elif os.path.lexists(self.places.place(path)):
+                found.add(path)
+        return self._loud(found)
+
+    def reload(self) -> set[str]:
+        """Read all ignore rules anew and walk over everything.
+
+        Returns:
+            As `sift`: what has come to light, and what is gone. What is ignored from now on is
+            forgotten without a word, for its bytes have not changed.
+        """
+        for rules in self.places.rules:
+            rules.forget()
+        self._ignored.clear()
+        found = self._walk_all(time.time_ns())
+        self._take(found)
+        self.moved = True
+        candidates = set(found.files).difference(self.baseline)
+        for path in list(self.baseline):
+            if path in found.files or path in self.extra or above(path) in self._listed:
+                continue
+            if os.path.lexists(self.places.place(path)):
+                self.baseline.forget(path)
+            else:
+                candidates.add(path)
+        return candidates
+
+    def missing(self, paths: Iterable[str]) -> frozenset[str]:
+        """Those of some files that were there and are not.
+
+        Args:
+            paths: as they are reported.
+        """
+        return frozenset(
+            path
+            for path in paths
+            if path in self.baseline and not os.path.exists(self.places.place(path))
+        )
+
+    def examine(
+        self, paths: Iterable[str], deleted: Container[str], patient: bool = True
+    ) -> tuple[list[Change], set[str]]:
+        """Compare files with the baseline, which becomes what they are now.
+
+        Args:
+            paths: as they are reported.
+            deleted: those that may be missing; where another one is, it may come back.
+            patient: leave alone what is being written just now.
+
+        Returns:
+            What has changed, and the paths that are to be examined once more.
+        """
+        changes: list[Change] = []
+        again: set[str] = set()
+        now = time.time_ns()
+        for path in sorted(paths):
+            try:
+                kind = self.baseline.examine(
+                    path,
+                    now,
+                    entry=above(path) in self._listed,
+                    deleted=path in deleted,
+                    patient=patient,
+                )
+            except Unsettled:
+                again.add(path)
+                continue
+            if kind is not None:
+                changes.append(Change(path, kind))
+        return changes, again
+
+    def look(self, paths: Iterable[str]) -> list[Change]:
+        """Look at some files now, quiet ones too.
+
+        Args:
+            paths: files, or folders with all that is in them, as somebody wrote them.
+        """
+        files: set[str] = set()
+        for path in map(self.places.named, paths):
+            place = self.places.place(path)
+            files.update([path], self.baseline.below(path))
+            for folder, _, inner in os.walk(place):
+                files.update(self.places.reported(os.path.join(folder, name)) for name in inner)
+        return self.examine(files, deleted=files, patient=False)[0]
+
+    def learn(self, path: str, known: Known) -> None:
+        """Take over what somebody else has read, unless the file has changed since.
+
+        Args:
+            path: as it is reported.
+            known: what was read.
+        """
+        old = self.baseline.get(path)
+        if old is None or (old.signature == known.signature and old.digest is None):
+            self.baseline.put(path, known, time.time_ns())
+
+    def unread(self, size: int) -> list[str]:
+        """Files of which the bytes have not been read.
+
+        Args:
+            size: the largest, in bytes.
+        """
+        return [
+            path
+            for path, known in list(self.baseline.items())
+            if known.digest is None and 0 <= known.signature.size <= size
+        ]
+
+    def fill(self, paths: Iterable[str]) -> None:
+        """Read such files.
+
+        Args:
+            paths: as they are reported.
+        """
+        now = time.time_ns()
+        for path in paths:
+            self.baseline.fill(path, now)
+
+    def files(self) -> dict[str, Signature]:
+        """The signature of every watched file."""
+        return {
+            path: known.signature
+            for path, known in self.baseline.items()
+            if above(path) not in self._listed
+        }
+
+    def tracked(self) -> frozenset[str] | None:
+        """The files that git tracks; None outside a checkout."""
+        found: frozenset[str] | None = None
+        for rules in self.places.rules:
+            paths = rules.tracked()
+            if paths is not None:
+                named = frozenset(rules.prefix + path for path in paths) if rules.prefix else paths
+                found = named if found is None else found | named
+        return found
+
+    def locks(self) -> frozenset[str]:
+        """The locks that git holds just now while it moves files about."""
+        return frozenset(lock for rules in self.places.rules for lock in rules.locks())
+
+    def close(self) -> None:
+        """End the processes that answer for git."""
+        for rules in self.places.rules:
+            rules.close()
+
+    def _walk_all(self, now: int) -> Found:
+        found = Found()
+        for rules in self.places.rules:
+            tops = [top for top, owner in self.places.tops.items() if owner is rules]
+            starts = [self.places.inner(top, top) for top in tops]
+            with rules.listing():
+                walk(rules, starts, found, now=now, named=starts)
+        return found
+
+    def _take(self, found: Found) -> None:
+        self.folders = dict(found.folders)
+        self.pruned = set(found.pruned)
+        self._links = {}
+        self._link(found)
+        for path in sorted(found.unreadable - self.unreadable):
+            self._notice(f"The folder {path} cannot be read: nothing in it is watched.")
+        self.unreadable = set(found.unreadable)
+
+    def _link(self, found: Found) -> None:
+        for path, target in found.links.items():
+            self._links.setdefault(target, set()).add(path)
+            self.moved = True
+
+    def _learn(self, path: str, signature: Signature, known: Mapping[str, Known], now: int) -> None:
+        before = known.get(path)
+        same = before is not None and before.signature == signature
+        self.baseline.put(path, before if before and same else Known(signature), now)
+
+    def _list(self, path: str, now: int, *, new: bool) -> set[str]:
+        """Look at the entries of a folder that is watched for them alone."""
+        place = self.places.place(path)
+        mtime = _mtime(place)
+        seen: set[str] = set()
+        try:
+            with os.scandir(place) as listing:
+                for entry in listing:
+                    if names.is_temporary(entry.name):
+                        continue
+                    inner = f"{path}/{entry.name}" if path else entry.name
+                    seen.add(inner)
+                    if new and inner not in self.baseline:
+                        folder = entry.is_dir()
+                        signature = FOLDER if folder else signature_of(entry.stat())
+                        self.baseline.put(inner, Known(signature), now)
+        except OSError:
+            pass
+        self._listed[path] = mtime if mtime < now - RACY else 0
+        gone = [inner for inner in self.baseline.below(path) if above(inner) == path]
+        return set() if new else seen.symmetric_difference(gone)
+
+    def _enter(self, path: str, now: int) -> set[str]:
+        """Look at what a folder holds by now: files that are new there, or gone."""
+        place = self.places.place(path)
+        if not os.path.isdir(place) or os.path.islink(place):
+            prefix = f"{path}/"
+            for folder in [
+                name for name in self.folders if name == path or name.startswith(prefix)
+            ]:
+                del self.folders[folder]
+            return set(self.baseline.below(path))
+        top = self.places.top(path)
+        if top is None:
+            return set()
+        rules, found = self.places.tops[top], Found()
+        start = self.places.inner(top, path)
+        named = [start] if path in self.places.tops else []
+        walk(rules, [start], found, now=now, named=named, known=self.folders)
+        if found.folders.keys() - self.folders.keys():
+            self.moved = True
+        self.folders.update(found.folders)
+        self.pruned |= found.pruned
+        self._link(found)
+        if path in found.pruned and path in self.folders:
+            return self._prune(path)
+        gone = [
+            name
+            for name in self.baseline.below(path)
+            if above(name) == path and not os.path.lexists(self.places.place(name))
+        ]
+        return set(found.files).difference(self.baseline) | set(gone)
+
+    def _prune(self, path: str) -> set[str]:
+        """A folder has turned out to be an environment or a cache: leave it."""
+        prefix = f"{path}/"
+        for folder in [name for name in self.folders if name == path or name.startswith(prefix)]:
+            del self.folders[folder]
+        for name in self.baseline.below(path):
+            self.baseline.forget(name)
+        self.moved = True
+        return set()
+
+    def _sort(self, unknown: Iterable[str], now: int) -> set[str]:
+        """Paths that are not known yet: ask the rules, enter folders."""
+        asked: dict[str, dict[str, str]] = {}
+        for path in unknown:
+            top = self.places.top(path)
+            if top is None:
+                continue
+            first = self._first_unknown(path, top)
+            if first is None:
+                continue
+            try:
+                status = os.lstat(self.places.place(first))
+            except (OSError, ValueError):
+                continue
+            inner = self.places.inner(top, first)
+            slash = "/" if stat.S_ISDIR(status.st_mode) else ""
+            asked.setdefault(top, {})[inner + slash] = first
+        found: set[str] = set()
+        for top, paths in asked.items():
+            ignored = self.places.tops[top].ignored([path for path in paths if path != "/"])
+            for inner, path in paths.items():
+                if inner in ignored:
+                    self._leave(path, folder=inner.endswith("/"))
+                elif inner.endswith("/"):
+                    self.pruned.discard(path)
+                    found |= self._enter(path, now)
+                elif os.path.basename(path) in names.MARKS:
+                    found |= self._enter(above(path) or "", now)
+                else:
+                    found.add(path)
+        return found
+
+    def _first_unknown(self, path: str, top: str) -> str | None:
+        """The uppermost part of a path that is not known; None where it lies in a pruned folder."""
+        first = path
+        while first != top and (folder := above(first)) is not None and folder not in self.folders:
+            first = folder
+        return None if first in self.pruned and first != path else first
+
+    def _leave(self, path: str, *, folder: bool) -> None:
+        if folder:
+            self.pruned.add(path)
+        elif len(self._ignored) < REMEMBERED:
+            self._ignored.add(path)
+
+    def _loud(self, found: set[str]) -> set[str]:
+        return {path for path in found if path not in self.muted and path not in self.quiet}
+
+
+def _mtime(place: str) -> int:
+    try:
+        return os.stat(place).st_mtime_ns
+    except OSError:
+        return 0
