@@ -261,11 +261,11 @@ class RunState:
                 message=place.get("message") or _last_line(message["text"]),
                 source="pytest",
                 nodeid=path,
+                traceback=message["text"],
             )
         )
 
     def _test(self, message: dict[str, Any]) -> None:
-                traceback=message["text"],
         nodeid = self._nodeid(message["id"])
         path = nodeid.partition("::")[0]
         outcome, seconds = message["outcome"], round(message["seconds"], 6)
