@@ -462,6 +462,8 @@ def main(fd: int) -> None:
         fd: of the socket to devloop.
     """
     os.chdir("/")
+    # It came to us by inheritance; who else had it would keep devloop from seeing our end.
+    os.set_inheritable(fd, False)
     # It was passed on to us, and what we start must not hold it.
     os.set_inheritable(fd, False)
     Guardian(socket.socket(fileno=fd)).run()
