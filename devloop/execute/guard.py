@@ -36,6 +36,7 @@ SPAWN_TIMEOUT = 30.0
 STOP_REST = 4.0
 """Seconds beside the stop timeout after which the guardian must have answered."""
 
+_LOST = "the guardian, which owns every process, died"
 _BOOT = (
     "import sys; sys.path[:0] = sys.argv[2:]; "
     "from devloop.execute import guardian; guardian.main(int(sys.argv[1]))"
@@ -258,6 +259,8 @@ class Guard:
             CommandError: it could not be started.
             GuardianLost: the guardian has died.
         """
+        if self._closed.is_set():
+            raise GuardianLost(_LOST)
         self._number += 1
         state = self._states[self._number] = _State(self._number, limit=spawn.stop_timeout)
         with contextlib.ExitStack() as stack:
@@ -288,7 +291,7 @@ class Guard:
             del self._states[state.number]
             raise _command_error(spawn, *state.failure)
         if not state.pid:
-            raise GuardianLost("the guardian, which owns every process, died")
+            raise GuardianLost(_LOST)
         return Process(self, state, spawn.stop_timeout)
 
     async def keep_terminal(self, fd: int | None) -> None:
