@@ -21,7 +21,7 @@ from devloop.events import (
 from devloop.select.records import Ran
 from devloop.select.selection import SelectedFile
 
-OK, TESTS_FAILED, INTERRUPTED, NOTHING_COLLECTED = 0, 1, 2, 5
+OK, TESTS_FAILED, INTERRUPTED, USAGE_ERROR, NOTHING_COLLECTED = 0, 1, 2, 4, 5
 """Exit codes of pytest's (`pytest.ExitCode`)."""
 
 
@@ -76,12 +76,14 @@ class RunState:
         self._running: dict[str, None] = {}
         self._broken: dict[str, str] = {}
         self._complete = False
+        self._partial = False
         self._interrupted: str | None = None
         self._internal: str | None = None
         self.passthrough = False
         self.distributed = False
         self.differs = False
         self.finish_code: int | None = None
+        self.lingered = False
         self.printed = ""
 
     def take(self, message: dict[str, Any]) -> None:
@@ -154,6 +156,8 @@ class RunState:
         Returns:
             The result.
         """
+        if self.lingered:
+            code = self.finish_code
         counts = Counter(_COUNTED[outcome] for _, outcome, _ in self._outcomes.values())
         counts["errors"] += len(self._broken)
         bad = bool(counts["failed"] or counts["errors"])
@@ -167,10 +171,10 @@ class RunState:
         elif self._interrupted is not None and self.finish_code is not None:
             outcome, exit_code = "cancelled", INTERRUPTED
             message = f"pytest was interrupted: {self._interrupted}"
-        elif self._told(code) and self.finish_code in (OK, NOTHING_COLLECTED):
+        elif self._told(code) and code in (OK, NOTHING_COLLECTED):
             outcome = "passed"
         else:
-            outcome, exit_code = "runner-failed", 4 if self.finish_code == 4 else 3
+            outcome, exit_code = "runner-failed", 4 if code == USAGE_ERROR else 3
             message = self._runner_message(ended, code)
         failed = outcome == "runner-failed"
         finished = RunFinished(
@@ -186,7 +190,7 @@ class RunState:
         return RunResult(
             finished,
             Ran(self._outcomes, self._whole()),
-            self._collected,
+            {} if self._partial else self._collected,
             frozenset(self._deselected),
             self._broken,
             tuple(self._running),
@@ -194,13 +198,13 @@ class RunState:
         )
 
     def _told(self, code: int | None) -> bool:
-        """Whether pytest came to its end and said the same as its process.
+        """Whether pytest came to its end and its process says so too.
 
-        A broken conftest.py is told before there is a session.
+        A broken conftest.py is told before there is a session, and ends in a usage error.
         """
         if self.finish_code is None:
-            return bool(self._broken) and not self._collected and code not in (None, OK)
-        return self._internal is None and code is not None
+            return code == USAGE_ERROR and bool(self._broken) and not self._complete
+        return self._internal is None and (code is not None or self.lingered)
 
     def _runner_message(self, ended: str, code: int | None) -> str:
         at = f" in {', '.join(self._running)}" if self._running else ""
@@ -213,7 +217,7 @@ class RunState:
         return f"pytest ended with {ended}"
 
     def _whole(self) -> dict[str, frozenset[str]]:
-        if not self._complete:
+        if not self._complete or self._partial:
             return {}
         whole: dict[str, frozenset[str]] = {}
         for path, nodeids in self._collected.items():
@@ -237,7 +241,7 @@ class RunState:
         if self._complete:
             return  # another worker's, and the same
         self._complete = True
-        self._narrowed = self._narrowed or message["narrowed"]
+        self._partial = message["partial"]
         self._collected = {
             path: tuple(dict.fromkeys(nodeids))
             for path, nodeids in message["files"].items()

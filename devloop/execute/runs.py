@@ -36,7 +36,7 @@ INSIST = 2.0
 """Seconds between a further signal and the next stage."""
 
 
-class Tests(msgspec.Struct, frozen=True):
+class Chosen(msgspec.Struct, frozen=True):
     """What is to run, and how.
 
     Args:
@@ -77,7 +77,7 @@ class TestRun:
         guard: Guard,
         interpreter: Interpreter,
         root: Path,
-        tests: Tests,
+        tests: Chosen,
         settings: PytestSettings,
         env: Mapping[str, str],
         emit: Callable[[Event], None],
@@ -148,6 +148,7 @@ class TestRun:
             )
             self._state = self._fresh()
             result = await self._attempt(Workers(), begun)
+        self._emit(result.finished)
         return result
 
     def _fresh(self) -> RunState:
@@ -257,6 +258,7 @@ class TestRun:
         """A thread that a test has left running must not keep the run from ending."""
         await finished.wait()
         await anyio.sleep(LINGER)
+        self._state.lingered = True
         self._emit(
             Notice(
                 message=f"The tests are over, but pytest's process still ran {LINGER:.0f} s later. "

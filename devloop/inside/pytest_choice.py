@@ -40,6 +40,7 @@ class Choice:
         self._found: dict[str, list[str]] = {}
         self._deselected: list[str] = []
         self._ours = False
+        self._complete = False
         self._paths: dict[str, str] = {}
         self._rootdir = ""
 
@@ -102,6 +103,7 @@ class Choice:
                 config.hook.pytest_deselected(items=left_out)
                 self._ours = False
         yield
+        self._complete = True
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Note what the user's own options leave out."""
@@ -111,16 +113,18 @@ class Choice:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Tell what there is and how much of it runs."""
+        if not self._complete:
+            return  # pytest calls this too when something has broken collection off
         config = session.config
-        # Last-failed leaves out whole files, and an argument may name a single test: then a
-        # file's list says nothing about what else is in it.
-        narrowed = bool(config.getoption("lf", False)) or any("::" in arg for arg in config.args)
+        # Last-failed leaves tests out while they are collected, and an argument may name a
+        # single one: then a file's list says nothing of what else is in it.
+        partial = bool(config.getoption("lf", False)) or any("::" in arg for arg in config.args)
         self._publish(
             {
                 "m": "collected",
                 "files": self._found,
                 "deselected": self._deselected,
-                "narrowed": narrowed,
+                "partial": partial,
                 "total": len(session.items),
             }
         )

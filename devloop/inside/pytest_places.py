@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import linecache
 import os
 import re
 import sys
@@ -24,8 +25,12 @@ def traceback_text(report: Any) -> str:
         report: of a test or of a collection.
 
     Returns:
-        What `longreprtext` gives, but with the indentation of its first line.
+        What `longreprtext` gives, but with the indentation of its first line, and without the
+        line that xdist puts before it.
     """
+    told = report.longrepr
+    if not hasattr(told, "toterminal"):
+        return plain(str(told))
     try:
         from _pytest._io import TerminalWriter
     except ImportError:
@@ -33,7 +38,7 @@ def traceback_text(report: Any) -> str:
     file = io.StringIO()
     writer = TerminalWriter(file)
     writer.hasmarkup = False
-    report.toterminal(writer)
+    told.toterminal(writer)
     return plain(file.getvalue().strip("\n").rstrip())
 
 
@@ -90,6 +95,9 @@ class Places:
         found = self._innermost(error.__traceback__)
         if found is not None:
             place["path"], place["line"] = self.relative(found[0]), found[1]
+            if place["message"] == "AssertionError":
+                # A plain assert outside tests and plugins says nothing; its line does.
+                place["message"] = linecache.getline(*found).strip() or "AssertionError"
         return place
 
     def _innermost(self, traceback: TracebackType | None) -> tuple[str, int] | None:

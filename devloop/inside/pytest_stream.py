@@ -155,6 +155,10 @@ def divert_terminal(config: pytest.Config, channel: Channel) -> None:
     writer: Any = getattr(config.pluginmanager.get_plugin("terminalreporter"), "_tw", None)
     if hasattr(writer, "_file"):
         writer._file = Printed(channel)
+    # A pipe would hold lines back, and mix them with those of subprocesses.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
 
 
 class Printed(io.StringIO):
