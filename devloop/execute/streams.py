@@ -27,7 +27,9 @@ PAUSE = 0.01
 QUIET = 0.05
 """Seconds of silence after which an unended line counts as a prompt."""
 
-_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_ESCAPE = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[()*+].|[@-Z\\-_=>78])"
+)
 
 
 def plain(text: str) -> str:

@@ -1,0 +1,102 @@
+"""Cached bytecode of changed files is dropped (trap P23)."""
+
+from __future__ import annotations
+
+import compileall
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from devloop.execute.bytecode import drop
+
+
+@pytest.fixture
+def environ() -> dict[str, str]:
+    """An environment in which Python caches, as it does for users."""
+    hidden = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
+    return {name: value for name, value in os.environ.items() if name not in hidden}
+
+
+def save(path: Path, text: str) -> None:
+    """Save with the one modification time that two quick saves share."""
+    path.write_text(text)
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+
+
+def run(cwd: Path, environ: dict[str, str], *arguments: str) -> str:
+    """What a fresh interpreter prints."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=cwd, env=environ, capture_output=True, text=True, check=False, timeout=30,
+    )  # fmt: skip
+    return done.stdout
+
+
+@pytest.mark.parametrize("flags", [[], ["-O"], ["-OO"]])
+def test_the_last_bytes_run(tmp_path: Path, environ: dict[str, str], flags: list[str]) -> None:
+    """Two saves of one length within a second: an import sees the second."""
+    module = tmp_path / "m.py"
+    save(module, "V = 1\n")
+    assert run(tmp_path, environ, *flags, "-c", "import m; print(m.V)") == "1\n"
+    save(module, "V = 2\n")
+    # The fault that is guarded against: were it mended in Python, this guard could go.
+    assert run(tmp_path, environ, *flags, "-c", "import m; print(m.V)") == "1\n"
+    assert len(drop(["m.py"], tmp_path)) == 1
+    assert run(tmp_path, environ, *flags, "-c", "import m; print(m.V)") == "2\n"
+
+
+def test_what_pytest_has_rewritten_is_dropped(tmp_path: Path, environ: dict[str, str]) -> None:
+    """The cache of pytest's own, which until pytest 9 trusted the same pair, goes too."""
+    test = tmp_path / "test_it.py"
+    pytest_run = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
+    save(test, "def test_it():\n    assert 1\n")
+    assert "1 passed" in run(tmp_path, environ, *pytest_run)
+    save(test, "def test_it():\n    assert 0\n")
+    (dropped,) = drop(["test_it.py"], tmp_path)
+    assert "-pytest-" in dropped
+    assert "1 failed" in run(tmp_path, environ, *pytest_run)
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_a_cache_elsewhere_is_found(
+    tmp_path: Path, environ: dict[str, str], absolute: bool
+) -> None:
+    """PYTHONPYCACHEPREFIX of the project's environment is respected."""
+    project = tmp_path / "project"
+    project.mkdir()
+    prefix = str(tmp_path / "cache") if absolute else "cache"
+    environ["PYTHONPYCACHEPREFIX"] = prefix
+    save(project / "m.py", "V = 1\n")
+    assert run(project, environ, "-c", "import m; print(m.V)") == "1\n"
+    save(project / "m.py", "V = 2\n")
+    assert drop(["m.py"], project) == []
+    assert len(drop(["m.py"], project, [prefix])) == 1
+    assert run(project, environ, "-c", "import m; print(m.V)") == "2\n"
+
+
+def test_a_deleted_module_leaves_nothing_to_import(tmp_path: Path, environ: dict[str, str]) -> None:
+    """Bytecode beside a source (``compileall -b``) would be imported in its place (S29)."""
+    module = tmp_path / "m.py"
+    module.write_text("V = 1\n")
+    assert compileall.compile_file(module, quiet=1, legacy=True)
+    module.unlink()
+    assert run(tmp_path, environ, "-c", "import m; print(m.V)") == "1\n"
+    drop(["m.py"], tmp_path)
+    assert run(tmp_path, environ, "-c", "import m; print(m.V)") == ""
+
+
+def test_nothing_else_is_touched(tmp_path: Path) -> None:
+    """Other modules' caches stay, and so does a file that only has the name of one."""
+    cache = tmp_path / "pkg" / "__pycache__"
+    cache.mkdir(parents=True)
+    kept = ["a_b.cpython-311.pyc", "ab.cpython-311.pyc", "a.cpython-311.txt"]
+    for name in [*kept, "a.cpython-310.pyc", "a.cpython-311.opt-1.pyc"]:
+        (cache / name).write_bytes(b"")
+    (tmp_path / "pkg" / "a.pyc").write_text("these are notes")
+    (tmp_path / "pkg" / "page.html").write_text("")
+    drop(["pkg/a.py", "pkg/page.html", "gone/b.py"], tmp_path)
+    assert sorted(path.name for path in cache.iterdir()) == sorted(kept)
+    assert (tmp_path / "pkg" / "a.pyc").exists()
