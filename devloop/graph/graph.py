@@ -374,14 +374,16 @@ class Graph:
             yield from _starting_with(below, self._conftests)
 
     def _kind(self, importer: str, imported: str, own: frozenset[str]) -> int:
-        """The kind of an edge that is known to be there."""
+        """The kind of an edge; it is known to be there, or would be if the file were."""
         node = self._nodes[importer]
-        kind = next(
-            (kind for name, kind in zip(node.wants, node.kinds, strict=True) if name in own),
-            names.TYPING,
-        )
-        by_place = (place for place, target in self._by_place(importer) if target == imported)
-        return min((kind, *by_place))
+        pairs = zip(node.wants, node.kinds, strict=True)
+        kinds = [next((kind for name, kind in pairs if name in own), names.TYPING)]
+        is_test = self.layout.is_test(importer)
+        if is_test and not own.isdisjoint(self._always):
+            kinds.append(names.ALWAYS)
+        if (is_test or _is_conftest(importer)) and imported in self.layout.conftests(importer):
+            kinds.append(names.CONFTEST)
+        return min(kinds)
 
     def _resolve(self, name: str) -> Iterable[str]:
         """The files that have a wanted name."""

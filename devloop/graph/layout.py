@@ -48,27 +48,12 @@ class Layout(msgspec.Struct, frozen=True):
             return ()
         module = head if stem == "__init__" else f"{head}/{stem}" if head else stem
         names = []
-        for root in self.roots_above(path):
-            inner = module[len(root) + 1 :] if root else module
-            if inner and "." not in inner and (not root or module != root):
-                names.append(inner.replace("/", "."))
+        for root in self.roots:
+            if path.startswith(root + "/") if root else not path.startswith("/"):
+                inner = module[len(root) + 1 :] if root else module
+                if inner and "." not in inner:
+                    names.append(inner.replace("/", "."))
         return tuple(names)
-
-    def roots_above(self, path: str) -> tuple[str, ...]:
-        """The roots that a file is below.
-
-        Args:
-            path: need not exist.
-
-        Returns:
-            The deepest first.
-        """
-        return tuple(
-            root
-            for root in self.roots
-            if (path.startswith(root) and path[len(root)] == "/")
-            or (not root and not path.startswith("/"))
-        )
 
     def is_test(self, path: str) -> bool:
         """Whether pytest collects a file.
