@@ -8,12 +8,13 @@ line in it that `PROBLEM` matches, and no other line does. devloop's own lines b
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TextIO
 
 from devloop import events as ev
 from devloop.report import wording
 from devloop.report.clean import bare, one_line
-from devloop.report.sink import Sink
+from devloop.report.sink import ReaderGone, Sink
 from devloop.report.standing import Problem, Standing
 
 BEGIN = "devloop: cycle started"
@@ -80,7 +81,8 @@ class PlainReporter:
     def close(self) -> None:
         """End a cycle that is still open, for whoever waits for its last line."""
         if self._open:
-            self._end("")
+            with suppress(ReaderGone):
+                self._end("")
 
     def _other(self, event: ev.Event) -> None:
         if isinstance(event, ev.PlanMade):

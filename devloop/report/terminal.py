@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import TextIO
 
 from devloop import events as ev
@@ -18,7 +19,7 @@ from devloop.report.failures import Failures
 from devloop.report.footer import Footer
 from devloop.report.paint import Paint, Piece, cells, crop, width
 from devloop.report.screen import Screen
-from devloop.report.sink import Sink
+from devloop.report.sink import ReaderGone, Sink
 from devloop.report.standing import Problem, Standing
 
 _NAMES = ("cyan", "magenta", "blue", "yellow", "green")
@@ -111,7 +112,8 @@ class TerminalReporter:
 
     def close(self) -> None:
         """Remove the footer: the shell's prompt stands where it stood."""
-        self._screen.footer([])
+        with suppress(ReaderGone):
+            self._screen.footer([])
 
     def _draw(self, now: float) -> None:
         if self.ticks:
@@ -160,7 +162,6 @@ class TerminalReporter:
             self._screen.clear()
         if self._once and event.trigger == "start":
             # What set it off is the command, which the line above names.
-            self._print([""])
             return
         clock = time.strftime("%H:%M:%S", time.localtime(event.t))
         head = [("● ", "cyan"), (wording.trigger(event), "bold")]

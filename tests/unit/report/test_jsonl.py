@@ -7,12 +7,13 @@ import json
 import os
 import subprocess
 import sys
+from typing import Literal
 
 import pytest
 
 from devloop import events as ev
 from devloop.report.jsonl import JsonlReporter
-from devloop.report.sink import ReaderGone
+from devloop.report.reporter import ReaderGone, make
 
 
 def test_standard_output_carries_only_json(recorded: list[ev.Event]) -> None:
@@ -101,3 +102,17 @@ def test_reader_gone_is_raised_in_process() -> None:
         with pytest.raises(ReaderGone):
             reporter.handle(ev.CycleStarted(trigger="start"))
         reporter.handle(ev.CycleStarted(trigger="start"))
+
+
+@pytest.mark.parametrize("kind", ["plain", "terminal"])
+def test_closing_raises_nothing_when_the_reader_has_left(
+    kind: Literal["plain", "terminal"],
+) -> None:
+    """What ends a session cannot be ended once more."""
+    read, write = os.pipe()
+    with open(write, "w") as stream:  # noqa: PTH123 - a descriptor
+        stream.isatty = lambda: True  # type: ignore[method-assign]
+        reporter = make(kind, stream, environ={"TERM": "xterm"})
+        reporter.handle(ev.CycleStarted(trigger="start"))
+        os.close(read)
+        reporter.close()
