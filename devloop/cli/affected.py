@@ -28,6 +28,6 @@ def command(since: str | None, staged: bool, form: Literal["text", "json"]) -> i
     """Show what would run and why; run nothing."""
     options.check_revisions(since, staged)
     loaded = options.find_project()
-    from devloop import inspection
+    from devloop.loop import inspection
 
     return inspection.affected(loaded, since=since, staged=staged, form=form)

@@ -28,7 +28,7 @@ def command(steps: tuple[str, ...], force: bool, reporter: str | None, output: s
         if name not in loaded.config.steps:
             raise click.UsageError(_unknown(name, loaded.config.steps))
     made = options.make_reporter(reporter, output)
-    from devloop import session
+    from devloop.loop import session
 
     return session.build(loaded, made, steps=steps or None, force=force)
 

@@ -23,6 +23,7 @@ def command() -> int:
 
     from devloop.config import folder
     from devloop.config.root import find_root
+    from devloop.store import presence
 
     path = find_root(Path.cwd()) / folder.NAME
     if path.is_symlink():
@@ -34,6 +35,8 @@ def command() -> int:
         raise click.UsageError(
             f"{path} was not made by devloop (its .gitignore is not ours); it is left alone"
         )
+    if (pid := presence.holder(path.parent)) is not None:
+        raise click.UsageError(f"`devloop watch` (pid {pid}) runs here; stop it first")
     files, size = _measure(path)
     try:
         shutil.rmtree(path)

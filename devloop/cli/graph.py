@@ -27,6 +27,6 @@ def command(path: str | None, form: Literal["tree", "dot", "json"]) -> int:
     """Show what PATH imports and what imports it; without a PATH, the whole project."""
     loaded = options.find_project()
     path = path and options.project_path(loaded.root, path)
-    from devloop import inspection
+    from devloop.loop import inspection
 
     return inspection.graph(loaded, path=path, form=form)

@@ -18,7 +18,7 @@ from devloop.errors import DevloopError
 COMMANDS = {
     "The loop": ["watch", "test", "build"],
     "Ask": ["affected", "why", "graph"],
-    "Look after": ["init", "clean", "completion"],
+    "Look after": ["init", "doctor", "clean", "completion"],
 }
 INTERRUPTED = 130
 INTERNAL = 3

@@ -48,7 +48,7 @@ def command(
     loaded = options.find_project()
     inside = tuple(options.project_path(loaded.root, path) for path in paths)
     made = options.make_reporter(reporter, output)
-    from devloop import session
+    from devloop.loop import session
 
     return session.test(
         loaded,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -69,14 +70,17 @@ def command(
         raise click.UsageError("--once and --postpone cannot go together: nothing would run")
     loaded = options.find_project(debounce=debounce, on_busy=on_busy, command=command)
     made = options.make_reporter(reporter, output, clear=clear, once=once)
-    from devloop import session
+    from devloop.store import presence
 
-    return session.watch(
-        loaded,
-        made,
-        once=once,
-        postpone=postpone,
-        apps=not no_app,
-        tests=not no_tests,
-        poll=None if poll is None else seconds(poll),
-    )
+    with nullcontext() if once else presence.hold(loaded.root):
+        from devloop.loop import session
+
+        return session.watch(
+            loaded,
+            made,
+            once=once,
+            postpone=postpone,
+            apps=not no_app,
+            tests=not no_tests,
+            poll=None if poll is None else seconds(poll),
+        )

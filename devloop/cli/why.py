@@ -24,6 +24,6 @@ def command(target: str, file: str | None) -> int:
     named = target in loaded.config.apps or target in loaded.config.steps
     target = target if named else options.project_path(loaded.root, target)
     file = file and options.project_path(loaded.root, file, must_exist=False)
-    from devloop import inspection
+    from devloop.loop import inspection
 
     return inspection.why(loaded, target=target, file=file)

@@ -1,0 +1,1 @@
+"""What `devloop doctor` looks at."""

@@ -1,0 +1,69 @@
+"""One `watch` in a project: the lock that says so."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from devloop.errors import AlreadyWatching
+from devloop.store.presence import hold, holder
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from devloop.store.presence import hold
+with hold(Path(sys.argv[2])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_watch_is_told_of_the_first(tmp_path: Path) -> None:
+    """With its process, and what to do."""
+    with hold(tmp_path):
+        assert holder(tmp_path) == os.getpid()
+        with (
+            pytest.raises(AlreadyWatching, match=rf"pid {os.getpid()}\)") as caught,
+            hold(tmp_path),
+        ):
+            pass
+        assert caught.value.exit_code == 4
+        assert caught.value.hint
+    assert holder(tmp_path) is None
+    with hold(tmp_path):
+        pass
+
+
+def test_where_nobody_has_watched_nobody_watches(tmp_path: Path) -> None:
+    """And asking leaves nothing behind."""
+    assert holder(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_watch_leaves_no_stale_lock(tmp_path: Path) -> None:
+    """The kernel gives the lock up however the process ends."""
+    repository = str(Path(__file__).parents[2])
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-c", HOLDER, repository, str(tmp_path)], stdout=subprocess.PIPE
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        assert holder(tmp_path) == process.pid
+        process.kill()
+        process.wait(10)
+    assert holder(tmp_path) is None
+    with hold(tmp_path):
+        assert holder(tmp_path) == os.getpid()
+
+
+def test_where_nothing_can_be_locked_watching_goes_on(tmp_path: Path) -> None:
+    """A file stands where the folder should be, say."""
+    (tmp_path / ".devloop").touch()
+    with hold(tmp_path), hold(tmp_path):
+        assert holder(tmp_path) is None
