@@ -2,8 +2,8 @@
 
 Python takes cached bytecode for current when whole seconds of the source's mtime and its size
 agree (PEP 552 keeps both in the file), pytest before 9 does so for its rewritten modules, and
-bytecode that is marked *unchecked* is never compared. Two saves of one length within a second therefore
-run the first one's code. So it goes, for every changed file, before anything starts.
+bytecode that is marked *unchecked* is never compared. Two saves of one length within a second
+therefore run the first one's code. So it goes, for every changed file, before anything starts.
 """
 
 from __future__ import annotations
