@@ -25,6 +25,9 @@ OK, TESTS_FAILED, INTERRUPTED, USAGE_ERROR, NOTHING_COLLECTED = 0, 1, 2, 4, 5
 """Exit codes of pytest's (`pytest.ExitCode`)."""
 
 
+DIFFERENT = "the workers of pytest-xdist have collected different tests"
+
+
 class RunResult(msgspec.Struct, frozen=True):
     """What a test run has shown.
 
@@ -82,6 +85,7 @@ class RunState:
         self.passthrough = False
         self.distributed = False
         self.differs = False
+        self.excuse_difference = False
         self.finish_code: int | None = None
         self.lingered = False
         self.printed = ""
@@ -255,6 +259,10 @@ class RunState:
         path, place = message["path"], message["place"] or {}
         if "Different tests were collected between" in message["text"]:
             self.differs = True
+            if self.excuse_difference:
+                return
+            # xdist names the worker, and tells the tests as a diff.
+            path, place = _differing(message["text"]) or path, {"message": DIFFERENT}
         self._broken[path] = message["text"]
         self._collected.pop(path, None)
         self._emit(
@@ -314,6 +322,11 @@ _COUNTED: Mapping[TestOutcome, str] = {
     "skipped": "skipped",
     "xfailed": "skipped",
 }
+
+
+def _differing(text: str) -> str | None:
+    changed = (line[1:] for line in text.splitlines() if line[:1] in {"+", "-"} and "::" in line)
+    return next((nodeid.partition("::")[0] for nodeid in changed), None)
 
 
 def _last_line(text: str) -> str:

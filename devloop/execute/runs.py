@@ -137,6 +137,7 @@ class TestRun:
         """
         begun = time.monotonic()
         workers = self._choose_workers()
+        self._state.excuse_difference = workers.ours
         result = await self._attempt(workers, begun)
         if self._state.differs and workers.ours and self._order is None:
             self._emit(

@@ -86,8 +86,12 @@ class Project:
 
 @pytest.fixture(scope="session")
 def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Interpreter:
-    """The interpreter that runs these tests."""
-    return probe(sys.executable, tmp_path_factory.mktemp("probe"), clean_environment())
+    """The interpreter that runs these tests, or another one (``DEVLOOP_TEST_PYTHON``).
+
+    So they can be run against other versions of pytest.
+    """
+    python = os.environ.get("DEVLOOP_TEST_PYTHON", sys.executable)
+    return probe(python, tmp_path_factory.mktemp("probe"), clean_environment())
 
 
 @pytest.fixture

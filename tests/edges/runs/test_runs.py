@@ -214,7 +214,7 @@ STATE = """
                 "path": sys.path,
                 "argv0": sys.argv[0],
                 "main": [__main__.__name__, __main__.__spec__.name, __main__.__file__],
-                "environ": sorted(set(os.environ) - {"PYTEST_CURRENT_TEST", "LINES", "COLUMNS"}),
+                "environ": sorted(set(os.environ) - {"PYTEST_CURRENT_TEST", "DEVLOOP_PROCESS"}),
                 "threads": threading.active_count(),
                 "sigint": signal.getsignal(signal.SIGINT) is signal.default_int_handler,
                 "cwd": os.getcwd(),
@@ -245,7 +245,7 @@ async def test_tests_meet_what_they_meet_without_devloop(
     for name in ("plain", "devloop"):
         made.env["STATE"] = str(tmp_path / name)
         if name == "plain":
-            command = [sys.executable, "-m", "pytest", "-q"]
+            command = [made.interpreter.path, "-m", "pytest", "-q"]
             done = await anyio.run_process(command, cwd=made.root, env=made.env, check=False)
             assert done.returncode == 0, done.stdout.decode()
         else:
@@ -424,7 +424,7 @@ async def test_clicks_own_tests_run_as_without_devloop(
     made = project("test_a.py")
     root = real_copy("click")
     made.env["PYTHONPATH"] = str(root / "src")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command = [made.interpreter.path, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     plain = await anyio.run_process(command, cwd=root, env=made.env, check=False)
     result = await made.run(root=root, workers=0)
     finished = result.finished
