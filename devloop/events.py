@@ -420,11 +420,22 @@ def to_json(event: Event) -> bytes:
     Returns:
         UTF-8; undecodable bytes of file names are written as ``\\xNN``.
     """
-    data = as_dict(event)
+    return encode(as_dict(event))
+
+
+def encode(value: Any) -> bytes:
+    """JSON of plain values that may hold paths.
+
+    Args:
+        value: plain values.
+
+    Returns:
+        UTF-8; undecodable bytes of file names are written as ``\\xNN``.
+    """
     try:
-        return msgspec.json.encode(data)
+        return msgspec.json.encode(value)
     except UnicodeEncodeError:
-        return msgspec.json.encode(_printable_values(data))
+        return msgspec.json.encode(_printable_values(value))
 
 
 def _printable_values(value: Any) -> Any:

@@ -37,6 +37,9 @@ main()
 PACKAGE = Path(messages.__file__).parents[1]
 """The folder that holds `inside`, which needs nothing else of devloop."""
 
+FACTS = 1
+"""The version of what is found in a source; facts of another one are found anew."""
+
 BATCH = 40
 """Files a request; some 60 ms of work, beside which the request itself costs nothing."""
 

@@ -203,6 +203,31 @@ class Graph:
         """
         return self._modules.get(name, ())
 
+    def missing(self, paths: Iterable[str]) -> frozenset[str]:
+        """Where modules would lie that some files want and no file of the graph has.
+
+        A file that is ignored, as a generated ``_version.py`` is, may well be there.
+
+        Args:
+            paths: the files that want them; those that are not in the graph are passed over.
+
+        Returns:
+            Paths without their suffixes: ``pkg/_version`` may be ``pkg/_version.py``, a package
+            or an extension module.
+        """
+        found = set()
+        for path in paths:
+            for name in self._nodes.get(path, _NOTHING).wants:
+                if name in self._modules or not name.replace(".", "").isidentifier():
+                    continue
+                package, _, last = name.rpartition(".")
+                for above in self._modules.get(package, ()) if package else ():
+                    if above.endswith("/__init__.py"):
+                        found.add(above.removesuffix("__init__.py") + last)
+                if not package:
+                    found.update(f"{root}/{last}" if root else last for root in self.layout.roots)
+        return frozenset(found)
+
     def imports(self, path: str) -> tuple[Edge, ...]:
         """What a file depends on.
 

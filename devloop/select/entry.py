@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -33,7 +33,7 @@ def entry(
     graph: Graph,
     *,
     scripts: Mapping[str, str] | None = None,
-    python_programs: Collection[str] = (),
+    python: bool = False,
     folder: str = "",
 ) -> Entry:
     """Tell where a command enters the project.
@@ -42,7 +42,7 @@ def entry(
         argv: the program and its arguments.
         graph: to look up modules and files.
         scripts: the project's own console scripts, each with its ``module:function``.
-        python_programs: the names of programs that are known to be Python.
+        python: the program is known to be Python, whatever its name.
         folder: where it runs, relative to the root.
 
     Returns:
@@ -51,7 +51,7 @@ def entry(
         often, one too few leaves old code running.
     """
     program = argv[0].replace("\\", "/").rpartition("/")[2]
-    python = bool(_PYTHON.fullmatch(program)) or program in python_programs
+    python = python or bool(_PYTHON.fullmatch(program))
     paths: dict[str, None] = {}
     named: dict[str, None] = {}
     prefix = f"{folder}/" if folder else ""

@@ -49,7 +49,7 @@ def due(graph: Graph, records: Records, contents: Contents, categorise: Categori
 
     verdicts = by_file(records)
     ranked = []
-    wholes = set()
+    wholes: set[str | None] = set()
     for path in graph.tests:
         known = verdicts.get(path, ())
         collected = records.collected.get(path)

@@ -1,0 +1,1 @@
+"""The one loop, and the only place where the parts are wired."""

@@ -1,0 +1,158 @@
+"""The apps of a loop: which run, which are due for a restart, which have failed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping
+
+import anyio
+from anyio.abc import TaskGroup
+
+from devloop.events import Event, Reason
+from devloop.execute.apps import AppSupervisor, Serving, Settled, Starting
+from devloop.execute.guard import Guard
+from devloop.loop.project import Applied, Project
+from devloop.plan.plan import at_start
+from devloop.select.apps import affected_apps, broken
+from devloop.select.selection import SelectedTarget
+from devloop.select.steps import needed
+
+
+class Apps:
+    """The apps of a loop.
+
+    Args:
+        project: whose apps.
+        guard: owns their processes.
+        tasks: where each is attended to.
+        emit: takes events.
+        settled: called when an app has come to what was asked of it.
+        wanted: none are run where this is False.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        guard: Guard,
+        tasks: TaskGroup,
+        emit: Callable[[Event], None],
+        settled: Callable[[str, Settled], None],
+        *,
+        wanted: bool,
+    ) -> None:
+        self._project = project
+        self._tasks = tasks
+        self._tell = settled
+        self.due: dict[str, SelectedTarget] = {}
+        self.failed: set[str] = set()
+        self._supervisors = {
+            name: AppSupervisor(
+                name,
+                app,
+                guard=guard,
+                emit=emit,
+                root=project.root,
+                interpreter=project.interpreter.path,
+                environ=os.environ,
+            )
+            for name, app in (project.config.apps.items() if wanted else ())
+        }
+        for supervisor in self._supervisors.values():
+            tasks.start_soon(supervisor.run)
+
+    @property
+    def up(self) -> frozenset[str]:
+        """The apps that run."""
+        return frozenset(
+            name
+            for name, supervisor in self._supervisors.items()
+            if isinstance(supervisor.state, Starting | Serving)
+        )
+
+    def ask_all(self) -> None:
+        """Make all of them due, because devloop starts."""
+        self.due.update((app.name, app) for app in at_start(list(self._supervisors)))
+
+    def waits_for_nothing(self) -> tuple[SelectedTarget, ...]:
+        """Those that are due and need no step."""
+        apps = self._project.config.apps
+        return tuple(target for name, target in self.due.items() if not apps[name].needs)
+
+    def note(self, applied: Applied) -> bool:
+        """Make those due that a change restarts.
+
+        Args:
+            applied: the change.
+
+        Returns:
+            Whether there are any.
+        """
+        if not self._supervisors:
+            return False
+        affected = affected_apps(
+            self._project.graph,
+            self._project.app_targets(),
+            applied.changed,
+            applied.touched,
+            self._project.categorise,
+        )
+        self.due.update((app.name, app) for app in affected)
+        return bool(affected)
+
+    def note_built(self, built: Collection[str]) -> None:
+        """Make those due that need what steps have made anew.
+
+        Args:
+            built: the steps.
+        """
+        config = self._project.config
+        for name in self._supervisors:
+            made = sorted(needed(config.steps, config.apps[name].needs) & set(built))
+            if made:
+                self.due[name] = SelectedTarget(name, Reason("needs", (name, made[0])))
+
+    def restart(self, targets: Collection[SelectedTarget], seen: float) -> None:
+        """Start apps, or start them again.
+
+        Args:
+            targets: which.
+            seen: when the change behind it was seen, on the monotonic clock.
+        """
+        for target in targets:
+            self.due.pop(target.name, None)
+            supervisor = self._supervisors[target.name]
+            supervisor.restart(seen)
+            self._tasks.start_soon(self._await_settled, supervisor)
+
+    def settled(self, name: str, outcome: Settled) -> None:
+        """Note what an app has come to.
+
+        Args:
+            name: of the app.
+            outcome: of what was asked.
+        """
+        if outcome == "failed":
+            self.failed.add(name)
+        else:
+            self.failed.discard(name)
+
+    def broken(self) -> Mapping[str, str]:
+        """For apps that are due, a source in their closure that does not compile."""
+        if not self.due:
+            return {}
+        graph = self._project.graph
+        found = {}
+        for target in self._project.app_targets():
+            bad = broken(graph, sorted(graph.closure(target.entry.paths)))
+            if bad:
+                found[target.name] = bad[0]
+        return found
+
+    async def stop(self) -> None:
+        """Stop all of them, each within its own time."""
+        async with anyio.create_task_group() as stopping:
+            for supervisor in self._supervisors.values():
+                stopping.start_soon(supervisor.stop)
+
+    async def _await_settled(self, supervisor: AppSupervisor) -> None:
+        self._tell(supervisor.name, await supervisor.settled())

@@ -1,0 +1,287 @@
+"""What `affected`, `why` and `graph` answer; nothing is run but the parse workers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import msgspec
+
+from devloop.config.load import Loaded
+from devloop.errors import UsageError
+from devloop.events import Change, PlannedTarget, PlannedTest, Reason, encode
+from devloop.graph.graph import Graph
+from devloop.loop.project import Project
+from devloop.plan.plan import planned, targets
+from devloop.report import tables
+from devloop.report.paint import Paint
+from devloop.select import tests as select_tests
+from devloop.select.apps import affected_apps
+from devloop.select.reach import Reach
+from devloop.select.steps import affected_steps
+from devloop.watch import revisions
+
+
+class Affected(msgspec.Struct, frozen=True):
+    """What would run: the form of `affected --format json`."""
+
+    changes: tuple[Change, ...]
+    tests: tuple[PlannedTest, ...]
+    all: bool
+    all_reason: str | None
+    steps: tuple[PlannedTarget, ...]
+    apps: tuple[PlannedTarget, ...]
+    v: int = 1
+
+
+def affected(
+    loaded: Loaded, *, since: str | None, staged: bool, form: Literal["text", "json"]
+) -> int:
+    """Print what would run and why.
+
+    Args:
+        loaded: the configuration.
+        since: take what differs from this revision as the change.
+        staged: take what is staged as the change.
+        form: for a person or for a program.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        DevloopError: the project cannot be read.
+    """
+    with _opened(loaded) as project:
+        found = find_affected(project, since=since, staged=staged)
+    _print(found, form, tables.affected)
+    return 0
+
+
+def find_affected(project: Project, *, since: str | None = None, staged: bool = False) -> Affected:
+    """Find what would run.
+
+    Args:
+        project: as it is now.
+        since: take what differs from this revision as the change; None is what differs from
+            the last run.
+        staged: take what is staged as the change.
+
+    Returns:
+        Tests, steps and apps, each with its reason.
+    """
+    if since is not None or staged:
+        changes = (
+            revisions.staged(project.root)
+            if staged
+            else revisions.changed_since(project.root, since or "HEAD")
+        )
+        paths = frozenset(change.path for change in changes)
+        due = select_tests.reached(project.graph, project.records, paths, project.categorise)
+    else:
+        changes = project.changes_since_last_run()
+        paths = frozenset(change.path for change in changes)
+        due = project.due()
+    known = select_tests.by_file(project.records)
+    tests = [
+        test
+        for file in due.files
+        for test in planned(file, [verdict.nodeid for verdict in known.get(file.path, ())])
+    ]
+    apps = affected_apps(project.graph, project.app_targets(), paths, paths, project.categorise)
+    return Affected(
+        changes,
+        tuple(tests),
+        due.all_reason is not None,
+        due.all_reason,
+        targets(affected_steps(project.config.steps, paths)),
+        targets(apps),
+    )
+
+
+def why(loaded: Loaded, *, target: str, file: str | None) -> int:
+    """Print why something was selected, or was not.
+
+    Args:
+        loaded: the configuration.
+        target: a test file, a nodeid, a step or an app.
+        file: whether an edit of this one would select it; None is the current edits.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UsageError: there is no such thing.
+    """
+    with _opened(loaded) as project:
+        if file is None:
+            reason = _current_reason(project, target)
+        else:
+            reason = _reason_by(project, target, file)
+    shown = None if reason is None else msgspec.to_builtins(reason)
+    sys.stdout.write(tables.why(target, shown, Paint.of(sys.stdout, os.environ)))
+    return 0
+
+
+def graph(loaded: Loaded, *, path: str | None, form: Literal["tree", "dot", "json"]) -> int:
+    """Print what imports what.
+
+    Args:
+        loaded: the configuration.
+        path: this file alone; None is the whole project.
+        form: how.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UsageError: there is no such source.
+    """
+    with _opened(loaded) as project:
+        known = project.graph
+        if path is not None and path not in known.files:
+            raise UsageError(
+                f"{path} is not a Python source of this project",
+                hint="Sources are watched, not ignored, and end in .py; see `devloop graph`.",
+            )
+        if form == "tree":
+            shown = _forest(known) if path is None else _trees(known, path)
+        else:
+            paths = sorted(known.files) if path is None else [path]
+            edges = {edge for one in paths for edge in known.imports(one)}
+            if path is not None:
+                edges.update(known.importers(path))
+            shown = {
+                "v": 1,
+                "nodes": sorted(
+                    {*paths, *(end for e in edges for end in (e.importer, e.imported))}
+                ),
+                "edges": sorted(edges),
+            }
+    if form == "dot":
+        sys.stdout.write(tables.dot(msgspec.to_builtins(shown["edges"])))
+    else:
+        _print(shown, "json" if form == "json" else "text", tables.graph)
+    return 0
+
+
+def _trees(graph: Graph, path: str) -> dict[str, Any]:
+    """What a file imports and what imports it, all the way."""
+    return {
+        "path": path,
+        "imports": _branch(path, lambda one: [(e.imported, e.kind) for e in graph.imports(one)]),
+        "importers": _branch(
+            path, lambda one: [(e.importer, e.kind) for e in graph.importers(one)]
+        ),
+    }
+
+
+def _forest(graph: Graph) -> dict[str, Any]:
+    """All sources, from those that nothing imports."""
+    tops = [path for path in sorted(graph.files) if not graph.importers(path)]
+    within = {path for top in tops for path in graph.closure([top])}
+    # What only imports itself in a circle has no top: its first file stands for it.
+    for path in sorted(graph.files):
+        if path not in within:
+            tops.append(path)
+            within.update(graph.closure([path]))
+    seen: set[str] = set()
+    nodes = [
+        {
+            "path": top,
+            "children": _branch(
+                top, lambda one: [(e.imported, e.kind) for e in graph.imports(one)], seen
+            ),
+        }
+        for top in tops
+    ]
+    return {"path": ".", "imports": nodes, "importers": []}
+
+
+def _branch(
+    top: str, step: Callable[[str], list[tuple[str, str]]], seen: set[str] | None = None
+) -> list[dict[str, Any]]:
+    """A tree in which each file's branches are shown once."""
+    seen = {top} if seen is None else seen
+    found: list[dict[str, Any]] = []
+    waiting = [(top, found)]
+    while waiting:
+        path, children = waiting.pop()
+        for name, kind in sorted(step(path)):
+            node: dict[str, Any] = {"path": name, "kind": kind, "children": []}
+            if name in seen:
+                node["repeated"] = bool(step(name))
+            else:
+                seen.add(name)
+                waiting.append((name, node["children"]))
+            children.append(node)
+    return found
+
+
+def _current_reason(project: Project, target: str) -> Reason | None:
+    found = find_affected(project)
+    named = {one.name: one.reason for one in (*found.apps, *found.steps)}
+    if target in project.config.apps or target in project.config.steps:
+        return named.get(target)
+    path = _test_file(project, target)
+    for test in found.tests:
+        if test.nodeid in (target, path) or (
+            target == path and test.nodeid.startswith(path + "::")
+        ):
+            return test.reason
+    return None
+
+
+def _reason_by(project: Project, target: str, file: str) -> Reason | None:
+    if target in project.config.steps:
+        steps = affected_steps(project.config.steps, [file])
+        return next((step.reason for step in steps if step.name == target), None)
+    if target in project.config.apps:
+        apps = affected_apps(
+            project.graph, project.app_targets(), [file], [file], project.categorise
+        )
+        return next((app.reason for app in apps if app.name == target), None)
+    path = _test_file(project, target)
+    return Reach(project.graph, [file], project.categorise).reason(path)
+
+
+def _test_file(project: Project, target: str) -> str:
+    path = target.partition("::")[0]
+    if path not in project.graph.files:
+        names = [*project.config.apps, *project.config.steps]
+        raise UsageError(
+            f"{target} is not a test, a step or an app of this project",
+            hint=f"The apps and steps are {', '.join(names)}." if names else None,
+        )
+    return path
+
+
+@contextmanager
+def _opened(loaded: Loaded) -> Iterator[Project]:
+    """The project, read to the end."""
+    project = Project.open(loaded)
+    with project.store:
+        if not project.complete:
+            import anyio
+
+            anyio.run(_read, project)
+        yield project
+
+
+async def _read(project: Project) -> None:
+    from devloop.execute.parsing import Parsers
+
+    async with Parsers(project.interpreter.path, project.root) as parsers:
+        await project.read(parsers)
+
+
+def _print(
+    found: object, form: Literal["text", "json"], text: Callable[[dict[str, Any], Paint], str]
+) -> None:
+    plain = msgspec.to_builtins(found)
+    if form == "json":
+        sys.stdout.write(encode(plain).decode() + "\n")
+    else:
+        sys.stdout.write(text(plain, Paint.of(sys.stdout, os.environ)))

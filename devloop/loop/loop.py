@@ -1,0 +1,484 @@
+"""The one loop: a task group and a single dispatch (DESIGN §1).
+
+Everything that happens outside comes in as a message: a change set, the end of the steps or of
+a test run, an app that has settled, a wish to stop. `_dispatch` takes one at a time; so no two
+parts ever change the state at once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Collection
+from contextlib import AsyncExitStack
+from typing import Literal, TypeAlias
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from devloop.errors import ConfigError, GuardianLost
+from devloop.events import (
+    Change,
+    CycleFinished,
+    CycleOutcome,
+    CycleStarted,
+    Diagnostic,
+    Event,
+    Notice,
+    Progress,
+)
+from devloop.execute import bytecode
+from devloop.execute.apps import Settled
+from devloop.execute.environment import for_project
+from devloop.execute.guard import Guard
+from devloop.execute.parsing import Parsers
+from devloop.loop.apps import Apps
+from devloop.loop.messages import (
+    AppSettled,
+    Changed,
+    Message,
+    Read,
+    RunDone,
+    StepsDone,
+    Stop,
+)
+from devloop.loop.project import Project
+from devloop.loop.scope import Scope
+from devloop.loop.steps import Steps
+from devloop.loop.tests import Tests
+from devloop.plan.busy import Busy, Command, Impact, arrived, ended
+from devloop.plan.changes import merged
+from devloop.plan.plan import as_event, make
+from devloop.report.reporter import Reporter
+from devloop.select.apps import broken
+from devloop.select.selection import SelectedFile, SelectedTarget
+from devloop.select.tests import Due
+from devloop.watch.watcher import Watcher
+
+Trigger: TypeAlias = Literal["start", "change", "key", "control"]
+TICK = 0.2
+"""How often a reporter may redraw while a cycle is busy, in seconds; never while idle."""
+STOP_RUN = 5.0
+"""How long a test run's teardown may take when devloop stops, in seconds."""
+WORTH_A_BAR = 500
+"""How many sources must have to be read before a progress bar is worth its line."""
+
+
+class Cycle(msgspec.Struct):
+    """One pass through the loop.
+
+    Args:
+        number: counted from 1.
+        seen: when its first change was seen, by the monotonic clock.
+        relevant: something changed that could change an outcome; comments and documents do not.
+        waiting: what has to end before it has ended.
+    """
+
+    number: int
+    seen: float
+    relevant: bool
+    waiting: set[str]
+
+
+class Arrived(msgspec.Struct):
+    """Content that no cycle has taken up yet.
+
+    Args:
+        changes: all of it.
+        seen: when the first was seen, by the monotonic clock.
+        relevant: as of `Cycle`.
+    """
+
+    changes: list[Change]
+    seen: float
+    relevant: bool
+
+
+class Loop:
+    """One loop, from its start to its end.
+
+    Args:
+        project: what it works on.
+        scope: what of the loop is wanted.
+        reporter: hears of everything.
+        cycles: how many cycles there have been before, in this session.
+    """
+
+    def __init__(
+        self, project: Project, scope: Scope, reporter: Reporter, *, cycles: int = 0
+    ) -> None:
+        self.project = project
+        self.scope = scope
+        self.reporter = reporter
+        self.cycles = cycles
+        self.reload = False
+        """The configuration is another one: the next loop of the session takes it up."""
+
+        self._first = cycles + 1
+        self._cycle: Cycle | None = None
+        self._arrived: Arrived | None = None
+        self._busy = Busy(project.config.watch.on_busy)
+        self._environment = for_project(os.environ, project.interpreter.path)
+        self._broken: frozenset[str] = frozenset()
+        self._stopping: Stop | None = None
+        self._read = anyio.Event()
+        self._send, self._receive = anyio.create_memory_object_stream[Message](1000)
+
+    async def run(self) -> int:
+        """Run until it is done, or stopped.
+
+        Returns:
+            The exit code.
+
+        Raises:
+            DevloopError: something without which there is no loop has failed.
+        """
+        project, scope = self.project, self.scope
+        async with AsyncExitStack() as stack:
+            self._parsers = await stack.enter_async_context(
+                Parsers(project.interpreter.path, project.root)
+            )
+            self._guard = await stack.enter_async_context(Guard())
+            self._tasks = await stack.enter_async_context(anyio.create_task_group())
+            self._watcher = self._make_watcher()
+            self._steps = Steps(
+                project, self._guard, self._environment, self.emit, force=scope.force
+            )
+            self._apps = Apps(
+                project, self._guard, self._tasks, self.emit, self._settled, wanted=scope.apps
+            )
+            self._tests = Tests(project, self._guard, self._environment, self.emit, scope)
+            self._tasks.start_soon(self._obey_signals)
+            self._tasks.start_soon(self._heed_guardian)
+            if not scope.postpone:
+                self._steps.ask(scope.steps)
+                self._apps.ask_all()
+                self._begin("start")
+            self._tasks.start_soon(self._read_and_watch)
+            while self._stopping is None:
+                if not scope.watch and self._cycle is None:
+                    self._stopping = Stop(self._verdict)
+                else:
+                    await self._dispatch(await self._receive.receive())
+            await self._wind_up()
+            self._tasks.cancel_scope.cancel()
+        return self._stopping.code
+
+    def emit(self, event: Event) -> None:
+        """Let the reporter hear of something.
+
+        Args:
+            event: its time and cycle are filled in here.
+        """
+        number = self._cycle.number if self._cycle is not None else None
+        self.reporter.handle(msgspec.structs.replace(event, t=time.time(), cycle=number))
+
+    # What happens
+
+    async def _dispatch(self, message: Message) -> None:
+        match message:
+            case Changed():
+                await self._on_changed(message)
+            case Read():
+                self._on_read()
+            case StepsDone():
+                await self._on_steps_done(message)
+            case RunDone():
+                self._on_run_done(message)
+            case AppSettled():
+                self._on_app_settled(message)
+            case Stop():
+                self._stopping = message
+
+    async def _on_changed(self, message: Changed) -> None:
+        changes = message.change_set.changes
+        if self._names_configuration(changes) and self._configuration_is_another():
+            self.reload = True
+            self._stopping = Stop(0)
+            return
+        # Before anything can start: whoever imports a changed file must not meet its old code.
+        prefix = self._environment.get("PYTHONPYCACHEPREFIX", "")
+        bytecode.drop([change.path for change in changes], self.project.root, [prefix])
+        applied = await self.project.apply(changes, self._watcher.known, self._parsers)
+        self._watcher.update(extra=self.project.watched_although_ignored())
+        self._broken = frozenset(broken(self.project.graph, self._broken | applied.touched))
+        if self._arrived is None:
+            self._arrived = Arrived([], message.change_set.seen, relevant=False)
+        self._arrived.changes.extend(changes)
+        self._arrived.relevant |= bool(applied.changed)
+        self._steps.note(applied.touched)
+        apps = self._apps.note(applied)
+        impact = self._tests.impact(applied.changed)
+        if self._steps.touched:
+            impact = Impact.TOUCHES
+        elif impact is Impact.NOTHING and (apps or self._steps.due or not self._busy.working):
+            impact = Impact.BESIDE
+        self._act(*arrived(self._busy, impact))
+
+    def _on_read(self) -> None:
+        self._tests.planned_on_what_was_read()
+        self._read.set()
+        if self._cycle is not None and "graph" in self._cycle.waiting:
+            self._cycle.waiting.discard("graph")
+            self._work()
+
+    async def _on_steps_done(self, message: StepsDone) -> None:
+        built = self._steps.done(message.finished)
+        if built and self.project.complete:
+            # What they have made reaches graph and apps now that they are done.
+            steps = self.project.config.steps
+            outputs = [output for name in built for output in steps[name].outputs]
+            changes, known = await anyio.to_thread.run_sync(self.project.look, outputs)
+            self._apps.note(await self.project.apply(changes, known, self._parsers))
+        self._apps.note_built(built)
+        if self._cycle is None:
+            return
+        self._cycle.waiting.discard("steps")
+        if self._busy.waiting and not self._tests.running:
+            self._act(*ended(self._busy))
+        elif self._steps.due:
+            self._start_steps()
+        else:
+            self._work()
+
+    def _on_run_done(self, message: RunDone) -> None:
+        self._tests.done(message.result, message.moved)
+        if self._cycle is not None:
+            self._cycle.waiting.discard("tests")
+        if not self._steps.running:
+            self._act(*ended(self._busy))
+        self._settle()
+
+    def _on_app_settled(self, message: AppSettled) -> None:
+        self._apps.settled(message.name, message.outcome)
+        if self._cycle is not None:
+            self._cycle.waiting.discard(f"app {message.name}")
+        self._settle()
+
+    def _act(self, busy: Busy, command: Command) -> None:
+        self._busy = busy
+        match command:
+            case Command.BEGIN:
+                self._begin("change")
+            case Command.FINISH_CURRENT:
+                self._tests.finish_current()
+            case Command.INTERRUPT:
+                self._tests.interrupt()
+                self._steps.cancel()
+            case Command.NOTHING:
+                pass
+
+    # A cycle
+
+    def _begin(self, trigger: Trigger) -> None:
+        if self._cycle is not None:
+            self._finish("cancelled")
+        self.cycles += 1
+        taken, self._arrived = self._arrived, None
+        self._busy = msgspec.structs.replace(self._busy, working=True)
+        self._cycle = Cycle(
+            self.cycles,
+            taken.seen if taken else time.monotonic(),
+            taken is None or taken.relevant,
+            set(),
+        )
+        self.emit(CycleStarted(trigger=trigger, changes=merged(taken.changes) if taken else ()))
+        if self.reporter.ticks:
+            self._tasks.start_soon(self._tick, self._cycle)
+        if trigger == "start":
+            # Nothing keeps these waiting, not even a project that has yet to be read.
+            self._start_apps(self._apps.waits_for_nothing())
+        if self._steps.running:
+            self._cycle.waiting.add("steps")
+        elif self._steps.due:
+            self._start_steps()
+        else:
+            self._work()
+
+    def _start_steps(self) -> None:
+        assert self._cycle is not None
+        self._cycle.waiting.add("steps")
+        self._tasks.start_soon(self._run_steps)
+
+    def _work(self) -> None:
+        """The steps are done: select, plan, and let tests and apps run side by side."""
+        assert self._cycle is not None
+        project = self.project
+        if not project.complete and project.records.collected and self.scope.tests:
+            self._cycle.waiting.add("graph")
+            return
+        plan = make(
+            project.config,
+            self._due(),
+            tuple(self._apps.due.values()),
+            failed_steps=self._steps.failed,
+            broken=self._apps.broken(),
+            running=self._apps.up,
+        )
+        self.emit(as_event(plan, self._steps.looked(), project.records, project.test_files))
+        self._tell_of_broken_sources()
+        self._start_apps(plan.apps)
+        if self._tests.running:
+            # It goes over to this cycle; what is due beside it waits until it has ended.
+            self._cycle.waiting.add("tests")
+            if plan.tests:
+                self._act(*arrived(self._busy, Impact.ADDS))
+        elif plan.tests:
+            self._start_tests(plan.tests)
+        else:
+            self._act(*ended(self._busy))
+        self._settle()
+
+    def _due(self) -> Due:
+        assert self._cycle is not None
+        return (
+            self._tests.due(first=self.cycles == self._first) if self._cycle.relevant else Due(())
+        )
+
+    def _start_tests(self, files: tuple[SelectedFile, ...]) -> None:
+        assert self._cycle is not None
+        self._cycle.waiting.add("tests")
+        self._busy = msgspec.structs.replace(self._busy, working=True)
+        self._tasks.start_soon(self._run_tests, files)
+
+    def _start_apps(self, targets: Collection[SelectedTarget]) -> None:
+        assert self._cycle is not None
+        self._cycle.waiting.update(f"app {target.name}" for target in targets)
+        self._apps.restart(targets, self._cycle.seen)
+
+    def _tell_of_broken_sources(self) -> None:
+        for path in sorted(self._broken):
+            problem = self.project.graph.files[path].problem
+            if problem is not None:
+                self.emit(
+                    Diagnostic(
+                        path=path,
+                        line=problem.line,
+                        column=problem.column,
+                        message=problem.message,
+                        source="python",
+                    )
+                )
+
+    def _settle(self) -> None:
+        """End the cycle if nothing is left that it waits for."""
+        if self._cycle is not None and not self._cycle.waiting:
+            self._finish("failed" if self._verdict or self._tests.failing else "passed")
+
+    def _finish(self, outcome: CycleOutcome) -> None:
+        assert self._cycle is not None
+        took = time.monotonic() - self._cycle.seen
+        self.emit(
+            CycleFinished(
+                outcome=outcome,
+                seconds=took,
+                failing=self._tests.failing,
+                gone=self._tests.take_gone(),
+            )
+        )
+        self._cycle = None
+
+    @property
+    def _verdict(self) -> int:
+        """The exit code that what stands now would give."""
+        return self._tests.code or int(bool(self._steps.failed or self._apps.failed))
+
+    # What goes on beside
+
+    def _settled(self, name: str, outcome: Settled) -> None:
+        self._send.send_nowait(AppSettled(name, outcome))
+
+    async def _run_steps(self) -> None:
+        await self._send.send(StepsDone(await self._steps.run()))
+
+    async def _run_tests(self, files: tuple[SelectedFile, ...]) -> None:
+        result = await self._tests.run(files)
+        # The first tests did not wait for the project to be read; their verdicts do.
+        await self._read.wait()
+        moved = await anyio.to_thread.run_sync(self.project.moved)
+        await self._send.send(RunDone(result, moved))
+
+    async def _read_and_watch(self) -> None:
+        def progress(done: int, total: int) -> None:
+            if total >= WORTH_A_BAR:
+                self.emit(Progress(task="reading the project", done=done, total=total))
+
+        if not self.project.complete:
+            await self.project.read(self._parsers, progress)
+        await self._send.send(Read())
+        if self.scope.watch:
+            async with self._watcher:
+                async for change_set in self._watcher:
+                    await self._send.send(Changed(change_set))
+
+    def _make_watcher(self) -> Watcher:
+        config = self.project.config
+        inputs = [pattern for step in config.steps.values() for pattern in step.inputs]
+        patterns = [pattern for app in config.apps.values() for pattern in app.watch]
+        return Watcher(
+            self.project.root,
+            config=config.watch,
+            known=self.project.known,
+            extra=self.project.watched_although_ignored(),
+            quiet=[output for step in config.steps.values() for output in step.outputs],
+            wanted=[*inputs, *patterns],
+            poll=self.scope.poll,
+            notice=self.emit,
+        )
+
+    async def _tick(self, cycle: Cycle) -> None:
+        while self._cycle is cycle:
+            self.reporter.tick(time.time())
+            await anyio.sleep(TICK)
+
+    async def _obey_signals(self) -> None:
+        times = 0
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+            async for number in signals:
+                times += 1
+                if times > 1:
+                    # A second one forces: nobody is given any more time.
+                    await self._guard.end(0.0)
+                by_user = 0 if self.scope.watch else 130
+                code = by_user if number == signal.SIGINT else 128 + number
+                await self._send.send(Stop(code))
+
+    async def _heed_guardian(self) -> None:
+        await self._guard.lost.wait()
+        raise GuardianLost(
+            "the guardian, which owns every process, was killed",
+            hint="All that devloop had started has been ended with it. Start devloop again.",
+        )
+
+    # The configuration, and the end
+
+    def _names_configuration(self, changes: Collection[Change]) -> bool:
+        files = self.project.loaded.files
+        return any(self.project.root / change.path in files for change in changes)
+
+    def _configuration_is_another(self) -> bool:
+        """Whether the configuration can be read, and says something else than before."""
+        try:
+            again = self.project.loaded.again()
+        except ConfigError as error:
+            place = f"{error.where}: " if error.where else ""
+            message = f"{place}{error.message}; the configuration from before stays in force"
+            self.emit(Notice(message=message, severity="error", hint=error.hint))
+            return False
+        return again.config != self.project.config
+
+    async def _wind_up(self) -> None:
+        with anyio.CancelScope(shield=True):
+            self._steps.cancel()
+            self._tests.interrupt(STOP_RUN)
+            await self._apps.stop()
+            while self._tests.running or self._steps.running:
+                match await self._receive.receive():
+                    case RunDone() as message:
+                        self._tests.done(message.result, message.moved)
+                    case StepsDone() as message:
+                        self._steps.done(message.finished)
+        if self._cycle is not None:
+            self._finish("cancelled")

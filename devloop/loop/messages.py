@@ -1,0 +1,56 @@
+"""What the loop hears of: everything that happens beside it comes in as one of these."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from devloop.events import StepFinished
+from devloop.execute.apps import Settled
+from devloop.execute.run_state import RunResult
+from devloop.watch.scan import ChangeSet
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """The tree has changed."""
+
+    change_set: ChangeSet
+
+
+class Read(msgspec.Struct, frozen=True):
+    """The whole project has been read."""
+
+
+class StepsDone(msgspec.Struct, frozen=True):
+    """The steps have ended."""
+
+    finished: tuple[StepFinished, ...]
+
+
+class RunDone(msgspec.Struct, frozen=True):
+    """The test run has ended.
+
+    Args:
+        result: what it has shown.
+        moved: files that are not as they were when they were read.
+    """
+
+    result: RunResult
+    moved: frozenset[str]
+
+
+class AppSettled(msgspec.Struct, frozen=True):
+    """An app has come to what was asked of it."""
+
+    name: str
+    outcome: Settled
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """devloop is to end with this exit code."""
+
+    code: int
+
+
+Message: TypeAlias = "Changed | Read | StepsDone | RunDone | AppSettled | Stop"

@@ -1,0 +1,477 @@
+"""The project as it is known now: files, contents, graph and records.
+
+This is where the parts that read the project meet: the scan, the parse workers, the store and
+the pure selection. The loop and the one-shot commands ask it; nothing here starts work.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+
+from devloop.config import pytest_settings
+from devloop.config.load import Loaded
+from devloop.config.pytest_settings import PytestSettings, config_files
+from devloop.config.types import argv
+from devloop.events import Change
+from devloop.execute import interpreter as interpreters
+from devloop.execute import parsing, step_files
+from devloop.execute.environment import for_project
+from devloop.execute.interpreter import Interpreter
+from devloop.execute.parsing import Parsed, Parsers
+from devloop.graph.facts import Facts
+from devloop.graph.graph import Graph
+from devloop.graph.layout import Layout, discover
+from devloop.select import tests as select_tests
+from devloop.select.apps import AppTarget
+from devloop.select.category import EXTENSIONS, SOURCES, Category, category, fact
+from devloop.select.entry import entry
+from devloop.select.records import Ran, Records
+from devloop.select.tests import Due
+from devloop.store.records import UNKNOWN, FileRecord
+from devloop.store.store import Store
+from devloop.watch.scan import Scan, scan
+from devloop.watch.signatures import Known, Signature, Unsettled, look, read
+from devloop.watch.walk import RACY
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Progress = Callable[[int, int], None]
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What a change set came to, once read.
+
+    Args:
+        touched: paths whose bytes are other ones.
+        changed: paths whose content is another one in what matters to selection; an edit of
+            comments is not among them.
+    """
+
+    touched: frozenset[str]
+    changed: frozenset[str]
+
+
+class Project:
+    """The project as it is known now.
+
+    Args:
+        root: its folder.
+        loaded: its configuration.
+        interpreter: its Python.
+        store: its records on disk.
+    """
+
+    def __init__(self, root: Path, loaded: Loaded, interpreter: Interpreter, store: Store) -> None:
+        self.root = root
+        self.loaded = loaded
+        self.config = loaded.config
+        self.interpreter = interpreter
+        self.store = store
+        self.settings: PytestSettings = self._read_settings()
+        self.known: dict[str, Known] = {}
+        self.tracked: frozenset[str] | None = None
+        self.contents: dict[str, bytes] = {}
+        self.records: Records = store.load_records()
+        self.layout = Layout()
+        self.graph = Graph.build(self.layout, {})
+        self.test_files: tuple[str, ...] = ()
+        self._configuration = frozenset(config_files(root, self.config.tests.args))
+        self._scripts = _scripts(root)
+        self.read_late: frozenset[str] = frozenset()
+        """Files that had changed between the survey and their reading."""
+        self._unread: dict[str, Signature] = {}
+        self._gone: list[str] = []
+        self._ignored: set[str] = set()
+
+    @classmethod
+    def open(cls, loaded: Loaded, *, elsewhere: Path | None = None) -> Project:
+        """Open a project: everything that can be told without reading its sources.
+
+        Args:
+            loaded: its configuration.
+            elsewhere: the folder of a copy of it that is to be worked on, with the records of
+                the original.
+
+        Returns:
+            The project; see `complete`.
+
+        Raises:
+            InterpreterError: its interpreter was not found, or does not run.
+            ConfigError: pytest's configuration cannot be read.
+        """
+        root = loaded.root
+        path = interpreters.find(root, loaded.config.python, os.environ, sys.executable)
+        interpreter = interpreters.probe(path, root, for_project(os.environ, path))
+        store = Store.open(root, stamp=f"{interpreter.path} {interpreter.version} {parsing.FACTS}")
+        project = cls(elsewhere or root, loaded, interpreter, store)
+        outputs = [output for step in loaded.config.steps.values() for output in step.outputs]
+        made, _ = step_files.outputs(project.root, outputs)
+        project.survey(scan(project.root, loaded.config.watch, tuple(made)))
+        return project
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that lies in the tree has been read."""
+        return not self._unread and not self._gone
+
+    def _read_settings(self) -> PytestSettings:
+        environ = {**os.environ, **self.config.tests.env}
+        return pytest_settings.read(self.root, self.config.tests.args, environ)
+
+    def categorise(self, path: str) -> Category:
+        """Tell what a path is to selection.
+
+        Args:
+            path: relative to the root, or a fact's key.
+
+        Returns:
+            Its category.
+        """
+        return category(path, configuration=self._configuration, tracked=self.tracked)
+
+    def survey(self, scan: Scan) -> None:
+        """Take up what lies in the tree, as far as it can be told without reading it.
+
+        Args:
+            scan: the files, with signatures.
+        """
+        self.tracked = scan.tracked
+        stored = self.store.load_files()
+        facts: dict[str, Facts] = {}
+        self._unread = {}
+        for path, signature in scan.files.items():
+            record = stored.get(path)
+            if (
+                record is None
+                or record.signature != signature
+                or (_is_code(path) and record.facts is None)
+            ):
+                self._unread[path] = signature
+            else:
+                self._take(path, Known(signature, record.digest or None), record.facts, facts)
+        self._gone = [path for path in stored if path not in scan.files]
+        self.layout = self._discover(scan.files)
+        self.test_files = tuple(sorted(p for p in scan.files if self.layout.is_test(p)))
+        self.graph = Graph.build(self.layout, facts)
+        self.contents.update(self._facts_beside_files())
+
+    async def read(self, parsers: Parsers, on_progress: Progress | None = None) -> None:
+        """Read what the survey could not tell: new files and changed ones.
+
+        Args:
+            parsers: the workers.
+            on_progress: called with how many of how many sources are read.
+        """
+        import anyio.to_thread
+
+        code = [path for path in self._unread if path.endswith(SOURCES)]
+        others = [path for path in self._unread if not path.endswith(SOURCES)]
+        parsed = await parsers.parse(code, on_progress=on_progress) if code else {}
+        digests = await anyio.to_thread.run_sync(_digests, self.root, others)
+        self._absorb(parsed, digests, self._gone)
+        self.read_late = frozenset(
+            path
+            for path, signature in self._unread.items()
+            if path not in self.known or self.known[path].signature != signature
+        )
+        self._unread, self._gone = {}, []
+        await self._read_ignored(tuple(self.graph.files), parsers)
+
+    def look(self, paths: Iterable[str]) -> tuple[tuple[Change, ...], Mapping[str, Known]]:
+        """Look at files that nobody watches, as the outputs of steps.
+
+        Args:
+            paths: relative to the root, or patterns, as the outputs of a step are declared.
+
+        Returns:
+            What differs from what was known of them, and what is known now.
+        """
+        found, _ = step_files.outputs(self.root, paths)
+        now = _digests(self.root, found)
+        changes = [
+            Change(path, "modified" if path in self.known else "created")
+            for path, known in now.items()
+            if path not in self.known or self.known[path].digest != known.digest
+        ]
+        return tuple(changes), now
+
+    async def apply(
+        self, changes: Iterable[Change], known: Mapping[str, Known], parsers: Parsers
+    ) -> Applied:
+        """Take up a change set.
+
+        Args:
+            changes: what differs.
+            known: what the watcher knows of the files.
+            parsers: the workers.
+
+        Returns:
+            What it came to.
+        """
+        before = dict(self.contents)
+        paths = [change.path for change in changes]
+        gone = [change.path for change in changes if change.kind == "deleted"]
+        there = [path for path in paths if path not in set(gone)]
+        code = [path for path in there if path.endswith(SOURCES)]
+        parsed = await parsers.parse(code) if code else {}
+        digests = {
+            path: known[path] for path in there if path in known and not path.endswith(SOURCES)
+        }
+        if any(path in self._configuration for path in paths):
+            self.settings = self._read_settings()
+        self._absorb(parsed, digests, gone)
+        await self._read_ignored(code, parsers)
+        changed = {path for path in paths if self.contents.get(path) != before.get(path)}
+        return Applied(frozenset(paths), frozenset(changed))
+
+    async def _read_ignored(self, importers: Iterable[str], parsers: Parsers) -> None:
+        """Read ignored sources that are imported all the same, as a generated `_version.py`."""
+        while paths := _there(self.root, self.graph.missing(importers)):
+            code = [path for path in paths if path.endswith(SOURCES)]
+            others = [path for path in paths if not path.endswith(SOURCES)]
+            parsed = await parsers.parse(code) if code else {}
+            self._absorb(parsed, _digests(self.root, others), ())
+            self._ignored.update(paths)
+            importers = [path for path in paths if path in self.graph.files]
+
+    def due(self) -> Due:
+        """The tests that are due, by the records."""
+        if not self.complete and not self.records.collected:
+            # Nothing has ever run: no graph is needed to know that all of it is due.
+            return select_tests.everything(self.test_files, self.records, "nothing has run yet")
+        return select_tests.due(self.graph, self.records, self.contents, self.categorise)
+
+    def learn(self, ran: Ran, contents: Mapping[str, bytes], doubtful: Collection[str]) -> None:
+        """Keep what a run has shown.
+
+        Args:
+            ran: the run.
+            contents: what it ran on.
+            doubtful: test files whose verdicts hold for no content for certain.
+        """
+        while True:
+            learned = self.records.learn(ran, contents, frozenset(doubtful))
+            if self.store.save_run(learned, base=self.records.revision):
+                self.records = self.records.with_learned(learned)
+                return
+            # Another devloop (a `test` beside a `watch`) has written since: its revisions first.
+            self.records = self.store.load_records()
+
+    def changes_since_last_run(self) -> tuple[Change, ...]:
+        """What differs from the contents of the last run; nothing before the first."""
+        if not self.records.revision:
+            return ()
+        paths = self.records.changed_since(self.records.revision, self.contents)
+        return tuple(
+            Change(path, "modified" if path in self.contents else "deleted")
+            for path in sorted(paths)
+            if not path.startswith("<")
+        )
+
+    def moved(self) -> frozenset[str]:
+        """The files that are not as they were when they were read; the watcher will say so soon."""
+        found = set()
+        for path in tuple(self.contents):
+            known = self.known.get(path)
+            if known is not None and look(str(self.root / path)) != known.signature:
+                found.add(path)
+        return frozenset(found)
+
+    def app_targets(self) -> tuple[AppTarget, ...]:
+        """What selection knows of the apps."""
+        return tuple(
+            AppTarget(
+                name,
+                entry(
+                    argv(app.command),
+                    self.graph,
+                    scripts=self._scripts,
+                    python=self._is_python(argv(app.command)[0]),
+                    folder=(app.cwd or "").strip("./"),
+                ),
+                app.watch,
+                app.env_file,
+                app.needs,
+            )
+            for name, app in self.config.apps.items()
+        )
+
+    def watched_although_ignored(self) -> frozenset[str]:
+        """Paths that matter whatever the ignore rules say of them."""
+        named = {app.env_file for app in self.config.apps.values() if app.env_file is not None}
+        configuration = {relative(str(path), self.root) for path in self.loaded.files}
+        return frozenset({*named, *configuration, *self._ignored, *self.interpreter.sites})
+
+    def python_path(self) -> dict[str, str]:
+        """The environment by which a copy of the project finds its own modules first."""
+        if self.root == self.loaded.root:
+            return {}
+        roots = [str(self.root / root) for root in self.layout.roots]
+        return {"PYTHONPATH": os.pathsep.join([*roots, os.environ.get("PYTHONPATH", "")])}
+
+    def _discover(self, files: Iterable[str]) -> Layout:
+        return discover(
+            files,
+            roots=self.config.python.roots,
+            extra_roots=(
+                *(relative(root, self.loaded.root) for root in self.interpreter.roots),
+                *self.settings.pythonpath,
+            ),
+            test_paths=self.config.tests.paths or self.settings.testpaths,
+            test_patterns=self.settings.python_files,
+            always=(
+                *self.settings.plugins,
+                *filter(None, [self.settings.django_settings]),
+                *self.interpreter.plugins,
+            ),
+        )
+
+    def _absorb(
+        self,
+        parsed: Mapping[str, Parsed],
+        digests: Mapping[str, Known],
+        gone: Collection[str],
+    ) -> None:
+        facts: dict[str, Facts | None] = dict.fromkeys(gone)
+        fresh: dict[str, Facts] = {}
+        records = []
+        for path, one in parsed.items():
+            known = Known(Signature(*one.signature), one.digest)
+            self._take(path, known, one.facts, fresh)
+            records.append(_record(path, known, one.facts))
+        for path, known in digests.items():
+            self._take(path, known, None, fresh)
+            records.append(_record(path, known, fresh.get(path)))
+        for path in gone:
+            self.known.pop(path, None)
+            self.contents.pop(path, None)
+        facts.update(fresh)
+        news = any(path not in self.graph.files for path in fresh) or any(
+            path in self.graph.files for path in gone
+        )
+        if news:
+            self._relayout(facts)
+        else:
+            self.graph = self.graph.with_files(facts)
+        self.contents.update(self._facts_beside_files())
+        self.store.save_files(records, gone)
+
+    def _relayout(self, facts: Mapping[str, Facts | None]) -> None:
+        """Files came or went: the roots and the test files may be others."""
+        self.layout = self._discover(self.known)
+        self.test_files = tuple(sorted(p for p in self.known if self.layout.is_test(p)))
+        if self.layout == self.graph.layout:
+            self.graph = self.graph.with_files(facts)
+        else:
+            files = {**self.graph.files, **facts}
+            self.graph = Graph.build(
+                self.layout, {path: f for path, f in files.items() if f is not None}
+            )
+
+    def _take(self, path: str, known: Known, found: Facts | None, facts: dict[str, Facts]) -> None:
+        self.known[path] = known
+        if found is None and path.endswith(EXTENSIONS):
+            found = Facts(known.digest or b"")
+        if found is not None:
+            facts[path] = found
+            self.contents[path] = found.fingerprint
+        elif self.categorise(path) is not Category.BYPRODUCT:
+            self.contents[path] = known.digest or repr(known.signature).encode()
+
+    def _is_python(self, program: str) -> bool:
+        """Whether a program is a Python script of the project's environment."""
+        place = Path(self.interpreter.path).parent / program
+        if os.sep in program or not place.is_file():
+            return False
+        with place.open("rb") as file:
+            return b"python" in file.readline(1000)
+
+    def _facts_beside_files(self) -> dict[str, bytes]:
+        tests = self.config.tests
+        words = msgspec.json.encode((tests.args, tests.env, tests.paths))
+        return {
+            fact(
+                "the interpreter and its installed distributions"
+            ): self.interpreter.stamp.encode(),
+            fact("the [tests] table"): blake2b(words, digest_size=16).digest(),
+        }
+
+
+def relative(path: str, root: Path) -> str:
+    """A path as devloop writes it.
+
+    Args:
+        path: absolute.
+        root: the project's.
+
+    Returns:
+        Relative to the root where it is inside it.
+    """
+    try:
+        return Path(path).relative_to(root).as_posix()
+    except ValueError:
+        return path
+
+
+def _scripts(root: Path) -> Mapping[str, str]:
+    """The project's own console scripts, each with its ``module:function``."""
+    try:
+        with (root / "pyproject.toml").open("rb") as file:
+            table = tomllib.load(file).get("project", {}).get("scripts", {})
+    except (OSError, tomllib.TOMLDecodeError, AttributeError):
+        return {}
+    return {str(name): str(place) for name, place in table.items()}
+
+
+def _there(root: Path, stems: Iterable[str]) -> list[str]:
+    """The sources and extension modules among some paths without suffixes."""
+    listings: dict[str, list[str]] = {}
+    found = []
+    for stem in stems:
+        folder, _, name = stem.rpartition("/")
+        if folder not in listings:
+            try:
+                listings[folder] = os.listdir(root / folder)
+            except OSError:
+                listings[folder] = []
+        start = f"{folder}/" if folder else ""
+        for entry_name in listings[folder]:
+            if entry_name == name and (root / start / name / "__init__.py").is_file():
+                found.append(f"{start}{name}/__init__.py")
+            elif entry_name.startswith(f"{name}.") and entry_name.endswith(SOURCES + EXTENSIONS):
+                found.append(start + entry_name)
+    return found
+
+
+def _is_code(path: str) -> bool:
+    return path.endswith(SOURCES)
+
+
+def _digests(root: Path, paths: Iterable[str]) -> dict[str, Known]:
+    found = {}
+    for path in paths:
+        try:
+            known = read(str(root / path))
+        except Unsettled:
+            # It is being written. Nothing proves what it holds, so it is read again next time.
+            known = Known(Signature(*UNKNOWN))
+        if known is not None:
+            found[path] = known
+    return found
+
+
+def _record(path: str, known: Known, facts: Facts | None) -> FileRecord:
+    # What was written just before it was read may be written again within one tick of the
+    # clock that stamps files: such a signature proves nothing to a later session.
+    racy = time.time_ns() - known.signature.mtime_ns < RACY
+    return FileRecord(path, UNKNOWN if racy else known.signature, known.digest or b"", facts)

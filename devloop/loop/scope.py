@@ -1,0 +1,36 @@
+"""What of the loop a command wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from devloop.loop.project import Project
+from devloop.select.tests import Due
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the loop is wanted.
+
+    Args:
+        watch: go on after the first cycle.
+        apps: run them.
+        tests: run them.
+        steps: the steps to run at the start, with what they need; None is all.
+        force: run steps that are up to date too.
+        postpone: begin nothing before the first change.
+        choose: what is to be tested at the start, instead of what is due.
+        pytest_args: added to those of the configuration.
+        poll: seconds between two looks at the tree where notification is not to be used.
+    """
+
+    watch: bool = True
+    apps: bool = True
+    tests: bool = True
+    steps: tuple[str, ...] | None = None
+    force: bool = False
+    postpone: bool = False
+    choose: Callable[[Project], Due] | None = None
+    pytest_args: tuple[str, ...] = ()
+    poll: float | None = None

@@ -1,0 +1,241 @@
+"""From a command to its loop: open the project, run the loop, load it anew, close it.
+
+A changed configuration ends one loop and begins another in the same session; only a
+configuration that can be read does so.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import anyio
+import msgspec
+
+import devloop
+from devloop.config.load import Loaded
+from devloop.errors import DevloopError, MissingDistribution
+from devloop.events import Notice, SessionFinished, SessionStarted
+from devloop.loop.loop import Loop
+from devloop.loop.project import Project
+from devloop.loop.scope import Scope
+from devloop.report.reporter import ReaderGone, Reporter
+from devloop.select import tests as select_tests
+from devloop.select.selection import SelectedFile
+from devloop.select.tests import Due
+from devloop.watch import revisions
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import BaseExceptionGroup
+
+
+def watch(
+    loaded: Loaded,
+    reporter: Reporter,
+    *,
+    once: bool,
+    postpone: bool,
+    apps: bool,
+    tests: bool,
+    poll: float | None,
+) -> int:
+    """Run `devloop watch`.
+
+    Args:
+        loaded: the configuration.
+        reporter: who hears of it.
+        once: one pass only.
+        postpone: begin nothing before the first change.
+        apps: run them.
+        tests: run them.
+        poll: seconds between two looks at the tree; None where it is watched.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        DevloopError: the session could not go on.
+    """
+    scope = Scope(watch=not once, postpone=postpone, apps=apps, tests=tests, poll=poll)
+    return _session("watch", loaded, reporter, scope)
+
+
+def test(
+    loaded: Loaded,
+    reporter: Reporter,
+    *,
+    paths: tuple[str, ...],
+    everything: bool,
+    since: str | None,
+    staged: bool,
+    pytest_args: tuple[str, ...],
+) -> int:
+    """Run `devloop test`.
+
+    Args:
+        loaded: the configuration.
+        reporter: who hears of it.
+        paths: only what lies there; folders, files and nodeids.
+        everything: also tests that are not due.
+        since: the tests that the changes since this revision reach.
+        staged: test what is staged, in a folder of its own.
+        pytest_args: further arguments for pytest.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        DevloopError: the session could not go on.
+    """
+
+    def choose(project: Project) -> Due:
+        if everything:
+            due = select_tests.everything(project.test_files, project.records, "all were asked for")
+        elif since is not None:
+            changed = [change.path for change in revisions.changed_since(project.root, since)]
+            due = select_tests.reached(project.graph, project.records, changed, project.categorise)
+        else:
+            due = project.due()
+        return _within(due, paths)
+
+    scope = Scope(
+        watch=False,
+        apps=False,
+        choose=choose,
+        steps=loaded.config.tests.needs,
+        pytest_args=pytest_args,
+    )
+    if not staged:
+        return _session("test", loaded, reporter, scope)
+    with tempfile.TemporaryDirectory(prefix="devloop-staged-") as folder:
+        root = revisions.check_out_index(loaded.root, Path(folder))
+        return _session("test", loaded, reporter, scope, staged=root)
+
+
+def build(loaded: Loaded, reporter: Reporter, *, steps: tuple[str, ...] | None, force: bool) -> int:
+    """Run `devloop build`.
+
+    Args:
+        loaded: the configuration.
+        reporter: who hears of it.
+        steps: only these and what they need; None is all.
+        force: run steps that are up to date too.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        DevloopError: the session could not go on.
+    """
+    scope = Scope(watch=False, apps=False, tests=False, steps=steps, force=force)
+    return _session("build", loaded, reporter, scope)
+
+
+def _session(
+    command: str, loaded: Loaded, reporter: Reporter, scope: Scope, staged: Path | None = None
+) -> int:
+    code = 3
+    try:
+        code = anyio.run(_run, command, loaded, reporter, scope, staged)
+    except ReaderGone:
+        code = 0
+    except KeyboardInterrupt:
+        code = 130
+    finally:
+        reporter.close()
+    return code
+
+
+async def _run(
+    command: str, loaded: Loaded, reporter: Reporter, scope: Scope, staged: Path | None
+) -> int:
+    cycles, code = 0, DevloopError.exit_code
+    started = SessionStarted(
+        t=time.time(),
+        root=str(loaded.root),
+        command=command,
+        version=devloop.__version__,
+        pid=os.getpid(),
+    )
+    reporter.handle(started)
+    try:
+        while True:
+            project = Project.open(loaded, elsewhere=staged)
+            with project.store:
+                possible, notices = _possible(project, scope)
+                loop = Loop(project, possible, reporter, cycles=cycles)
+                for notice in (*project.store.notices, *notices):
+                    loop.emit(notice)
+                code = await loop.run()
+            if not loop.reload:
+                return code
+            loop.emit(Notice(message="the configuration has changed: beginning anew"))
+            cycles, loaded = loop.cycles, loaded.again()
+            scope = msgspec.structs.replace(scope, postpone=False)
+    except BaseExceptionGroup as group:
+        error = _only(group)
+        code = getattr(error, "exit_code", code)
+        raise error from None
+    except DevloopError as error:
+        code = error.exit_code
+        raise
+    finally:
+        reporter.handle(SessionFinished(t=time.time(), code=code))
+
+
+def _possible(project: Project, scope: Scope) -> tuple[Scope, list[Notice]]:
+    """What of the scope can be done here, and what is to be said of the rest."""
+    apps, steps = scope.apps and project.config.apps, project.config.steps
+    if scope.tests and project.test_files:
+        try:
+            project.interpreter.require_pytest()
+        except MissingDistribution as error:
+            if not (scope.watch and apps):
+                raise
+            notice = Notice(message=error.message, severity="warning", hint=error.hint)
+            return msgspec.structs.replace(scope, tests=False), [notice]
+    elif not apps and not steps:
+        notice = Notice(
+            message="there is nothing to run: no tests were found, no apps or steps are configured",
+            severity="warning",
+            hint="Write a file tests/test_something.py, or run an app: "
+            "devloop watch -- python main.py",
+        )
+        return scope, [notice]
+    return scope, []
+
+
+def _within(due: Due, paths: tuple[str, ...]) -> Due:
+    """Only what lies in some folders, files or nodeids."""
+    if not paths:
+        return due
+    files = []
+    for file in due.files:
+        named = tuple(path for path in paths if path.startswith(f"{file.path}::"))
+        if any(path in (".", file.path) or file.path.startswith(f"{path}/") for path in paths):
+            files.append(file)
+        elif named:
+            kept = tuple(
+                nodeid
+                for nodeid in named
+                if not file.nodeids or any(_holds(nodeid, due_one) for due_one in file.nodeids)
+            )
+            if kept:
+                files.append(SelectedFile(file.path, file.reason, kept))
+    return Due(tuple(files), due.all_reason)
+
+
+def _holds(outer: str, nodeid: str) -> bool:
+    return nodeid == outer or nodeid.startswith((f"{outer}::", f"{outer}["))
+
+
+def _only(group: BaseExceptionGroup) -> BaseException:
+    """The error behind a task group's."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        known = [e for e in error.exceptions if isinstance(e, DevloopError | ReaderGone)]
+        error = known[0] if known else error.exceptions[0]
+    return error

@@ -1,0 +1,221 @@
+"""The tests of a loop: which are due, and the run in progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+import msgspec
+
+from devloop.events import Event
+from devloop.execute.guard import Guard
+from devloop.execute.run_state import RunResult
+from devloop.execute.runs import Chosen, TestRun
+from devloop.loop.project import Project
+from devloop.loop.scope import Scope
+from devloop.plan.busy import Impact
+from devloop.select.reach import Reach
+from devloop.select.records import GOOD
+from devloop.select.selection import SelectedFile
+from devloop.select.tests import Due, by_file
+
+
+class Running(msgspec.Struct):
+    """A test run in progress.
+
+    Args:
+        run: the run.
+        contents: what it was planned on.
+        files: the test files that it was given.
+        changed: paths that have become others since it was planned.
+    """
+
+    run: TestRun
+    contents: Mapping[str, bytes]
+    files: frozenset[str]
+    changed: set[str]
+
+
+class Tests:
+    """The tests of a loop.
+
+    Args:
+        project: whose tests.
+        guard: owns their processes.
+        environment: the project's.
+        emit: takes events.
+        scope: what of the loop is wanted.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        guard: Guard,
+        environment: Mapping[str, str],
+        emit: Callable[[Event], None],
+        scope: Scope,
+    ) -> None:
+        self._project = project
+        self._guard = guard
+        self._environment = environment
+        self._emit = emit
+        self._scope = scope
+        self._running: Running | None = None
+        self._code = 0
+        self._gone: tuple[str, ...] = ()
+
+    @property
+    def running(self) -> bool:
+        """A run is in progress."""
+        return self._running is not None
+
+    @property
+    def failing(self) -> int:
+        """How many tests are known to fail, whether or not they ran lately."""
+        there = set(self._project.test_files)
+        return sum(
+            verdict.outcome not in GOOD and verdict.path in there
+            for verdict in self._project.records.verdicts.values()
+        )
+
+    @property
+    def code(self) -> int:
+        """The exit code that the last run gives; 0 where there was none."""
+        return self._code
+
+    def due(self, *, first: bool) -> Due:
+        """The tests that are due and that no run in progress has.
+
+        Args:
+            first: this is asked for the loop's first cycle.
+
+        Returns:
+            Their files.
+        """
+        if not self._scope.tests:
+            return Due(())
+        if first and self._scope.choose is not None:
+            return self._scope.choose(self._project)
+        due = self._project.due()
+        if self._running is None:
+            return due
+        running = self._running
+        reach = Reach(self._project.graph, running.changed, self._project.categorise)
+        return Due(
+            tuple(
+                file
+                for file in due.files
+                if file.path not in running.files or reach.reason(file.path)
+            )
+        )
+
+    def impact(self, changed: Collection[str]) -> Impact:
+        """Say what new content means for the run in progress.
+
+        Args:
+            changed: paths whose content is another one.
+
+        Returns:
+            TOUCHES, ADDS or NOTHING.
+        """
+        if not self._scope.tests or not changed:
+            return Impact.NOTHING
+        project = self._project
+        reach = Reach(project.graph, changed, project.categorise)
+        if self._running is not None:
+            self._running.changed.update(changed)
+            now, _ = self._running.run.remaining()
+            if any(reach.reason(nodeid.partition("::")[0]) for nodeid in now):
+                return Impact.TOUCHES
+        if any(reach.reason(path) for path in project.graph.tests):
+            return Impact.ADDS
+        return Impact.NOTHING
+
+    async def run(self, files: tuple[SelectedFile, ...]) -> RunResult:
+        """Run tests.
+
+        Args:
+            files: those that are due.
+
+        Returns:
+            What they have shown; to be given to `done`.
+        """
+        project, tests = self._project, self._project.config.tests
+        run = TestRun(
+            self._guard,
+            project.interpreter,
+            project.root,
+            Chosen(
+                selection=files,
+                paths=tests.paths,
+                args=tests.args,
+                once=self._scope.pytest_args,
+                workers=tests.workers,
+                seconds=self._seconds(files),
+            ),
+            project.settings,
+            {**self._environment, **project.python_path(), **tests.env},
+            self._emit,
+        )
+        paths = frozenset(file.path for file in files)
+        self._running = Running(run, dict(project.contents), paths, set())
+        return await run.wait()
+
+    def planned_on_what_was_read(self) -> None:
+        """The project has been read: that is what a run that did not wait for it was planned on."""
+        if self._running is not None:
+            self._running.contents = dict(self._project.contents)
+            self._running.changed.update(self._project.read_late)
+
+    def done(self, result: RunResult, moved: Collection[str]) -> None:
+        """Keep what a run has shown.
+
+        Args:
+            result: of the run.
+            moved: files that are not as they were when they were read.
+        """
+        assert self._running is not None
+        running, self._running = self._running, None
+        self._code = result.code
+        running.changed.update(moved)
+        reach = Reach(self._project.graph, running.changed, self._project.categorise)
+        doubtful = {path for path in running.files if reach.reason(path)}
+        failing = {
+            v.nodeid for v in self._project.records.verdicts.values() if v.outcome not in GOOD
+        }
+        self._project.learn(result.ran, running.contents, doubtful)
+        self._gone += tuple(sorted(failing - self._project.records.verdicts.keys()))
+
+    def take_gone(self) -> tuple[str, ...]:
+        """Take out the failing tests that were shown not to exist any more."""
+        gone, self._gone = self._gone, ()
+        return gone
+
+    def finish_current(self) -> None:
+        """Let the test that runs end, and then the run."""
+        if self._running is not None:
+            self._running.run.finish_current()
+
+    def interrupt(self, teardown: float | None = None) -> None:
+        """Cancel the run; its teardown runs.
+
+        Args:
+            teardown: seconds that it has for that; None is a run's own.
+        """
+        if self._running is not None:
+            if teardown is None:
+                self._running.run.interrupt()
+            else:
+                self._running.run.interrupt(teardown)
+
+    def _seconds(self, files: Collection[SelectedFile]) -> Mapping[str, float]:
+        """How long the due tests of each file have taken, where that is known."""
+        known = by_file(self._project.records)
+        return {
+            file.path: sum(
+                verdict.seconds
+                for verdict in known[file.path]
+                if not file.nodeids or verdict.nodeid in file.nodeids
+            )
+            for file in files
+            if file.path in known
+        }
