@@ -70,7 +70,10 @@ def command(
         raise click.UsageError("--once and --postpone cannot go together: nothing would run")
     loaded = options.find_project(debounce=debounce, on_busy=on_busy, command=command)
     made = options.make_reporter(reporter, output, clear=clear, once=once)
+    from devloop.config import schema
     from devloop.store import presence
+
+    schema.refresh(loaded.root)
 
     with nullcontext() if once else presence.hold(loaded.root):
         from devloop.loop import session

@@ -41,8 +41,17 @@ class Overrides(msgspec.Struct, frozen=True):
             watch = msgspec.structs.replace(watch, on_busy=self.on_busy)
         apps = config.apps
         if self.command:
-            apps = {PurePath(self.command[0]).name: App(command=self.command)}
+            apps = {_app_name(self.command): App(command=self.command)}
         return msgspec.structs.replace(config, watch=watch, apps=apps)
+
+
+def _app_name(command: tuple[str, ...]) -> str:
+    """What to call a command: its program, or what a Python runs."""
+    words = [PurePath(word).name for word in command]
+    if words[0].startswith("python"):
+        rest = [word for word in words[1:] if not word.startswith("-")]
+        return (rest or words)[0].removesuffix(".py")
+    return words[0]
 
 
 class Loaded(msgspec.Struct, frozen=True):

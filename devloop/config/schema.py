@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,18 @@ def place(root: Path) -> str:
     if not path.is_file() or path.read_bytes() != text:
         path.write_bytes(text)
     return f"./{folder.NAME}/{FILE.name}"
+
+
+def refresh(root: Path) -> None:
+    """Put the schema where devloop.toml looks for it: after a clone, a clean, an upgrade.
+
+    Args:
+        root: the project's root. Nothing is done where its devloop.toml names another schema, or
+            where `.devloop/` cannot be written.
+    """
+    with suppress(OSError), (root / "devloop.toml").open("rb") as file:
+        if file.readline().strip() == f"#:schema ./{folder.NAME}/{FILE.name}".encode():
+            place(root)
 
 
 def _clean(value: Any) -> Any:

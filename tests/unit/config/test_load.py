@@ -125,6 +125,22 @@ def test_overrides_are_laid_over_the_files_each_time(tmp_path: Path) -> None:
     assert loaded.again().config.watch.ignore == ("x",)
 
 
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (("bin/uvicorn", "main:app"), "uvicorn"),
+        (("python3", "-u", "tools/serve.py", "8000"), "serve"),
+        (("/usr/bin/python", "-m", "http.server"), "http.server"),
+        (("python",), "python"),
+    ],
+)
+def test_an_app_of_the_command_line_is_named_after_what_runs(
+    command: tuple[str, ...], name: str
+) -> None:
+    """An interpreter's name would say nothing."""
+    assert list(Overrides(command=command).apply(Config()).apps) == [name]
+
+
 def fault(folder: Path, text: str, file: str = "devloop.toml") -> str:
     """The one message for a faulty file."""
     (folder / file).write_text(text)

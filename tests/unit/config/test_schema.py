@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from devloop.config import schema
 
@@ -28,6 +31,23 @@ def test_every_key_has_a_description() -> None:
                     yield f"{title}.{name}"
 
     assert list(undescribed()) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "placed"),
+    [("#:schema ./.devloop/schema.json\r\n", True), ("#:schema other.json\n", False), ("", False)],
+)
+def test_the_schema_is_put_back_where_devloop_toml_names_it(
+    tmp_path: Path, first: str, placed: bool
+) -> None:
+    """After a clone or an upgrade; somebody's own schema is left alone."""
+    (tmp_path / "devloop.toml").write_text(first, newline="")
+    schema.refresh(tmp_path)
+    assert (tmp_path / ".devloop/schema.json").exists() == placed
+    if placed:
+        (tmp_path / ".devloop/schema.json").write_text("old")
+        schema.refresh(tmp_path)
+        assert (tmp_path / ".devloop/schema.json").read_text() == schema.render()
 
 
 def test_nothing_in_it_is_null() -> None:
