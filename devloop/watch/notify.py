@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Collection
-from typing import Any, cast
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 
 STEP = 0.010
@@ -136,21 +136,23 @@ class Notifier:
         self._pulses = []
 
     async def _attend(self, paths: list[str], recursive: bool, pulse: Pulse) -> None:
-        from watchfiles import Change, awatch
+        from watchfiles import Change, watch
 
+        # Not awatch: it wraps errors in groups, and calls to end it are heard only at a stop event.
+        batches = watch(
+            *paths,
+            watch_filter=None,
+            debounce=round(GATHER * 1000),
+            step=round(STEP * 1000),
+            stop_event=pulse,
+            rust_timeout=0,
+            force_polling=False,
+            recursive=recursive,
+            # With True it would pass over every error, an exhausted limit too.
+            ignore_permission_denied=False,
+        )
         try:
-            async for batch in awatch(
-                *paths,
-                watch_filter=None,
-                debounce=round(GATHER * 1000),
-                step=round(STEP * 1000),
-                stop_event=cast("Any", pulse),
-                rust_timeout=0,
-                force_polling=False,
-                recursive=recursive,
-                # With True it would pass over every error, an exhausted limit too.
-                ignore_permission_denied=False,
-            ):
+            while (batch := await anyio.to_thread.run_sync(next, batches, None)) is not None:
                 self._put({(change is not Change.modified, path) for change, path in batch})
         except (OSError, RuntimeError) as error:
             failure = _explain(error)
@@ -159,6 +161,8 @@ class Notifier:
                 self._lost(failure)
             else:
                 pulse.failure = failure
+        finally:
+            batches.close()
 
 
 def _explain(error: OSError | RuntimeError) -> Exception:

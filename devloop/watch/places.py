@@ -117,4 +117,4 @@ def above(path: str) -> str | None:
     if not path or path == "/":
         return None
     cut = path.rfind("/")
-    return path[:cut] or ("/" if cut == 0 else "")
+    return path[:cut] if cut > 0 else "/" if cut == 0 else ""

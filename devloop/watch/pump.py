@@ -210,10 +210,10 @@ class Pump:
 
     async def _wait(self, seconds: float) -> bool:
         """Wait so long, or until something comes; whether that mattered."""
-        with anyio.move_on_after(max(0.0, seconds)):
+        with anyio.move_on_after(max(0.0, seconds)) as scope:
             await self._stirred()
-            return await self._absorb()
-        return False
+        # Not within: what is taken in must not be lost halfway.
+        return False if scope.cancelled_caught else await self._absorb()
 
     async def _settle(self) -> None:
         """Wait until no more comes, git has done its work, and no file is missing for a moment."""
