@@ -46,9 +46,12 @@ def connect(
         StoreError: the file is another program's, or of another version.
         sqlite3.DatabaseError: it cannot be used; see `fault_of`.
     """
-    uri = path.absolute().as_uri() + (f"?vfs={vfs}" if vfs else "")
     connection = sqlite3.connect(
-        uri, uri=True, timeout=wait, isolation_level=None, check_same_thread=False
+        path if vfs is None else f"{path.absolute().as_uri()}?vfs={vfs}",
+        uri=vfs is not None,
+        timeout=wait,
+        isolation_level=None,
+        check_same_thread=False,
     )
     try:
         if journal == "delete":

@@ -269,9 +269,11 @@ def test_a_read_only_folder(tmp_path: Path, existing: bool) -> None:
         parent.chmod(parent.stat().st_mode | 0o055)
     process = python(
         """
-        import os, sys
+        import os, sys, tempfile
         from pathlib import Path
         from devloop.store.store import FileRecord, Store
+        with tempfile.TemporaryDirectory() as folder:
+            Store.open(Path(folder), stamp="s").close()  # what it imports late need not be readable
         if os.getuid() == 0:
             os.setuid(65534)
         with Store.open(Path(sys.argv[1]), stamp="s") as store:
