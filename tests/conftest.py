@@ -108,6 +108,24 @@ def real_copy(real_source: Callable[[str], Path], tmp_path: Path) -> Callable[[s
     return copy
 
 
+@pytest.fixture(scope="session")
+def interpreter() -> Callable[[str], str]:
+    """The path of an interpreter of a version, as ``3.13``; skips where there is none."""
+
+    def find(version: str) -> str:
+        pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv", "versions")
+        candidates = [sys.executable, shutil.which(f"python{version}")]
+        candidates += map(str, sorted(pyenv.glob(f"{version}.*/bin/python")))
+        for candidate in filter(None, candidates):
+            command = [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+            found = subprocess.run(command, capture_output=True, text=True, check=False)
+            if found.stdout.strip() == version:  # a shim may be there without an interpreter
+                return candidate
+        pytest.skip(f"no Python {version} on this machine")
+
+    return find
+
+
 def _cache() -> Path:
     if named := os.environ.get("DEVLOOP_TEST_CACHE"):
         return Path(named).absolute()

@@ -192,6 +192,7 @@ class Parsers:
             with anyio.fail_after(START_TIMEOUT):
                 hello = await worker.receive()
         except (_WorkerLostError, TimeoutError) as error:
+            worker.signal_kill()
             reason = await worker.last_words() or str(error) or "it does not answer"
             await worker.kill()
             raise _unusable(self._interpreter, reason) from error
@@ -289,14 +290,14 @@ class _Worker:
         return f"was ended by {_signal_name(-code)}" if code < 0 else f"ended with code {code}"
 
     async def last_words(self) -> str:
-        """The last line that it wrote to its standard error."""
+        """What it wrote to its standard error: one line, that of the error."""
         assert self._process.stderr is not None
         text = b""
         with anyio.move_on_after(END_TIMEOUT), suppress(anyio.EndOfStream):
             while len(text) < 1 << 16:
                 text += await self._process.stderr.receive()
-        lines = text.decode(errors="replace").strip().splitlines()
-        return lines[-1].strip() if lines else ""
+        lines = text.decode(errors="replace").strip().splitlines() or [""]
+        return lines[-1 if lines[0].startswith("Traceback") else 0].strip()
 
     async def end(self) -> None:
         """Let it end, by closing its input."""
@@ -306,12 +307,19 @@ class _Worker:
                 await self._process.wait()
             await self.kill()
 
+    def signal_kill(self) -> None:
+        """Tell the kernel to end it, and what it may have started, if it has not ended."""
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                if sys.platform == "win32":
+                    self._process.kill()
+                else:
+                    os.killpg(self._process.pid, signal.SIGKILL)  # it leads its own session
+
     async def kill(self) -> None:
         """End it now, if it has not ended; nothing of it is left."""
         with anyio.CancelScope(shield=True):
-            if self._process.returncode is None:
-                with suppress(ProcessLookupError):
-                    self._process.kill()
+            self.signal_kill()
             with anyio.move_on_after(END_TIMEOUT):
                 await self._process.aclose()
 
