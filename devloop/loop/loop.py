@@ -124,6 +124,7 @@ class Loop:
         self._broken: frozenset[str] = frozenset()
         self._stopping: Stop | None = None
         self._read = anyio.Event()
+        self._made: set[str] = set()
         self._send, self._receive = anyio.create_memory_object_stream[Message](1000)
 
     async def run(self) -> int:
@@ -142,7 +143,6 @@ class Loop:
             )
             self._guard = await stack.enter_async_context(Guard())
             self._tasks = await stack.enter_async_context(anyio.create_task_group())
-            self._watcher = self._make_watcher()
             self._steps = Steps(
                 project, self._guard, self._environment, self.emit, force=scope.force
             )
@@ -182,7 +182,7 @@ class Loop:
             case Changed():
                 await self._on_changed(message)
             case Read():
-                self._on_read()
+                await self._on_read()
             case StepsDone():
                 await self._on_steps_done(message)
             case RunDone():
@@ -217,7 +217,8 @@ class Loop:
             impact = Impact.BESIDE
         self._act(*arrived(self._busy, impact))
 
-    def _on_read(self) -> None:
+    async def _on_read(self) -> None:
+        await self._take_in_outputs()
         self._tests.planned_on_what_was_read()
         self._read.set()
         if self._cycle is not None and "graph" in self._cycle.waiting:
@@ -226,12 +227,10 @@ class Loop:
 
     async def _on_steps_done(self, message: StepsDone) -> None:
         built = self._steps.done(message.finished)
-        if built and self.project.complete:
-            # What they have made reaches graph and apps now that they are done.
-            steps = self.project.config.steps
-            outputs = [output for name in built for output in steps[name].outputs]
-            changes, known = await anyio.to_thread.run_sync(self.project.look, outputs)
-            self._apps.note(await self.project.apply(changes, known, self._parsers))
+        steps = self.project.config.steps
+        self._made.update(output for name in built for output in steps[name].outputs)
+        if self._read.is_set():
+            await self._take_in_outputs()
         self._apps.note_built(built)
         if self._cycle is None:
             return
@@ -242,6 +241,13 @@ class Loop:
             self._start_steps()
         else:
             self._work()
+
+    async def _take_in_outputs(self) -> None:
+        """What the steps have made reaches graph and apps now that they are done."""
+        made, self._made = self._made, set()
+        if made:
+            changes, known = await anyio.to_thread.run_sync(self.project.look, made)
+            self._apps.note(await self.project.apply(changes, known, self._parsers))
 
     def _on_run_done(self, message: RunDone) -> None:
         self._tests.done(message.result, message.moved)
@@ -409,7 +415,7 @@ class Loop:
             await self.project.read(self._parsers, progress)
         await self._send.send(Read())
         if self.scope.watch:
-            async with self._watcher:
+            async with self._make_watcher() as self._watcher:
                 async for change_set in self._watcher:
                     await self._send.send(Changed(change_set))
 

@@ -198,6 +198,7 @@ class Project:
         """
         found, _ = step_files.outputs(self.root, paths)
         now = _digests(self.root, found)
+        self.read_late -= now.keys()
         changes = [
             Change(path, "modified" if path in self.known else "created")
             for path, known in now.items()
