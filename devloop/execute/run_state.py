@@ -82,6 +82,7 @@ class RunState:
         self._partial = False
         self._interrupted: str | None = None
         self._internal: str | None = None
+        self.stopping = False
         self.passthrough = False
         self.distributed = False
         self.differs = False
@@ -103,9 +104,10 @@ class RunState:
             self._emit(TestStarted(nodeid=nodeid))
         elif kind == "test":
             self._test(message)
-        elif kind == "collected":
+        elif kind == "collected" and not self.stopping:
             self._take_collected(message)
-        elif kind == "broken":
+        elif kind == "broken" and not self.stopping:
+            # pytest 7 and 8 take an interrupt during an import for the file's fault, and go on.
             self._take_broken(message)
         elif kind == "session":
             self.distributed = message["distributed"]

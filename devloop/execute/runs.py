@@ -279,6 +279,7 @@ class TestRun:
             if self._order is None or self._order == done:
                 continue
             done = self._order
+            self._state.stopping = True
             await channel.send({"m": done})
         # In one process nobody reads the channel while a test runs. Workers get it from there:
         # an interrupt of their controller would cut their teardown short.
