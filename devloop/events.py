@@ -154,13 +154,18 @@ class StepStarted(Event, frozen=True):
 
 
 class StepFinished(Event, frozen=True):
-    """A step is done with."""
+    """A step is done with.
+
+    Args:
+        changed: what it has made may be something else than what its last success made.
+    """
 
     event: ClassVar[str] = "step-finished"
     name: str
     outcome: Literal["built", "up-to-date", "restored", "failed", "cancelled"]
     seconds: float = 0.0
     message: str | None = None
+    changed: bool = False
 
 
 class AppStopping(Event, frozen=True):
@@ -377,20 +382,22 @@ VERSION = 1
 
 
 def printable(text: str) -> str:
-    """Make text that JSON and terminals can carry.
+    r"""Make text that JSON and terminals can carry.
 
     Args:
         text: may hold lone surrogates, which stand for undecodable bytes of file names (PEP 383).
 
     Returns:
-        The text with each such byte written as ``\\xNN``.
+        The text with each such byte written as ``\xNN``.
     """
     try:
         text.encode()
     except UnicodeEncodeError:
-        return "".join(
-            f"\\x{ord(c) - 0xDC00:02x}" if "\udc80" <= c <= "\udcff" else c for c in text
-        ).encode(errors="backslashreplace").decode()
+        return (
+            "".join(f"\\x{ord(c) - 0xDC00:02x}" if "\udc80" <= c <= "\udcff" else c for c in text)
+            .encode(errors="backslashreplace")
+            .decode()
+        )
     return text
 
 
@@ -412,25 +419,25 @@ def as_dict(event: Event) -> dict[str, Any]:
 
 
 def to_json(event: Event) -> bytes:
-    """One line of JSON, without the line's end.
+    r"""One line of JSON, without the line's end.
 
     Args:
         event: any event.
 
     Returns:
-        UTF-8; undecodable bytes of file names are written as ``\\xNN``.
+        UTF-8; undecodable bytes of file names are written as ``\xNN``.
     """
     return encode(as_dict(event))
 
 
 def encode(value: Any) -> bytes:
-    """JSON of plain values that may hold paths.
+    r"""JSON of plain values that may hold paths.
 
     Args:
         value: plain values.
 
     Returns:
-        UTF-8; undecodable bytes of file names are written as ``\\xNN``.
+        UTF-8; undecodable bytes of file names are written as ``\xNN``.
     """
     try:
         return msgspec.json.encode(value)

@@ -146,6 +146,7 @@ class _Pass:
     async def _build(self, name: str, step: Step, now: bytes) -> StepFinished:
         began = time.monotonic()
         self._emit(StepStarted(name=name))
+        last = self._records.get(name)
         self._remember(name, None)  # if it does not end, nobody knows what it has written
         done = partial(StepFinished, name=name)
         try:
@@ -168,7 +169,12 @@ class _Pass:
             token = made(outputs) if step.outputs else os.urandom(16)
             self._remember(name, StepRecord(now, outputs, token))
             note = None if now == before else "it changes its own inputs each time it runs"
-            return done(outcome="built", seconds=_since(began), message=note)
+            return done(
+                outcome="built",
+                seconds=_since(began),
+                message=note,
+                changed=last is None or last.made != token,
+            )
         except anyio.get_cancelled_exc_class():
             self._end(done(outcome="cancelled", seconds=_since(began)))
             raise

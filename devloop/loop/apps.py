@@ -15,7 +15,6 @@ from devloop.loop.project import Applied, Project
 from devloop.plan.plan import at_start
 from devloop.select.apps import affected_apps, broken
 from devloop.select.selection import SelectedTarget
-from devloop.select.steps import needed
 
 
 class Apps:
@@ -103,11 +102,11 @@ class Apps:
         """Make those due that need what steps have made anew.
 
         Args:
-            built: the steps.
+            built: the steps, each with something else than before.
         """
         config = self._project.config
         for name in self._supervisors:
-            made = sorted(needed(config.steps, config.apps[name].needs) & set(built))
+            made = sorted({*config.apps[name].needs} & {*built})
             if made:
                 self.due[name] = SelectedTarget(name, Reason("needs", (name, made[0])))
 

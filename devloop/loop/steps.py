@@ -99,7 +99,7 @@ class Steps:
             finished: those that have ended.
 
         Returns:
-            Those that have made something anew.
+            Those that have made something else than before.
         """
         self.running = frozenset()
         for step in finished:
@@ -108,7 +108,7 @@ class Steps:
                 self.failed.add(step.name)
             elif step.outcome == "cancelled":
                 self.due.setdefault(step.name, *at_start([step.name]))
-        return frozenset(step.name for step in finished if step.outcome == "built")
+        return frozenset(step.name for step in finished if step.changed)
 
     def looked(self) -> list[SelectedTarget]:
         """Take out the steps that were looked at since this was last asked."""

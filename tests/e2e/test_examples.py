@@ -271,20 +271,20 @@ def test_the_fleet_follows_an_edit(
     first = watching.until("cycle-finished")
     pids = {event["name"]: event["pid"] for event in of("app-ready", first)}
     assert set(pids) == {"greeter", "gate", "heartbeat"}
-    assert "<h1>Bonjour</h1>" in page(ports["GATE_PORT"], "/fr")
+    assert "<h1>こんにちは</h1>" in page(ports["GATE_PORT"], "/ja")
 
-    edit(root / "words/fr.txt", "Bonjour", "Salut")
+    edit(root / "words/ja.txt", "こんにちは", "やあ")
     second = watching.until("cycle-finished")
     assert second[-1]["outcome"] == "passed"
     steps = {event["name"]: event["outcome"] for event in of("step-finished", second)}
     assert steps == {"words": "built", "page": "built"}
     assert [event["name"] for event in of("app-ready", second)] == ["greeter"]
-    assert "<h1>Salut</h1>" in page(ports["GATE_PORT"], "/fr")
+    assert "<h1>やあ</h1>" in page(ports["GATE_PORT"], "/ja")
 
     edit(root / "fleet/gate.py", '"8101"', '"8102"')
     third = watching.until("cycle-finished")
     assert [event["name"] for event in of("app-ready", third)] == ["gate"]
-    assert "<h1>Salut</h1>" in page(ports["GATE_PORT"], "/fr")
+    assert "<h1>やあ</h1>" in page(ports["GATE_PORT"], "/ja")
 
     watching.process.send_signal(signal.SIGINT)
     last = watching.until("session-finished")

@@ -219,6 +219,26 @@ async def test_what_a_step_needs_is_brought_up_to_date_first(project: Project) -
     assert await project.run("css") == {"css": "built", "tokens": "built"}
 
 
+async def test_it_is_told_whether_a_step_made_something_else(project: Project) -> None:
+    """Another input with the same output changes nothing; without outputs nobody can know."""
+    project.write("in.txt", "1 one")
+    code = "open('out.txt', 'w').write(open('in.txt').read()[0])"
+    project.steps = {
+        "declared": Step(command=python(code), inputs=("in.txt",), outputs=("out.txt",)),
+        "undeclared": Step(command=python(code), inputs=("in.txt",)),
+    }
+    changed = []
+    for text in ("1 one", "1 two", "2 two", "2 two"):
+        project.write("in.txt", text)
+        await project.run()
+        changed.append(tuple(s.changed for s in sorted(project.of(StepFinished), key=_name)))
+    assert changed == [(True, True), (False, True), (True, True), (False, False)]
+
+
+def _name(step: StepFinished) -> str:
+    return step.name
+
+
 async def test_a_step_without_inputs_runs_when_it_is_asked_for(project: Project) -> None:
     """Not for the sake of another one, once it has succeeded."""
     project.steps = {
