@@ -1,9 +1,9 @@
 """How many processes of pytest-xdist a test run is worth.
 
 A worker costs: it starts an interpreter, imports pytest and the conftest files, and collects
-everything that is chosen. `COST` is what that adds to a run, measured on two cores with
-pytest 9 and xdist 3.8 (see `tests/benchmarks`); it grows with what a project's conftest files
-import, so that a gain must be clear, not just computed.
+everything that is chosen. Two of them added 0.35 to 0.5 s to 200 empty tests in 20 files (two
+cores, pytest 8.3 and 9.2, xdist 3.8). `COST` is twice that, because conftest files import
+much; with it `WORTH` is where two cores begin to gain a quarter.
 """
 
 from __future__ import annotations
