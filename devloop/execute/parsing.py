@@ -160,7 +160,7 @@ class Parsers:
             while work.batches:
                 batch = work.batches.popleft()
                 if worker is None:
-                    worker = self._idle.pop() if self._idle else await self._start()
+                    worker = await self._idle_one() or await self._start()
                 try:
                     files = await worker.ask(batch)
                 except _WorkerLostError as lost:
@@ -176,6 +176,14 @@ class Parsers:
             # Cancelled in the midst of a batch: its answer would be taken for the next one's.
             if worker is not None:
                 await worker.kill()
+
+    async def _idle_one(self) -> _Worker | None:
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.runs:
+                return worker
+            await worker.kill()
+        return None
 
     async def _start(self) -> _Worker:
         command = [self._interpreter, "-I", "-S", "-X", f"utf8={sys.flags.utf8_mode}"]
@@ -255,6 +263,11 @@ class _Worker:
         self._requests = process.stdin
         self._answers = BufferedByteReceiveStream(process.stdout)
 
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended, as far as that is known."""
+        return self._process.returncode is None
+
     async def ask(self, paths: list[str]) -> list[Parsed | None]:
         """Have files parsed; one answer for each, None where there is no such file."""
         try:
@@ -264,7 +277,7 @@ class _Worker:
         except TimeoutError as error:
             message = f"did not answer within {BATCH_TIMEOUT:.0f} s"
             raise _WorkerLostError(message) from error
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError) as error:
             raise _WorkerLostError(await self._ending()) from error
         if not isinstance(answer, _Answer) or len(answer.files) != len(paths):
             raise _WorkerLostError("answered something else than it was asked")
@@ -302,14 +315,15 @@ class _Worker:
     async def end(self) -> None:
         """Let it end, by closing its input."""
         with anyio.CancelScope(shield=True):
-            await self._requests.aclose()
+            with suppress(anyio.BrokenResourceError, OSError):
+                await self._requests.aclose()
             with anyio.move_on_after(END_TIMEOUT):
                 await self._process.wait()
             await self.kill()
 
     def signal_kill(self) -> None:
         """Tell the kernel to end it, and what it may have started, if it has not ended."""
-        if self._process.returncode is None:
+        if self.runs:
             with suppress(ProcessLookupError):
                 if sys.platform == "win32":
                     self._process.kill()
@@ -320,7 +334,7 @@ class _Worker:
         """End it now, if it has not ended; nothing of it is left."""
         with anyio.CancelScope(shield=True):
             self.signal_kill()
-            with anyio.move_on_after(END_TIMEOUT):
+            with anyio.move_on_after(END_TIMEOUT), suppress(anyio.BrokenResourceError, OSError):
                 await self._process.aclose()
 
 
