@@ -195,7 +195,7 @@ class RunState:
         )
         return RunResult(
             finished,
-            Ran(self._outcomes, self._whole()),
+            Ran(self._outcomes, self._whole(), frozenset(self._broken)),
             {} if self._partial else self._collected,
             frozenset(self._deselected),
             self._broken,

@@ -260,6 +260,13 @@ class Project:
             contents: what it ran on.
             doubtful: test files whose verdicts hold for no content for certain.
         """
+        # A folder or a conftest.py that is broken breaks the test files below it.
+        broken = frozenset(
+            path
+            for path in self.test_files
+            if any(is_below(path, bad.removesuffix("conftest.py")) for bad in ran.broken)
+        )
+        ran = msgspec.structs.replace(ran, broken=broken)
         while True:
             learned = self.records.learn(ran, contents, frozenset(doubtful))
             if self.store.save_run(learned, base=self.records.revision):
@@ -281,12 +288,19 @@ class Project:
 
     def moved(self) -> frozenset[str]:
         """The files that are not as they were when they were read; the watcher will say so soon."""
-        found = set()
-        for path in tuple(self.contents):
-            known = self.known.get(path)
-            if known is not None and look(str(self.root / path)) != known.signature:
-                found.add(path)
-        return frozenset(found)
+        suspects = [
+            path
+            for path, known in tuple(self.known.items())
+            if path in self.contents and look(str(self.root / path)) != known.signature
+        ]
+        now = _digests(self.root, suspects)
+        return frozenset(
+            path
+            for path in suspects
+            if path not in now
+            or not now[path].digest
+            or now[path].digest != self.known[path].digest
+        )
 
     def app_targets(self) -> tuple[AppTarget, ...]:
         """What selection knows of the apps."""
@@ -432,6 +446,12 @@ def _scripts(root: Path) -> Mapping[str, str]:
     except (OSError, tomllib.TOMLDecodeError, AttributeError):
         return {}
     return {str(name): str(place) for name, place in table.items()}
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Whether a path is that of a folder, or of something in it."""
+    folder = folder.rstrip("/")
+    return folder in ("", ".", path) or path.startswith(f"{folder}/")
 
 
 def _there(root: Path, stems: Iterable[str]) -> list[str]:

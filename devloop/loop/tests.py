@@ -16,7 +16,7 @@ from devloop.plan.busy import Impact
 from devloop.select.reach import Reach
 from devloop.select.records import GOOD
 from devloop.select.selection import SelectedFile
-from devloop.select.tests import Due, by_file
+from devloop.select.tests import Due, by_file, failing
 
 
 class Running(msgspec.Struct):
@@ -71,11 +71,7 @@ class Tests:
     @property
     def failing(self) -> int:
         """How many tests are known to fail, whether or not they ran lately."""
-        there = set(self._project.test_files)
-        return sum(
-            verdict.outcome not in GOOD and verdict.path in there
-            for verdict in self._project.records.verdicts.values()
-        )
+        return failing(self._project.test_files, self._project.records)
 
     @property
     def code(self) -> int:

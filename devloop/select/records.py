@@ -17,6 +17,9 @@ GOOD: frozenset[TestOutcome] = frozenset({"passed", "skipped", "xfailed", "xpass
 ABSENT = b""
 """The content of a path that is not there."""
 
+BROKEN = 0
+"""Stands for the revision as of which a file's tests are known, where it could not be collected."""
+
 Contents = Mapping[str, bytes]
 """For each path (and each fact that is not a file) a digest of what matters about it."""
 
@@ -59,7 +62,7 @@ class Learned(msgspec.Struct, frozen=True):
     Args:
         entries: new entries of the history.
         verdicts: of the tests that ran.
-        collected: test files all of whose tests are known as of that revision.
+        collected: test files all of whose tests are known as of that revision, or `BROKEN`.
         gone: tests that are no longer there.
     """
 
@@ -75,10 +78,12 @@ class Ran(msgspec.Struct, frozen=True):
     Args:
         outcomes: for each test that ended: its file, outcome and seconds.
         whole: the files all of whose tests were collected and ended, with all their nodeids.
+        broken: the files that could not be collected.
     """
 
     outcomes: Mapping[str, tuple[str, TestOutcome, float]]
     whole: Mapping[str, frozenset[str]]
+    broken: frozenset[str] = frozenset()
 
 
 class Records:
@@ -87,7 +92,8 @@ class Records:
     Args:
         entries: the history, in any order.
         verdicts: the last one of each test.
-        collected: for each test file the revision as of which all its tests are known.
+        collected: for each test file the revision as of which all its tests are known, or
+            `BROKEN`.
     """
 
     __slots__ = ("_history", "collected", "revision", "verdicts")
@@ -163,7 +169,10 @@ class Records:
             for nodeid, (path, outcome, seconds) in ran.outcomes.items()
             if path not in doubtful or outcome not in GOOD
         )
-        collected = tuple((path, revision) for path in sorted(ran.whole) if path not in doubtful)
+        collected = (
+            *((path, revision) for path in sorted(ran.whole) if path not in doubtful),
+            *((path, BROKEN) for path in sorted(ran.broken)),
+        )
         gone = tuple(
             verdict.nodeid
             for verdict in self.verdicts.values()

@@ -9,7 +9,7 @@ import msgspec
 from devloop.events import Reason
 from devloop.graph.graph import Graph
 from devloop.select.reach import Categorise, Reach
-from devloop.select.records import GOOD, Contents, Records, Verdict
+from devloop.select.records import BROKEN, GOOD, Contents, Records, Verdict
 from devloop.select.selection import SelectedFile
 
 _ORDER = {"edited": 0, "failed": 1}
@@ -59,10 +59,16 @@ def due(graph: Graph, records: Records, contents: Contents, categorise: Categori
             ranked.append((_rank(selected, 0, seconds), selected))
             wholes.add("never ran before")
             continue
-        reach = since(collected)
-        reason = reach.reason(path)
-        if reason is not None:
+        if collected == BROKEN:
+            reason = Reason("failed", (path,), "could not be collected when it last ran")
             selected = SelectedFile(path, reason)
+            ranked.append((_rank(selected, 0, seconds), selected))
+            wholes.add(None)
+            continue
+        reach = since(collected)
+        found = reach.reason(path)
+        if found is not None:
+            selected = SelectedFile(path, found)
             ranked.append((_rank(selected, reach.distance(path), seconds), selected))
             wholes.add(reach.everything.detail if reach.everything else None)
             continue
@@ -143,6 +149,20 @@ def everything(tests: Iterable[str], records: Records, reason: str) -> Due:
         ranked.append(((0 if failing else 1, seconds, path), selected))
     files = tuple(selected for _, selected in sorted(ranked, key=lambda pair: pair[0]))
     return Due(files, reason)
+
+
+def failing(tests: Iterable[str], records: Records) -> int:
+    """Count what is known to fail: tests, and files that cannot be collected.
+
+    Args:
+        tests: the test files that there are.
+        records: what earlier runs have shown.
+    """
+    there = frozenset(tests)
+    bad = sum(v.outcome not in GOOD and v.path in there for v in records.verdicts.values())
+    return bad + sum(
+        revision == BROKEN and path in there for path, revision in records.collected.items()
+    )
 
 
 def by_file(records: Records) -> Mapping[str, list[Verdict]]:
