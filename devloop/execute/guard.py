@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -300,8 +301,13 @@ class Guard:
         Args:
             fd: the terminal; None forgets it again.
         """
+        modes: list[Any] | None = None
+        if fd is not None:
+            # Asked here and now: what is set after this call must not be what is kept.
+            *modes, characters = termios.tcgetattr(fd)
+            modes.append([ord(c) if isinstance(c, bytes) else c for c in characters])
         await self._greeted()
-        await self.send({"m": "terminal", "on": fd is not None}, () if fd is None else (fd,))
+        await self.send({"m": "terminal", "modes": modes}, () if fd is None else (fd,))
 
     async def end(
         self,

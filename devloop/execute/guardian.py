@@ -154,7 +154,7 @@ class Guardian:
         if kind == "spawn":
             self._spawn(message)
         elif kind == "terminal":
-            self._keep_terminal(message["on"])
+            self._keep_terminal(message["modes"])
         elif kind == "end":
             self._end_all(message.get("timeout"))
         elif (child := self._children.get(message["id"])) is None:
@@ -176,13 +176,12 @@ class Guardian:
                 termios.tcsetattr(fd, termios.TCSANOW, modes)
         self._end_all(None)
 
-    def _keep_terminal(self, on: bool) -> None:
+    def _keep_terminal(self, modes: list[Any] | None) -> None:
         if self._terminal is not None:
             os.close(self._terminal[0])
             self._terminal = None
-        if on:
-            fd = self._fds.pop(0)
-            self._terminal = (fd, termios.tcgetattr(fd))
+        if modes is not None:
+            self._terminal = (self._fds.pop(0), modes)
 
     def _on_sigterm(self, *_: object) -> None:
         self._told_to_end = True

@@ -582,5 +582,7 @@ async def test_the_death_of_the_guardian_is_a_failure(guard: Guard, tmp_path: Pa
         failed = await session.until(AppFailed)
         assert "guardian" in failed.message
         pid = session.all(AppStarted)[0].pid
+        deadline = anyio.current_time() + 10
         while tree.started(pid) is not None:
+            assert anyio.current_time() < deadline
             await anyio.sleep(0.01)
