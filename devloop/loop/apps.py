@@ -9,8 +9,9 @@ import anyio
 from anyio.abc import TaskGroup
 
 from devloop.events import Event, Reason
-from devloop.execute.apps import AppSupervisor, Serving, Settled, Starting
+from devloop.execute.apps import AppSupervisor, Serving, Settled, Starting, typed_to
 from devloop.execute.guard import Guard
+from devloop.execute.terminal import Size, Terminal
 from devloop.loop.project import Applied, Project
 from devloop.plan.plan import at_start
 from devloop.select.apps import affected_apps, broken
@@ -27,6 +28,8 @@ class Apps:
         emit: takes events.
         settled: called when an app has come to what was asked of it.
         wanted: none are run where this is False.
+        terminal: the size of the pseudo-terminal that each gets; None is pipes.
+        dialogue: shows what an app prints that reads keys.
     """
 
     def __init__(
@@ -38,6 +41,8 @@ class Apps:
         settled: Callable[[str, Settled], None],
         *,
         wanted: bool,
+        terminal: Size | None = None,
+        dialogue: Callable[[bytes | None], None] | None = None,
     ) -> None:
         self._project = project
         self._tasks = tasks
@@ -53,6 +58,8 @@ class Apps:
                 root=project.root,
                 interpreter=project.interpreter.path,
                 environ=os.environ,
+                terminal=terminal,
+                dialogue=dialogue,
             )
             for name, app in (project.config.apps.items() if wanted else ())
         }
@@ -146,6 +153,15 @@ class Apps:
             if bad:
                 found[target.name] = bad[0]
         return found
+
+    def typed_to(self) -> Terminal | None:
+        """The terminal of the app that reads what a person types."""
+        return typed_to(self._supervisors.values())
+
+    def resize(self, size: Size) -> None:
+        """The window that they are shown in has another size."""
+        for supervisor in self._supervisors.values():
+            supervisor.resize(size)
 
     async def stop(self) -> None:
         """Stop all of them, each within its own time."""

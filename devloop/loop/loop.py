@@ -34,6 +34,8 @@ from devloop.execute.apps import Settled
 from devloop.execute.environment import for_project
 from devloop.execute.guard import Guard
 from devloop.execute.parsing import Parsers
+from devloop.execute.terminal import size_of
+from devloop.loop import keyboard
 from devloop.loop.apps import Apps
 from devloop.loop.messages import (
     AppSettled,
@@ -147,8 +149,17 @@ class Loop:
                 project, self._guard, self._environment, self.emit, force=scope.force
             )
             self._apps = Apps(
-                project, self._guard, self._tasks, self.emit, self._settled, wanted=scope.apps
+                project,
+                self._guard,
+                self._tasks,
+                self.emit,
+                self._settled,
+                wanted=scope.apps,
+                terminal=size_of(1) if self.reporter.ticks else None,
+                dialogue=self.reporter.show,
             )
+            if keyboard.is_at(self.reporter):
+                await stack.enter_async_context(keyboard.attended(self._guard, self._apps))
             self._tests = Tests(project, self._guard, self._environment, self.emit, scope)
             self._tasks.start_soon(self._obey_signals)
             self._tasks.start_soon(self._heed_guardian)

@@ -42,5 +42,8 @@ class JsonlReporter:
     def tick(self, now: float) -> None:
         """Nothing: a program has its own clock."""
 
+    def show(self, data: bytes | None) -> None:
+        """Nobody types here: an app gets no terminal."""
+
     def close(self) -> None:
         """Nothing is buffered."""

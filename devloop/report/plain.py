@@ -78,6 +78,9 @@ class PlainReporter:
     def tick(self, now: float) -> None:
         """Nothing: lines do not change."""
 
+    def show(self, data: bytes | None) -> None:
+        """Nobody types here: an app gets no terminal."""
+
     def close(self) -> None:
         """End a cycle that is still open, for whoever waits for its last line."""
         if self._open:

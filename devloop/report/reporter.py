@@ -33,6 +33,13 @@ class Reporter(Protocol):
             now: seconds since the epoch.
         """
 
+    def show(self, data: bytes | None) -> None:
+        """Let an app that reads keys have the screen: its prompt, and what is typed there.
+
+        Args:
+            data: as the app has written it; None gives the screen back.
+        """
+
     def close(self) -> None:
         """Leave the stream as a reader expects it: no open cycle, no live region."""
 

@@ -32,6 +32,7 @@ class Screen:
         self._columns = columns
         self._footer = ""
         self._widths: list[int] = []
+        self._lent = False
 
     def print(self, text: str) -> None:
         """Write lines above the footer.
@@ -50,7 +51,7 @@ class Screen:
         Args:
             lines: a few; each is cut to the terminal's width. None at all removes the footer.
         """
-        if not self._paint.animated:
+        if not self._paint.animated or self._lent:
             return
         # The last column stays free: a full line makes some terminals wrap, and others not.
         cut = [crop(line, self._columns() - 1) for line in lines]
@@ -60,6 +61,20 @@ class Screen:
         erase = self._erase()
         self._footer, self._widths = footer, [width(line) for line in cut]
         self._sink.write(f"{_BEGIN}{erase}{footer}{_END}")
+
+    def lend(self, data: bytes | None) -> None:
+        """Write as is what somebody else has to show; no footer is drawn meanwhile.
+
+        Args:
+            data: any bytes; None takes the screen back.
+        """
+        if data is None:
+            self._lent = False
+        else:
+            if not self._lent:
+                self.footer([])
+                self._lent = True
+            self._sink.write(data.decode(errors="replace"))
 
     def clear(self) -> None:
         """Empty the screen, not the scrollback."""

@@ -110,6 +110,10 @@ class TerminalReporter:
         if self.ticks and self._footer.busy:
             self._draw(now)
 
+    def show(self, data: bytes | None) -> None:
+        """Let an app that reads keys have the screen; see `Reporter.show`."""
+        self._screen.lend(data)
+
     def close(self) -> None:
         """Remove the footer: the shell's prompt stands where it stood."""
         with suppress(ReaderGone):

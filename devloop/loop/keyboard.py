@@ -1,0 +1,53 @@
+"""The real terminal of a session: its size, and what a person types."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+
+from devloop.execute.guard import Guard
+from devloop.execute.terminal import TerminalInput, size_of, typing
+from devloop.loop.apps import Apps
+from devloop.report.reporter import Reporter
+
+
+def is_at(reporter: Reporter) -> bool:
+    """Whether a person sits at the terminal that a reporter draws on.
+
+    Args:
+        reporter: of the session.
+    """
+    return reporter.ticks and sys.stdin.isatty()
+
+
+@asynccontextmanager
+async def attended(guard: Guard, apps: Apps) -> AsyncIterator[None]:
+    """Bring what is typed to the app that reads it, and the window's size to all.
+
+    The terminal's modes come back afterwards, and from the guardian should devloop be killed.
+
+    Args:
+        guard: is told of the terminal.
+        apps: those that are typed to.
+    """
+    fd = sys.stdin.fileno()
+    await guard.keep_terminal(fd)
+    with typing(fd):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(TerminalInput(fd, apps.typed_to).run)
+            tasks.start_soon(_follow_size, fd, apps)
+            try:
+                yield
+            finally:
+                tasks.cancel_scope.cancel()
+    await guard.keep_terminal(None)
+
+
+async def _follow_size(fd: int, apps: Apps) -> None:
+    with anyio.open_signal_receiver(signal.SIGWINCH) as signals:
+        async for _ in signals:
+            apps.resize(size_of(fd))
