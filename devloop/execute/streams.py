@@ -137,7 +137,8 @@ class Reader:
         on_lines: called with whole lines, many at once where many have come.
         on_prompt: called with a line that has not ended and seems not to go on; the line itself
             comes to `on_lines` all the same when it ends. None where nobody can answer.
-        divert: called with all bytes first; only what it returns is split into lines.
+        divert: called with all bytes first, and with what passes on the lines so far, to be
+            called before anything is shown elsewhere; only what it returns is split into lines.
     """
 
     def __init__(
@@ -145,13 +146,14 @@ class Reader:
         fd: int,
         on_lines: Callable[[list[str]], None],
         on_prompt: Callable[[str], None] | None = None,
-        divert: Callable[[bytes], bytes] | None = None,
+        divert: Callable[[bytes, Callable[[], None]], bytes] | None = None,
     ) -> None:
         self._fd = fd
         self._on_lines = on_lines
         self._on_prompt = on_prompt
         self._divert = divert
         self._lines = Lines()
+        self._waiting: list[str] = []
         self._prompt = ""
         self._ended = False
         os.set_blocking(fd, False)
@@ -181,7 +183,6 @@ class Reader:
             How many bytes that was.
         """
         size = 0
-        lines: list[str] = []
         while size < BATCH and not self._ended:
             try:
                 data = os.read(self._fd, CHUNK)
@@ -194,11 +195,17 @@ class Reader:
                 self._ended = True
                 break
             size += len(data)
-            lines += self._lines.feed(data if self._divert is None else self._divert(data))
-        if lines:
+            if self._divert is not None:
+                data = self._divert(data, self._pass_on)
+            self._waiting += self._lines.feed(data)
+        self._pass_on()
+        return size
+
+    def _pass_on(self) -> None:
+        if self._waiting:
+            lines, self._waiting = self._waiting, []
             self._prompt = ""
             self._on_lines(lines)
-        return size
 
     def finish(self) -> None:
         """The process has ended: take what is left, an unended line too."""

@@ -108,21 +108,24 @@ class Dialogue:
         self._show = show
         self._active = False
 
-    def take(self, data: bytes) -> bytes:
+    def take(self, data: bytes, before: Callable[[], None]) -> bytes:
         """Show what belongs to the dialogue.
 
         Args:
             data: what the app has printed.
+            before: called before anything is shown: it shows what was printed earlier.
 
         Returns:
             The rest, which is output.
         """
         if self._terminal.raw:
+            before()
             self._active = True
             self._show(data)
             return b""
         if not self._active:
             return data
+        before()
         head, end, rest = data.partition(b"\n")
         self._show(head + end)
         if end:

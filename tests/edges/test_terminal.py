@@ -247,17 +247,17 @@ async def test_a_dialogue_ends_with_its_line(tmp_path: Path) -> None:
     terminal = Terminal()
     with contextlib.closing(terminal):
         dialogue = Dialogue(terminal, shown.append)
-        assert dialogue.take(b"before\n") == b"before\n"
+        assert dialogue.take(b"before\n", lambda: shown.append(b"earlier")) == b"before\n"
         modes = termios.tcgetattr(terminal.slave)
         cooked = modes[3]
         modes[3] = cooked & ~termios.ICANON
         termios.tcsetattr(terminal.slave, termios.TCSANOW, modes)
-        assert dialogue.take(b"(Pdb) c") == b""
+        assert dialogue.take(b"(Pdb) c", lambda: shown.append(b"earlier")) == b""
         modes[3] = cooked
         termios.tcsetattr(terminal.slave, termios.TCSANOW, modes)
-        assert dialogue.take(b"\r\nafter\n") == b"after\n"
-        assert dialogue.take(b"more\n") == b"more\n"
-    assert shown == [b"(Pdb) c", b"\r\n", None]
+        assert dialogue.take(b"\r\nafter\n", lambda: shown.append(b"earlier")) == b"after\n"
+        assert dialogue.take(b"more\n", lambda: shown.append(b"earlier")) == b"more\n"
+    assert shown == [b"earlier", b"(Pdb) c", b"earlier", b"\r\n", None]
 
 
 @pytest.fixture
