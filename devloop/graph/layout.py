@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import sys
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
@@ -23,15 +24,24 @@ class Layout(msgspec.Struct, frozen=True):
     Args:
         roots: the folders that are on ``sys.path``, the deepest first; empty is the project's
             root.
+        bases: further folders that may be: Python puts the folder of a script there, and
+            tests do the same by themselves. Their modules do not shadow the standard library.
         test_paths: the folders that pytest collects; none is all.
         test_patterns: file names of tests, as pytest's ``python_files``.
         always: dotted names of modules that every test depends on.
     """
 
     roots: tuple[str, ...] = ("",)
+    bases: tuple[str, ...] = ()
     test_paths: tuple[str, ...] = ()
     test_patterns: tuple[str, ...] = TEST_PATTERNS
     always: tuple[str, ...] = ()
+    _folders: dict[str, bool] = {}
+
+    def __post_init__(self) -> None:
+        # By folder: whether it is a root. Derived, for the sake of speed only.
+        folders = dict.fromkeys(self.bases, False) | dict.fromkeys(self.roots, True)
+        msgspec.structs.force_setattr(self, "_folders", folders)
 
     def module_names(self, path: str) -> tuple[str, ...]:
         """Every dotted name that a file could be imported by.
@@ -40,20 +50,30 @@ class Layout(msgspec.Struct, frozen=True):
             path: need not exist.
 
         Returns:
-            One for each root above it, the shortest first; none where it is not a module.
+            One for each root above it, the shortest first, then one for each base; none where
+            it is not a module.
         """
         head, _, name = path.rpartition("/")
         stem, _, suffix = name.partition(".")
         if suffix not in ("py", "pyw") and not path.endswith(EXTENSION_MODULES):
             return ()
         module = head if stem == "__init__" else f"{head}/{stem}" if head else stem
-        names = []
-        for root in self.roots:
-            if path.startswith(root + "/") if root else not path.startswith("/"):
-                inner = module[len(root) + 1 :] if root else module
-                if inner and "." not in inner:
-                    names.append(inner.replace("/", "."))
-        return tuple(names)
+        by_roots, by_bases = [], []
+        folder = module
+        while folder and folder != "/":
+            folder = folder.rpartition("/")[0]
+            is_root = self._folders.get(folder)
+            if is_root is None or (not folder and path[0] == "/"):
+                continue
+            dotted = module[len(folder) + 1 :] if folder else module
+            if "." in dotted:
+                continue
+            dotted = dotted.replace("/", ".")
+            if is_root:
+                by_roots.append(dotted)
+            elif dotted.partition(".")[0] not in sys.stdlib_module_names:
+                by_bases.append(dotted)
+        return (*by_roots, *by_bases)
 
     def is_test(self, path: str) -> bool:
         """Whether pytest collects a file.
@@ -106,7 +126,8 @@ def discover(
     Args:
         files: all of the project; those that are not Python may be among them.
         roots: as configured. Where they are not: the project's root, the folder of each
-            ``pyproject.toml``, ``setup.py`` or ``setup.cfg``, and each ``src`` that holds Python.
+            ``pyproject.toml``, ``setup.py`` or ``setup.cfg``, and each ``src`` that holds Python;
+            and for every source the first folder upwards that is no package becomes a base.
         extra_roots: known from elsewhere, as folders installed in place.
         test_paths: the folders that pytest collects; none is all.
         test_patterns: file names of tests.
@@ -118,9 +139,12 @@ def discover(
         *Import modes*, ``prepend``).
     """
     paths = list(files)
-    sources = {path for path in paths if path.endswith(SOURCES)}
+    sources = [path for path in paths if path.endswith(SOURCES)]
+    folders = {path.rpartition("/")[0] for path in sources}
     packages = {path.rpartition("/")[0] for path in sources if path.endswith("/__init__.py")}
+    base_of = {folder: _base(folder, packages) for folder in folders}
     found = {_folder(root) for root in extra_roots}
+    bases: set[str] = set()
     if roots is not None:
         found.update(_folder(root) for root in roots)
     else:
@@ -128,17 +152,30 @@ def discover(
         likely = {folder for folder, _, name in projects if name in PROJECT_FILES}
         likely.update(folder for folder in _ancestors(sources) if f"/{folder}".endswith("/src"))
         found |= {"", *(likely - packages)}
+        bases.update(base_of.values())
     layout = Layout(
-        (), tuple(map(_folder, test_paths)), tuple(test_patterns), tuple(dict.fromkeys(always))
+        test_paths=tuple(map(_folder, test_paths)),
+        test_patterns=tuple(test_patterns),
+        always=tuple(dict.fromkeys(always)),
     )
     for path in sources:
         folder, _, name = path.rpartition("/")
         if name == "conftest.py" or layout.is_test(path):
-            while folder in packages:
-                folder = folder.rpartition("/")[0]
-            found.add(folder)
-    ordered = sorted(found, key=lambda root: (-len(root.split("/")) if root else 0, root))
-    return msgspec.structs.replace(layout, roots=tuple(ordered))
+            found.add(base_of[folder])
+    return msgspec.structs.replace(
+        layout, roots=_deepest_first(found), bases=_deepest_first(bases - found)
+    )
+
+
+def _base(folder: str, packages: set[str]) -> str:
+    """The first folder upwards that is no package."""
+    while folder in packages:
+        folder = folder.rpartition("/")[0]
+    return folder
+
+
+def _deepest_first(folders: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(folders, key=lambda one: (-len(one.split("/")) if one else 0, one)))
 
 
 def _folder(path: str) -> str:

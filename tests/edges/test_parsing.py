@@ -203,7 +203,7 @@ async def test_an_idle_worker_that_was_killed(tmp_path: Path) -> None:
         (worker,) = [child for child in children() if child.pid not in before]
         worker.send_signal(signal.SIGKILL)
         with anyio.fail_after(5):
-            while worker.is_running():  # waiting for it would take its end from asyncio
+            while worker.is_running():  # noqa: ASYNC110 - wait() would take its end from asyncio
                 await anyio.sleep(0.01)
         found = await parsers.parse(["mod.py"])
     assert found["mod.py"].facts.imports == (Import("a"),)

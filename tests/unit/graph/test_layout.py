@@ -120,6 +120,26 @@ def test_conftests() -> None:
     assert layout.conftests("conftest.py") == ()
 
 
+def test_folders_of_scripts_are_bases() -> None:
+    """Without configuration every folder that modules could be imported from is tried (S21)."""
+    files = ["run.py", "scripts/go.py", "scripts/help.py", "tests/apps/one/__init__.py"]
+    layout = discover([*files, "tests/apps/one/in/__init__.py", "tests/test_a.py"])
+    assert layout.roots == ("tests", "")
+    assert layout.bases == ("tests/apps", "scripts")
+    assert layout.module_names("scripts/help.py") == ("scripts.help", "help")
+    expected = ("apps.one.in", "tests.apps.one.in", "one.in")
+    assert layout.module_names("tests/apps/one/in/__init__.py") == expected
+    assert discover(files, roots=[""]).bases == ()
+
+
+def test_modules_in_bases_do_not_shadow_the_standard_library() -> None:
+    """A `json` package in a namespace package is not what everybody imports."""
+    layout = Layout(roots=("tests", ""), bases=("space",))
+    assert layout.module_names("space/json/dump.py") == ("space.json.dump",)
+    assert layout.module_names("space/jsons/dump.py") == ("space.jsons.dump", "jsons.dump")
+    assert layout.module_names("tests/json.py") == ("json", "tests.json")
+
+
 def test_discover_is_the_same_for_any_order_of_files() -> None:
     """A layout is a value: the same files give an equal one."""
     files = ["tests/test_a.py", "src/a/__init__.py", "libs/x/setup.py", "libs/x/x.py"]
