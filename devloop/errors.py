@@ -14,8 +14,7 @@
         ├── GuardianLost          3   the guardian died
         ├── CommandError          3   a command could not be started
         ├── ParserLost            3   the parse workers died, again and again
-        └── RunnerFailure         3   pytest died without a parsed failure
-"""
+    """
 
 from __future__ import annotations
 
@@ -90,7 +89,3 @@ class CommandError(ExecuteError):
 
 class ParserLost(ExecuteError):
     """The parse workers died again and again."""
-
-
-class RunnerFailure(ExecuteError):
-    """A test runner died without a failure that could be read."""

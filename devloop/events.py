@@ -354,30 +354,6 @@ class CycleFinished(Event, frozen=True):
     gone: tuple[str, ...] = ()
 
 
-EVENTS: tuple[type[Event], ...] = (
-    SessionStarted,
-    SessionFinished,
-    Notice,
-    Progress,
-    CycleStarted,
-    PlanMade,
-    StepStarted,
-    StepFinished,
-    AppStopping,
-    AppStarted,
-    AppReady,
-    AppFailed,
-    AppExited,
-    Output,
-    RunStarted,
-    RunCollected,
-    TestStarted,
-    TestFinished,
-    Diagnostic,
-    RunFinished,
-    CycleFinished,
-)
-
 VERSION = 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from devloop.events import Change, Reason
+from devloop.events import Reason
 
 
 class SelectedFile(msgspec.Struct, frozen=True):
@@ -31,23 +31,3 @@ class SelectedTarget(msgspec.Struct, frozen=True):
 
     name: str
     reason: Reason
-
-
-class Selection(msgspec.Struct, frozen=True):
-    """What a change set affects.
-
-    Args:
-        changes: the change set.
-        tests: in the order in which they run.
-        apps: to be restarted.
-        steps: whose inputs changed.
-        all_reason: one sentence, where everything is selected.
-        note: what was left alone, and why.
-    """
-
-    changes: tuple[Change, ...] = ()
-    tests: tuple[SelectedFile, ...] = ()
-    apps: tuple[SelectedTarget, ...] = ()
-    steps: tuple[SelectedTarget, ...] = ()
-    all_reason: str | None = None
-    note: str | None = None
