@@ -13,8 +13,8 @@
     └── ExecuteError              3   a process that devloop needs has failed
         ├── GuardianLost          3   the guardian died
         ├── CommandError          3   a command could not be started
-        ├── ParserLost            3   the parse workers died, again and again
-    """
+        └── ParserLost            3   the parse workers died, again and again
+"""
 
 from __future__ import annotations
 
