@@ -19,9 +19,9 @@ again, so there is but one wherever the system needs a watch for each folder any
 GATHER = 0.1
 """Seconds after which watchfiles hands on what it has though more keeps coming."""
 
-STALL = 0.2
-"""Seconds without a step that mean: the process was stopped, or starved. 16,384 events, inotify's
-default queue, are written in less than this; and what overflowed is not reported."""
+STALL = 0.1
+"""Seconds without a step that mean: the process was stopped, or starved. In hardly more than this
+16,384 events can be written, inotify's default queue; and what overflows it is not reported."""
 
 RECURSIVE = sys.platform in ("darwin", "win32")
 """There one watch covers a whole tree at no cost; elsewhere each folder takes one in any case."""

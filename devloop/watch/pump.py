@@ -189,8 +189,8 @@ class Pump:
         found = await self.thread(self.tree.sift, events) if events else set[str]()
         if self._notifier.stalled():
             self._sweep = self._lost = True
-        if self.tree.moved:
-            await anyio.sleep(self._laid_at + RELAY_PAUSE - time.monotonic() if self._lost else 0)
+        if self.tree.renewed and self._lost:
+            await anyio.sleep(max(0.0, self._laid_at + RELAY_PAUSE - time.monotonic()))
         while self.tree.moved or self._sweep:
             # What a new folder got before it was watched went unseen: hence a look at all.
             if self.tree.moved:

@@ -155,6 +155,9 @@ class Tree:
         for path, mtime in list(self.folders.items()):
             if not mtime or mtime != _mtime(self.places.place(path)):
                 found |= self._enter(path, now)
+        for top in self.places.tops:
+            if top not in self.folders and os.path.isdir(self.places.place(top)):
+                found |= self._enter(top, now)
         for path, mtime in list(self._listed.items()):
             if not mtime or mtime != _mtime(self.places.place(path)):
                 found |= self._list(path, now, new=False)
@@ -417,7 +420,7 @@ class Tree:
             asked.setdefault(top, {})[inner + slash] = first
         found: set[str] = set()
         for top, paths in asked.items():
-            ignored = self.places.tops[top].ignored([path for path in paths if path != "/"])
+            ignored = self.places.tops[top].ignored([p for p, n in paths.items() if n != top])
             for inner, path in paths.items():
                 if inner in ignored:
                     self._leave(path, folder=inner.endswith("/"))

@@ -73,6 +73,21 @@ async def test_folders_made_and_filled_at_once_are_seen(tmp_path: Path, reported
             assert kinds(await reported(watcher, path))[path] == "modified"
 
 
+async def test_folders_that_keep_coming_are_all_seen(tmp_path: Path, reported: Reported) -> None:
+    """P10: while watches are laid over new folders, more come, and files in them."""
+    expected = [f"n{number}/deep/m.py" for number in range(80)]
+
+    def make() -> None:
+        for path in expected:
+            (tmp_path / path).parent.mkdir(parents=True)
+            threading.Event().wait(0.002)
+            (tmp_path / path).write_text("V = 1\n")
+
+    async with Watcher(tmp_path, config=Watch()) as watcher, anyio.create_task_group() as tasks:
+        tasks.start_soon(anyio.to_thread.run_sync, make)
+        await reported(watcher, *expected)
+
+
 async def test_a_folder_that_is_replaced_is_still_watched(
     tmp_path: Path, reported: Reported
 ) -> None:
@@ -91,10 +106,18 @@ async def test_a_folder_that_is_replaced_is_still_watched(
 
 
 def _vim(path: Path, text: str) -> None:
-    script = ["set nocompatible backupcopy=no backup writebackup", f"%s/.*/{text}/", "wq"]
+    lines = ["set nocompatible backupcopy=no backup writebackup", f"%s/.*/{text}/", "wq"]
+    script = [part for line in lines for part in ("-c", line)]
     subprocess.run(
-        ["vim", "-n", "-es", "-u", "NONE", *(part for line in script for part in ("-c", line))]
-        + [str(path)],
+        [
+            "vim",
+            "-n",
+            "-es",
+            "-u",
+            "NONE",
+            *(part for line in script for part in ("-c", line)),
+            str(path),
+        ],
         check=True,
         timeout=20,
         stdin=subprocess.DEVNULL,
@@ -255,7 +278,7 @@ async def test_odd_files_end_nothing(tmp_path: Path, reported: Reported) -> None
         sets += await reported(watcher, "last.py")
         assert not [path for path in kinds(sets) if path.startswith("short")]
         (tmp_path / "dangling.py").unlink()
-        (tmp_path / "dangling.py").write_text("\n")
+        (tmp_path / "dangling.py").write_text("V = 9\n")
         await reported(watcher, "dangling.py")
 
 

@@ -1,0 +1,232 @@
+"""What the system does not tell: a queue that overflowed, limits, silent mounts (P9, P14, P19)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from devloop.config.types import Watch
+from devloop.events import Change, Notice
+from devloop.watch.scan import ChangeSet
+from devloop.watch.watcher import Watcher
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="this is a matter of Linux")
+
+WATCH = """
+import json, sys
+from pathlib import Path
+from devloop.config.types import Watch
+from devloop.watch.watcher import Watcher
+
+def say(**message):
+    print(json.dumps(message), flush=True)
+
+async def main():
+    def notice(n):
+        say(notice=n.message, hint=n.hint)
+    async with Watcher(Path(sys.argv[1]), config=Watch(), notice=notice) as watcher:
+        say(polling=watcher.polling)
+        async for found in watcher:
+            say(paths=[change.path for change in found.changes], rescan=found.rescan)
+
+anyio.run(main)
+"""
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a program that watches a folder and prints what it is told as lines of JSON."""
+    started: list[subprocess.Popen[str]] = []
+    errors = (tmp_path / "errors.txt").open("w+")
+
+    def start(root: Path, *wrapper: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [*wrapper, sys.executable, "-c", WATCH, str(root)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait(10)
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            pipe.close()
+    errors.seek(0)
+    said = errors.read()
+    errors.close()
+    assert said == ""
+
+
+def line(process: subprocess.Popen[str]) -> dict[str, object]:
+    """The next line; the test's own time limit ends the wait."""
+    assert process.stdout is not None
+    read: dict[str, object] = json.loads(process.stdout.readline())
+    return read
+
+
+@LINUX
+def test_an_overflow_while_stopped_is_made_good(
+    tmp_path: Path, program: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """P9: stopped, while 50,000 files are written, and continued: all of them are reported."""
+    root = tmp_path / "project"
+    folders = [root / f"d{number}" for number in range(50)]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    process = program(root)
+    assert line(process) == {"polling": None}
+    (root / "first.py").write_text("\n")
+    assert line(process)["paths"] == ["first.py"]
+    process.send_signal(signal.SIGSTOP)
+    written = set()
+    for number in range(50_000):
+        path = folders[number % 50] / f"f{number}.txt"
+        path.write_bytes(b"%d" % number)
+        written.add(path.relative_to(root).as_posix())
+    process.send_signal(signal.SIGCONT)
+    rescans = []
+    while written:
+        found = line(process)
+        paths = found["paths"]
+        assert isinstance(paths, list)
+        rescans.append(found["rescan"])
+        written.difference_update(paths)
+    assert any(rescans)
+
+
+@LINUX
+def test_events_lost_without_many_files_are_made_good(
+    tmp_path: Path, program: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """P9: the queue is filled by two ignored files, so that few paths tell of the overflow."""
+    root = tmp_path / "project"
+    (root / "pkg").mkdir(parents=True)
+    (root / "pkg" / "m.py").write_text("V = 1\n")
+    process = program(root)
+    assert line(process) == {"polling": None}
+    (root / "first.py").write_text("\n")
+    assert line(process)["paths"] == ["first.py"]
+    process.send_signal(signal.SIGSTOP)
+    noise = [os.open(root / "pkg" / name, os.O_CREAT | os.O_WRONLY) for name in ("a~", "b~")]
+    number, end = 0, time.monotonic() + 0.5
+    while number < 40_000 or time.monotonic() < end:
+        os.pwrite(noise[number % 2], b"%d" % number, 0)
+        number += 1
+    (root / "pkg" / "m.py").write_text("V = 2\n")
+    process.send_signal(signal.SIGCONT)
+    found = line(process)
+    for fd in noise:
+        os.close(fd)
+    assert found == {"paths": ["pkg/m.py"], "rescan": True}
+
+
+@LINUX
+def test_a_low_limit_of_watches_means_polling(
+    tmp_path: Path, program: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """P14: where the watches do not suffice it is said how to mend that, and files are polled."""
+    root = tmp_path / "project"
+    for number in range(30):
+        (root / f"d{number}").mkdir(parents=True)
+    limit = "echo 10 > /proc/sys/user/max_inotify_watches"
+    wrapper = ["unshare", "--user", "--map-root-user", "sh", "-c"]
+    if not shutil.which("unshare"):
+        pytest.skip("unshare is not installed")
+    tried = subprocess.run([*wrapper, limit], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"no user namespace of one's own here: {tried.stderr.strip()}")
+    process = program(root, *wrapper, f'{limit}; exec "$0" "$@"')
+    said = line(process)
+    assert "limit of watched folders" in str(said["notice"])
+    assert "max_user_watches" in str(said["hint"])
+    assert "limit of watched folders" in str(line(process)["polling"])
+    (root / "d7" / "new.py").write_text("V = 1\n")
+    assert line(process)["paths"] == ["d7/new.py"]
+
+
+@LINUX
+def test_ignored_folders_take_no_watches(
+    tmp_path: Path, program: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """P14: 300 folders below node_modules leave a limit of 10 watches alone, when new too."""
+    root = tmp_path / "project"
+    (root / "src").mkdir(parents=True)
+    for number in range(300):
+        (root / "node_modules" / f"d{number}").mkdir(parents=True)
+    limit = "echo 10 > /proc/sys/user/max_inotify_watches"
+    wrapper = ["unshare", "--user", "--map-root-user", "sh", "-c"]
+    if subprocess.run([*wrapper, limit], capture_output=True, check=False).returncode:
+        pytest.skip("no user namespace of one's own here")
+    process = program(root, *wrapper, f'{limit}; exec "$0" "$@"')
+    assert line(process) == {"polling": None}
+    for number in range(300):
+        (root / "src" / "node_modules" / f"d{number}").mkdir(parents=True)
+    (root / "src" / "a").mkdir()
+    (root / "src" / "a" / "new.py").write_text("V = 1\n")
+    assert line(process)["paths"] == ["src/a/new.py"]
+
+
+@LINUX
+def test_a_silent_mount_is_noticed_and_polled(
+    tmp_path: Path, program: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """P19: what somebody else changes on a share, of which no event tells, is reported."""
+    root, ready = tmp_path / "share", tmp_path / "ready"
+    root.mkdir()
+    wrapper = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        pytest.skip("there is no /dev/fuse to mount a file system of one's own with")
+    if subprocess.run([*wrapper, ":"], capture_output=True, check=False).returncode:
+        pytest.skip("no mount namespace of one's own here")
+    server = f"{sys.executable} {Path(__file__).with_name('remote_files.py')} {root}"
+    script = f"""
+        exec 3<&0
+        {server} <&3 3<&- >{ready} &
+        while ! [ -s {ready} ]; do sleep 0.02; done
+        exec "$0" "$@" </dev/null 3<&-
+    """
+    process = program(root, *wrapper, script)
+    assert process.stdin is not None
+    said = line(process)
+    assert "(fuse.remote)" in str(said["notice"])
+    assert line(process) == {"polling": None}
+    for content in ("V = 1", "V = 22", "V = 33"):
+        process.stdin.write(f"new.py {content}\n")
+        process.stdin.flush()
+        assert line(process)["paths"] == ["new.py"]
+
+
+@pytest.mark.anyio
+async def test_polling_that_was_asked_for_sees_all(
+    tmp_path: Path, reported: Callable[..., Awaitable[list[ChangeSet]]]
+) -> None:
+    """Polled, files are found that come, change and go, in new folders too."""
+    (tmp_path / "m.py").write_text("V = 1\n")
+    notices: list[Notice] = []
+    async with Watcher(tmp_path, config=Watch(), poll=0.05, notice=notices.append) as watcher:
+        (tmp_path / "m.py").write_text("V = 2\n")
+        (tmp_path / "a" / "b").mkdir(parents=True)
+        (tmp_path / "a" / "b" / "new.py").write_text("\n")
+        await reported(watcher, "m.py", "a/b/new.py")
+        (tmp_path / "a" / "b" / "new.py").unlink()
+        sets = await reported(watcher, "a/b/new.py")
+        assert sets[-1].changes == (Change("a/b/new.py", "deleted"),)
+        assert not sets[-1].rescan
+        assert watcher.polling
+    assert notices == []
