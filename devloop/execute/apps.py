@@ -6,7 +6,7 @@ import re
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -191,7 +191,8 @@ class AppSupervisor:
     async def kill(self) -> None:
         """End what runs of it at once, be it stopping already."""
         if isinstance(self.state, Starting | Serving | Stopping):
-            await self.state.process.stop(signal.SIGKILL, 0.0)
+            with suppress(GuardianLost):
+                await self.state.process.stop(signal.SIGKILL, 0.0)
 
     async def settled(self) -> Settled:
         """Wait until what was asked for last has come to something.

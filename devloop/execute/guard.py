@@ -175,9 +175,10 @@ class Process:
             await self._guard.send(
                 {"m": "stop", "id": self._state.number, "signal": number, "timeout": timeout}
             )
-            with anyio.move_on_after(timeout + STOP_REST) as scope:
+            with anyio.move_on_after(timeout + STOP_REST):
                 await self._state.gone.wait()
-            if scope.cancelled_caught:
+            # Not by the scope: after a Ctrl-Z the answer and the timeout come at once.
+            if not self._state.gone.is_set():
                 self._guard.give_up()
         return self._result()
 
@@ -282,11 +283,11 @@ class Guard:
                 "stop": [int(spawn.stop_signal), spawn.stop_timeout],
             }
             # From here on it may run: so this is not left without knowing its id.
-            with anyio.CancelScope(shield=True), anyio.move_on_after(SPAWN_TIMEOUT) as scope:
+            with anyio.CancelScope(shield=True), anyio.move_on_after(SPAWN_TIMEOUT):
                 await self._greeted()
                 await self.send(message, fds)
                 await state.answered.wait()
-        if scope.cancelled_caught:
+        if not state.answered.is_set():
             self.give_up()
         if state.failure is not None:
             del self._states[state.number]
@@ -363,9 +364,9 @@ class Guard:
                 data = data[sent:]
 
     async def _greeted(self) -> None:
-        with anyio.move_on_after(START_TIMEOUT) as scope:
+        with anyio.move_on_after(START_TIMEOUT):
             await self._hello.wait()
-        if scope.cancelled_caught:
+        if not self._hello.is_set():
             self.give_up()
         if self._version not in (None, VERSION):
             raise ExecuteError(

@@ -134,6 +134,14 @@ def marked(guard: Guard) -> set[int]:
     return {pid for pid in tree.family([guard.pid]) if pid != guard.pid and tree.started(pid)}
 
 
+async def until_gone(pid: int) -> None:
+    """Wait until a process has ended."""
+    deadline = anyio.current_time() + 10
+    while tree.started(pid) is not None:
+        assert anyio.current_time() < deadline
+        await anyio.sleep(0.01)
+
+
 async def test_fifty_restarts_leave_one_listener(guard: Guard, tmp_path: Path) -> None:
     """Through `sh -c`: the port is free for each next one, and nothing strays (P1)."""
     port = free_port()
@@ -398,6 +406,7 @@ async def test_a_launcher_is_what_it_launched(guard: Guard, tmp_path: Path) -> N
     async with supervised(guard, tmp_path, command=command, ready=Ready(log="up")) as session:
         session.app.restart()
         assert await session.app.settled() == "ready"
+        await until_gone(session.all(AppStarted)[0].pid)
         await anyio.wait_all_tasks_blocked()
         assert not session.all(AppExited)
         await session.app.stop()
@@ -581,8 +590,4 @@ async def test_the_death_of_the_guardian_is_a_failure(guard: Guard, tmp_path: Pa
         os.kill(guard.pid, signal.SIGKILL)
         failed = await session.until(AppFailed)
         assert "guardian" in failed.message
-        pid = session.all(AppStarted)[0].pid
-        deadline = anyio.current_time() + 10
-        while tree.started(pid) is not None:
-            assert anyio.current_time() < deadline
-            await anyio.sleep(0.01)
+        await until_gone(session.all(AppStarted)[0].pid)
