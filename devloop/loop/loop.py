@@ -18,7 +18,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from devloop.errors import ConfigError, GuardianLost
+from devloop.errors import ConfigError, DevloopError, GuardianLost
 from devloop.events import (
     Change,
     CycleFinished,
@@ -213,6 +213,8 @@ class Loop:
         prefix = self._environment.get("PYTHONPYCACHEPREFIX", "")
         bytecode.drop([change.path for change in changes], self.project.root, [prefix])
         applied = await self.project.apply(changes, self._watcher.known, self._parsers)
+        if applied.problem is not None:
+            self._tell_problem(applied.problem, "what was read before stays in force")
         self._watcher.update(extra=self.project.watched_although_ignored())
         self._broken = frozenset(broken(self.project.graph, self._broken | applied.touched))
         if self._arrived is None:
@@ -480,11 +482,14 @@ class Loop:
         try:
             again = self.project.loaded.again()
         except ConfigError as error:
-            place = f"{error.where}: " if error.where else ""
-            message = f"{place}{error.message}; the configuration from before stays in force"
-            self.emit(Notice(message=message, severity="error", hint=error.hint))
+            self._tell_problem(error, "the configuration from before stays in force")
             return False
         return again.config != self.project.config
+
+    def _tell_problem(self, error: DevloopError, meanwhile: str) -> None:
+        place = f"{error.where}: " if error.where else ""
+        message = f"{place}{error.message}; {meanwhile}"
+        self.emit(Notice(message=message, severity="error", hint=error.hint))
 
     async def _wind_up(self) -> None:
         with anyio.CancelScope(shield=True):

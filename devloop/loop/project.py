@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from hashlib import blake2b
 from pathlib import Path
@@ -19,6 +18,7 @@ from devloop.config import pytest_settings
 from devloop.config.load import Loaded
 from devloop.config.pytest_settings import PytestSettings, config_files
 from devloop.config.types import argv
+from devloop.errors import ConfigError, DevloopError, InterpreterError
 from devloop.events import Change
 from devloop.execute import interpreter as interpreters
 from devloop.execute import parsing, step_files
@@ -28,22 +28,17 @@ from devloop.execute.parsing import Parsed, Parsers
 from devloop.graph.facts import Facts
 from devloop.graph.graph import Graph
 from devloop.graph.layout import Layout, discover
+from devloop.loop.reading import console_scripts, digests, is_below, modules_at, record, relative
 from devloop.select import tests as select_tests
 from devloop.select.apps import AppTarget
 from devloop.select.category import EXTENSIONS, SOURCES, Category, category, fact
 from devloop.select.entry import entry
 from devloop.select.records import Ran, Records
 from devloop.select.tests import Due
-from devloop.store.records import UNKNOWN, FileRecord
+from devloop.store.records import FileRecord
 from devloop.store.store import Store
 from devloop.watch.scan import Scan, scan
-from devloop.watch.signatures import Known, Signature, Unsettled, look, read
-from devloop.watch.walk import RACY
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from devloop.watch.signatures import Known, Signature, look
 
 Progress = Callable[[int, int], None]
 
@@ -53,12 +48,14 @@ class Applied(msgspec.Struct, frozen=True):
 
     Args:
         touched: paths whose bytes are other ones.
-        changed: paths whose content is another one in what matters to selection; an edit of
-            comments is not among them.
+        changed: paths and facts whose content is another one in what matters to selection; an
+            edit of comments is not among them.
+        problem: what could not be read anew, so that what was known before has to do.
     """
 
     touched: frozenset[str]
     changed: frozenset[str]
+    problem: DevloopError | None = None
 
 
 class Project:
@@ -86,12 +83,13 @@ class Project:
         self.graph = Graph.build(self.layout, {})
         self.test_files: tuple[str, ...] = ()
         self._configuration = frozenset(config_files(root, self.config.tests.args))
-        self._scripts = _scripts(root)
+        self._scripts = console_scripts(root)
         self.read_late: frozenset[str] = frozenset()
         """Files that had changed between the survey and their reading."""
         self._unread: dict[str, Signature] = {}
         self._gone: list[str] = []
         self._ignored: set[str] = set()
+        self._stale_layout = False
 
     @classmethod
     def open(cls, loaded: Loaded, *, elsewhere: Path | None = None) -> Project:
@@ -114,9 +112,7 @@ class Project:
         interpreter = interpreters.probe(path, root, for_project(os.environ, path))
         store = Store.open(root, stamp=f"{interpreter.path} {interpreter.version} {parsing.FACTS}")
         project = cls(elsewhere or root, loaded, interpreter, store)
-        outputs = [output for step in loaded.config.steps.values() for output in step.outputs]
-        made, _ = step_files.outputs(project.root, outputs)
-        project.survey(scan(project.root, loaded.config.watch, tuple(made)))
+        project.survey(scan(project.root, loaded.config.watch, project._named_files()))
         return project
 
     @property
@@ -154,16 +150,32 @@ class Project:
             if (
                 record is None
                 or record.signature != signature
-                or (_is_code(path) and record.facts is None)
+                or (path.endswith(SOURCES) and record.facts is None)
             ):
                 self._unread[path] = signature
             else:
                 self._take(path, Known(signature, record.digest or None), record.facts, facts)
-        self._gone = [path for path in stored if path not in scan.files]
+        self._gone = []
+        for path, record in stored.items():
+            if path not in scan.files:
+                self._survey_ignored(path, record, facts)
         self.layout = self._discover(scan.files)
         self.test_files = tuple(sorted(p for p in scan.files if self.layout.is_test(p)))
         self.graph = Graph.build(self.layout, facts)
         self.contents.update(self._facts_beside_files())
+
+    def _survey_ignored(self, path: str, record: FileRecord, facts: dict[str, Facts]) -> None:
+        """Take up a file that the scan has not met: it is ignored, or there no more."""
+        signature = look(str(self.root / path)) if path.endswith(SOURCES + EXTENSIONS) else None
+        if signature is None:
+            self._gone.append(path)
+            return
+        # It was imported although it is ignored, when it was last read.
+        self._ignored.add(path)
+        if record.signature != signature or (path.endswith(SOURCES) and not record.facts):
+            self._unread[path] = signature
+        else:
+            self._take(path, Known(signature, record.digest or None), record.facts, facts)
 
     async def read(self, parsers: Parsers, on_progress: Progress | None = None) -> None:
         """Read what the survey could not tell: new files and changed ones.
@@ -177,8 +189,8 @@ class Project:
         code = [path for path in self._unread if path.endswith(SOURCES)]
         others = [path for path in self._unread if not path.endswith(SOURCES)]
         parsed = await parsers.parse(code, on_progress=on_progress) if code else {}
-        digests = await anyio.to_thread.run_sync(_digests, self.root, others)
-        self._absorb(parsed, digests, self._gone)
+        rest = await anyio.to_thread.run_sync(digests, self.root, others)
+        self._absorb(parsed, rest, self._gone)
         self.read_late = frozenset(
             path
             for path, signature in self._unread.items()
@@ -197,7 +209,7 @@ class Project:
             What differs from what was known of them, and what is known now.
         """
         found, _ = step_files.outputs(self.root, paths)
-        now = _digests(self.root, found)
+        now = digests(self.root, found)
         self.read_late -= now.keys()
         changes = [
             Change(path, "modified" if path in self.known else "created")
@@ -220,28 +232,55 @@ class Project:
             What it came to.
         """
         before = dict(self.contents)
+        sites = tuple(f"{site}/" for site in self.interpreter.sites)
+        installs = [change for change in changes if change.path.startswith(sites)]
+        changes = [change for change in changes if not change.path.startswith(sites)]
         paths = [change.path for change in changes]
         gone = [change.path for change in changes if change.kind == "deleted"]
         there = [path for path in paths if path not in set(gone)]
         code = [path for path in there if path.endswith(SOURCES)]
         parsed = await parsers.parse(code) if code else {}
-        digests = {
+        others = {
             path: known[path] for path in there if path in known and not path.endswith(SOURCES)
         }
-        if any(path in self._configuration for path in paths):
-            self.settings = self._read_settings()
-        self._absorb(parsed, digests, gone)
+        problem = self._look_again(bool(installs), not self._configuration.isdisjoint(paths))
+        self._absorb(parsed, others, gone)
         await self._read_ignored(code, parsers)
-        changed = {path for path in paths if self.contents.get(path) != before.get(path)}
-        return Applied(frozenset(paths), frozenset(changed))
+        changed = {
+            path
+            for path in (*paths, *self._facts_beside_files())
+            if self.contents.get(path) != before.get(path)
+        }
+        return Applied(frozenset(paths), frozenset(changed), problem)
+
+    def _look_again(self, installed: bool, configured: bool) -> DevloopError | None:
+        """Ask anew what is installed, or how pytest is configured, where that has changed.
+
+        Returns:
+            Why what was known before has to do, where it has.
+        """
+        try:
+            if installed:
+                path, environ = (
+                    self.interpreter.path,
+                    for_project(os.environ, self.interpreter.path),
+                )
+                self.interpreter = interpreters.probe(path, self.loaded.root, environ)
+            if configured:
+                self.settings = self._read_settings()
+            if installed or configured:
+                self._stale_layout = True
+        except (InterpreterError, ConfigError) as error:
+            return error
+        return None
 
     async def _read_ignored(self, importers: Iterable[str], parsers: Parsers) -> None:
         """Read ignored sources that are imported all the same, as a generated `_version.py`."""
-        while paths := _there(self.root, self.graph.missing(importers)):
+        while paths := modules_at(self.root, self.graph.missing(importers)):
             code = [path for path in paths if path.endswith(SOURCES)]
             others = [path for path in paths if not path.endswith(SOURCES)]
             parsed = await parsers.parse(code) if code else {}
-            self._absorb(parsed, _digests(self.root, others), ())
+            self._absorb(parsed, digests(self.root, others), ())
             self._ignored.update(paths)
             importers = [path for path in paths if path in self.graph.files]
 
@@ -293,7 +332,7 @@ class Project:
             for path, known in tuple(self.known.items())
             if path in self.contents and look(str(self.root / path)) != known.signature
         ]
-        now = _digests(self.root, suspects)
+        now = digests(self.root, suspects)
         return frozenset(
             path
             for path in suspects
@@ -323,9 +362,16 @@ class Project:
 
     def watched_although_ignored(self) -> frozenset[str]:
         """Paths that matter whatever the ignore rules say of them."""
-        named = {app.env_file for app in self.config.apps.values() if app.env_file is not None}
         configuration = {relative(str(path), self.root) for path in self.loaded.files}
+        named = self._named_files()
         return frozenset({*named, *configuration, *self._ignored, *self.interpreter.sites})
+
+    def _named_files(self) -> frozenset[str]:
+        """The environment files of apps, and what steps have made."""
+        outputs = [output for step in self.config.steps.values() for output in step.outputs]
+        made, _ = step_files.outputs(self.root, outputs)
+        apps = self.config.apps.values()
+        return frozenset({*made, *(app.env_file for app in apps if app.env_file is not None)})
 
     def python_path(self) -> dict[str, str]:
         """The environment by which a copy of the project finds its own modules first."""
@@ -363,10 +409,10 @@ class Project:
         for path, one in parsed.items():
             known = Known(Signature(*one.signature), one.digest)
             self._take(path, known, one.facts, fresh)
-            records.append(_record(path, known, one.facts))
+            records.append(record(path, known, one.facts))
         for path, known in digests.items():
             self._take(path, known, None, fresh)
-            records.append(_record(path, known, fresh.get(path)))
+            records.append(record(path, known, fresh.get(path)))
         for path in gone:
             self.known.pop(path, None)
             self.contents.pop(path, None)
@@ -374,15 +420,17 @@ class Project:
         news = any(path not in self.graph.files for path in fresh) or any(
             path in self.graph.files for path in gone
         )
-        if news:
+        if news or self._stale_layout:
             self._relayout(facts)
         else:
             self.graph = self.graph.with_files(facts)
         self.contents.update(self._facts_beside_files())
-        self.store.save_files(records, gone)
+        if self.root == self.loaded.root:
+            self.store.save_files(records, gone)
 
     def _relayout(self, facts: Mapping[str, Facts | None]) -> None:
         """Files came or went: the roots and the test files may be others."""
+        self._stale_layout = False
         self.layout = self._discover(self.known)
         self.test_files = tuple(sorted(p for p in self.known if self.layout.is_test(p)))
         if self.layout == self.graph.layout:
@@ -420,79 +468,3 @@ class Project:
             ): self.interpreter.stamp.encode(),
             fact("the [tests] table"): blake2b(words, digest_size=16).digest(),
         }
-
-
-def relative(path: str, root: Path) -> str:
-    """A path as devloop writes it.
-
-    Args:
-        path: absolute.
-        root: the project's.
-
-    Returns:
-        Relative to the root where it is inside it.
-    """
-    try:
-        return Path(path).relative_to(root).as_posix()
-    except ValueError:
-        return path
-
-
-def _scripts(root: Path) -> Mapping[str, str]:
-    """The project's own console scripts, each with its ``module:function``."""
-    try:
-        with (root / "pyproject.toml").open("rb") as file:
-            table = tomllib.load(file).get("project", {}).get("scripts", {})
-    except (OSError, tomllib.TOMLDecodeError, AttributeError):
-        return {}
-    return {str(name): str(place) for name, place in table.items()}
-
-
-def is_below(path: str, folder: str) -> bool:
-    """Whether a path is that of a folder, or of something in it."""
-    folder = folder.rstrip("/")
-    return folder in ("", ".", path) or path.startswith(f"{folder}/")
-
-
-def _there(root: Path, stems: Iterable[str]) -> list[str]:
-    """The sources and extension modules among some paths without suffixes."""
-    listings: dict[str, list[str]] = {}
-    found = []
-    for stem in stems:
-        folder, _, name = stem.rpartition("/")
-        if folder not in listings:
-            try:
-                listings[folder] = os.listdir(root / folder)
-            except OSError:
-                listings[folder] = []
-        start = f"{folder}/" if folder else ""
-        for entry_name in listings[folder]:
-            if entry_name == name and (root / start / name / "__init__.py").is_file():
-                found.append(f"{start}{name}/__init__.py")
-            elif entry_name.startswith(f"{name}.") and entry_name.endswith(SOURCES + EXTENSIONS):
-                found.append(start + entry_name)
-    return found
-
-
-def _is_code(path: str) -> bool:
-    return path.endswith(SOURCES)
-
-
-def _digests(root: Path, paths: Iterable[str]) -> dict[str, Known]:
-    found = {}
-    for path in paths:
-        try:
-            known = read(str(root / path))
-        except Unsettled:
-            # It is being written. Nothing proves what it holds, so it is read again next time.
-            known = Known(Signature(*UNKNOWN))
-        if known is not None:
-            found[path] = known
-    return found
-
-
-def _record(path: str, known: Known, facts: Facts | None) -> FileRecord:
-    # What was written just before it was read may be written again within one tick of the
-    # clock that stamps files: such a signature proves nothing to a later session.
-    racy = time.time_ns() - known.signature.mtime_ns < RACY
-    return FileRecord(path, UNKNOWN if racy else known.signature, known.digest or b"", facts)

@@ -1,0 +1,128 @@
+"""Looking at single files of a project, outside the watcher and the parse workers."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from devloop.graph.facts import Facts
+from devloop.select.category import EXTENSIONS, SOURCES
+from devloop.store.records import UNKNOWN, FileRecord
+from devloop.watch.signatures import Known, Signature, Unsettled, read
+from devloop.watch.walk import RACY
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def digests(root: Path, paths: Iterable[str]) -> dict[str, Known]:
+    """Read files.
+
+    Args:
+        root: the project's.
+        paths: relative to it.
+
+    Returns:
+        What is known of each that is there.
+    """
+    found = {}
+    for path in paths:
+        try:
+            known = read(str(root / path))
+        except Unsettled:
+            # It is being written. Nothing proves what it holds, so it is read again next time.
+            known = Known(Signature(*UNKNOWN))
+        if known is not None:
+            found[path] = known
+    return found
+
+
+def record(path: str, known: Known, facts: Facts | None) -> FileRecord:
+    """What the store keeps of a file that was just read.
+
+    Args:
+        path: relative to the root.
+        known: of its content.
+        facts: of a source.
+    """
+    # What was written just before it was read may be written again within one tick of the
+    # clock that stamps files: such a signature proves nothing to a later session.
+    racy = time.time_ns() - known.signature.mtime_ns < RACY
+    return FileRecord(path, UNKNOWN if racy else known.signature, known.digest or b"", facts)
+
+
+def modules_at(root: Path, stems: Iterable[str]) -> list[str]:
+    """The sources and extension modules among some paths without suffixes.
+
+    Args:
+        root: the project's.
+        stems: relative to it; ``pkg/_version`` is also the package ``pkg/_version/__init__.py``.
+
+    Returns:
+        Those that are there.
+    """
+    listings: dict[str, list[str]] = {}
+    found = []
+    for stem in stems:
+        folder, _, name = stem.rpartition("/")
+        if folder not in listings:
+            try:
+                listings[folder] = os.listdir(root / folder)
+            except OSError:
+                listings[folder] = []
+        start = f"{folder}/" if folder else ""
+        for listed in listings[folder]:
+            if listed == name and (root / start / name / "__init__.py").is_file():
+                found.append(f"{start}{name}/__init__.py")
+            elif listed.startswith(f"{name}.") and listed.endswith(SOURCES + EXTENSIONS):
+                found.append(start + listed)
+    return found
+
+
+def console_scripts(root: Path) -> Mapping[str, str]:
+    """The project's own console scripts.
+
+    Args:
+        root: the project's.
+
+    Returns:
+        For each its ``module:function``; none where pyproject.toml names none.
+    """
+    try:
+        with (root / "pyproject.toml").open("rb") as file:
+            table = tomllib.load(file).get("project", {}).get("scripts", {})
+        return {str(name): str(place) for name, place in table.items()}
+    except (OSError, tomllib.TOMLDecodeError, AttributeError):
+        return {}
+
+
+def relative(path: str, root: Path) -> str:
+    """A path as devloop writes it.
+
+    Args:
+        path: absolute.
+        root: the project's.
+
+    Returns:
+        Relative to the root where it is inside it.
+    """
+    try:
+        return Path(path).relative_to(root).as_posix()
+    except ValueError:
+        return path
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Whether a path is that of a folder, or of something in it.
+
+    Args:
+        path: relative to the root.
+        folder: likewise; empty is the root.
+    """
+    folder = folder.rstrip("/")
+    return folder in ("", ".", path) or path.startswith(f"{folder}/")
