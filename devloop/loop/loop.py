@@ -164,8 +164,6 @@ class Loop:
             self._tasks.start_soon(self._obey_signals)
             self._tasks.start_soon(self._heed_guardian)
             if not scope.postpone:
-                self._steps.ask(scope.steps)
-                self._apps.ask_all()
                 self._begin("start")
             self._tasks.start_soon(self._read_and_watch)
             while self._stopping is None:
@@ -306,7 +304,9 @@ class Loop:
         self.emit(CycleStarted(trigger=trigger, changes=merged(taken.changes) if taken else ()))
         if self.reporter.ticks:
             self._tasks.start_soon(self._tick, self._cycle)
-        if trigger == "start":
+        if self.cycles == self._first:
+            self._steps.ask(self.scope.steps)
+            self._apps.ask_all()
             # Nothing keeps these waiting, not even a project that has yet to be read.
             self._start_apps(self._apps.waits_for_nothing())
         if self._steps.running:
