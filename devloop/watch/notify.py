@@ -51,13 +51,13 @@ class Pulse:
         self.failure: Exception | None = None
         self._stopped = False
         self._last = 0.0
-        self._stalled = False
+        self._gap = 0.0
 
     def is_set(self) -> bool:
         """Whether to stop; called from watchfiles' thread."""
         now = time.monotonic()
         if self.beats and now - self._last > STALL:
-            self._stalled = True
+            self._gap = max(self._gap, now - self._last)
         self._last = now
         self.beats = True
         return self._stopped
@@ -66,9 +66,9 @@ class Pulse:
         """Stop at the next step."""
         self._stopped = True
 
-    def stalled(self) -> bool:
-        """Whether there was a stall since this was asked last."""
-        found, self._stalled = self._stalled, False
+    def stall(self) -> float:
+        """The longest stall since this was asked last, in seconds; 0 where there was none."""
+        found, self._gap = self._gap, 0.0
         return found
 
 
@@ -124,10 +124,9 @@ class Notifier:
             for pulse in before:  # only now: so nothing goes unseen between old and new
                 pulse.set()
 
-    def stalled(self) -> bool:
-        """Whether watching was interrupted since this was asked last."""
-        stalls = [pulse.stalled() for pulse in self._pulses]  # every one is asked
-        return any(stalls)
+    def stall(self) -> float:
+        """The longest stall since this was asked last, in seconds; 0 where there was none."""
+        return max([0.0, *(pulse.stall() for pulse in self._pulses)])
 
     def close(self) -> None:
         """Stop watching; the tasks end within a step."""

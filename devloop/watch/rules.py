@@ -40,7 +40,7 @@ class Rules:
         lines = [line for line in ignore if line.strip()]
         self._own = spec(lines) if lines else None
         self._notice = notice or (lambda _: None)
-        self._specs: dict[str, GitIgnoreSpec | None] = {}
+        self._chains: dict[str, tuple[tuple[int, GitIgnoreSpec], ...]] = {}
         self._listed: dict[str, set[str]] | None = None
         self._checkouts: dict[str, Git | None] = {"": self._open("")}
         top = self._checkouts[""]
@@ -106,7 +106,7 @@ class Rules:
 
     def forget(self) -> None:
         """Read all rules anew from now on."""
-        self._specs.clear()
+        self._chains.clear()
         for git in self._checkouts.values():
             if git is not None:
                 git.forget()
@@ -128,7 +128,7 @@ class Rules:
         self._notice(f"git cannot be asked what it ignores in {where}: {failure}")
         if hasattr(self, "_checkouts"):
             self._checkouts[folder] = None
-        self._specs.clear()
+        self._chains.clear()
 
     def _by_name(self, path: str) -> bool | None:
         """What fixed names and the configuration say of it; None where they say nothing."""
@@ -162,30 +162,36 @@ class Rules:
 
     def _by_files(self, path: str, git_too: bool) -> bool:
         """What the ignore files above a path say of it; the nearest that says anything decides."""
-        folder = path.rstrip("/")
-        while folder:
-            folder = folder[: folder.rfind("/")] if "/" in folder else ""
-            found = self._specs[folder] if folder in self._specs else self._load(folder, git_too)
-            if found is not None:
-                include = found.check_file(path[len(folder) + 1 :] if folder else path).include
-                if include is not None:
-                    return include
+        cut = path.rfind("/", 0, -1)
+        folder = path[:cut] if cut > 0 else ""
+        chain = self._chains.get(folder)
+        if chain is None:
+            chain = self._chain(folder, git_too)
+        for length, found in chain:
+            include = found.check_file(path[length:]).include
+            if include is not None:
+                return include
         return False
 
-    def _load(self, folder: str, git_too: bool) -> GitIgnoreSpec | None:
+    def _chain(self, folder: str, git_too: bool) -> tuple[tuple[int, GitIgnoreSpec], ...]:
+        """The ignore files above what is in a folder, the nearest first."""
         lines: list[str] = []
         for name in (".gitignore", ".ignore") if git_too else (".ignore",):
+            place = os.path.join(self.base, folder, name)
             try:
-                with open(
-                    os.path.join(self.base, folder, name),
-                    encoding="utf-8",
-                    errors="surrogateescape",
-                ) as file:
+                with open(place, encoding="utf-8", errors="surrogateescape") as file:
                     lines += file.read().splitlines()
             except OSError:
                 continue
-        found = self._specs[folder] = spec(lines) if lines else None
-        return found
+        above: tuple[tuple[int, GitIgnoreSpec], ...] = ()
+        if folder:
+            cut = folder.rfind("/")
+            parent = folder[:cut] if cut > 0 else ""
+            known = self._chains.get(parent)
+            above = self._chain(parent, git_too) if known is None else known
+        own = ((len(folder) + 1 if folder else 0, spec(lines)),) if lines else ()
+        chain = self._chains[folder] = own + above
+        return chain
 
     def _owner(self, path: str) -> str:
         """The checkout that a path belongs to."""

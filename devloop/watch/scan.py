@@ -65,7 +65,6 @@ def scan(
 
     tree = Tree(os.path.abspath(root), config, tell)
     try:
-        tree.start({}, extra)
-        return Scan(tree.files(), tree.tracked())
+        return Scan(tree.enumerate(extra), tree.tracked())
     finally:
         tree.close()

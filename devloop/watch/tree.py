@@ -64,6 +64,18 @@ class Tree:
             self._learn(path, signature, known, now)
         self.name(extra, known)
 
+    def enumerate(self, extra: Collection[str]) -> dict[str, Signature]:
+        """Walk over everything and remember nothing.
+
+        Args:
+            extra: paths that count although ignored; of folders nothing is enumerated.
+        """
+        files = self._walk_all(time.time_ns()).files
+        for path in {*map(self.places.named, extra), *self.places.files}.difference(files):
+            if found := look(self.places.place(path)):
+                files[path] = found
+        return files
+
     def name(self, extra: Collection[str], known: Mapping[str, Known] | None = None) -> None:
         """Say which paths are watched although ignored.
 

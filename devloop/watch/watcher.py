@@ -15,7 +15,7 @@ from devloop.config.types import Watch, seconds
 from devloop.events import Change, Notice
 from devloop.watch import mounts
 from devloop.watch.patterns import Named
-from devloop.watch.pump import Pump, offset
+from devloop.watch.pump import SWEEP_SHARE, Pump, offset
 from devloop.watch.scan import ChangeSet, Scan
 from devloop.watch.signatures import Known
 from devloop.watch.tree import Tree
@@ -34,9 +34,6 @@ POLL = 0.5
 
 SILENT_POLL = 1.0
 """The same where a file system notifies of this machine's own changes only."""
-
-POLL_SHARE = 0.05
-"""The share of a core that polling may take; a large tree is looked at less often."""
 
 FILL_SIZE = 64 << 10
 """Bytes up to which a file is read at the start, to know later whether it has changed."""
@@ -246,10 +243,11 @@ class Watcher:
                 pace = POLL
             every = SWEEP_EVERY
             if pace is not None:
-                every = max(pace, self._pump.sweep_seconds / POLL_SHARE)
+                every = max(pace, self._pump.sweep_seconds / SWEEP_SHARE)
             await anyio.sleep(min(TICK, every))
             ahead = offset()
-            if self._pump.stalled() or abs(ahead - before) > SLEPT:
+            self._pump.mind_stalls()
+            if abs(ahead - before) > SLEPT:
                 self._pump.look_at_all(lost=True)
             elif time.monotonic() - self._pump.swept_at >= every:
                 self._pump.look_at_all(lost=False)

@@ -23,6 +23,7 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="this is a matter of 
 
 WATCH = """
 import json, sys
+import anyio
 from pathlib import Path
 from devloop.config.types import Watch
 from devloop.watch.watcher import Watcher

@@ -109,15 +109,7 @@ def _vim(path: Path, text: str) -> None:
     lines = ["set nocompatible backupcopy=no backup writebackup", f"%s/.*/{text}/", "wq"]
     script = [part for line in lines for part in ("-c", line)]
     subprocess.run(
-        [
-            "vim",
-            "-n",
-            "-es",
-            "-u",
-            "NONE",
-            *(part for line in script for part in ("-c", line)),
-            str(path),
-        ],
+        ["vim", "-n", "-es", "-u", "NONE", *script, str(path)],
         check=True,
         timeout=20,
         stdin=subprocess.DEVNULL,
