@@ -30,6 +30,7 @@ class Apps:
         wanted: none are run where this is False.
         terminal: the size of the pseudo-terminal that each gets; None is pipes.
         dialogue: shows what an app prints that reads keys.
+        before_start: called just before a process is started.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Apps:
         wanted: bool,
         terminal: Size | None = None,
         dialogue: Callable[[bytes | None], None] | None = None,
+        before_start: Callable[[], None] | None = None,
     ) -> None:
         self._project = project
         self._tasks = tasks
@@ -60,6 +62,7 @@ class Apps:
                 environ=os.environ,
                 terminal=terminal,
                 dialogue=dialogue,
+                before_start=before_start,
             )
             for name, app in (project.config.apps.items() if wanted else ())
         }

@@ -127,6 +127,7 @@ class Loop:
         self._stopping: Stop | None = None
         self._read = anyio.Event()
         self._made: set[str] = set()
+        self._edited: set[str] = set()
         self._send, self._receive = anyio.create_memory_object_stream[Message](1000)
 
     async def run(self) -> int:
@@ -157,6 +158,7 @@ class Loop:
                 wanted=scope.apps,
                 terminal=size_of(1) if self.reporter.ticks else None,
                 dialogue=self.reporter.show,
+                before_start=self._drop_bytecode,
             )
             if keyboard.is_at(self.reporter):
                 await stack.enter_async_context(keyboard.attended(self._guard, self._apps))
@@ -207,9 +209,8 @@ class Loop:
             self.reload = True
             self._stopping = Stop(0)
             return
-        # Before anything can start: whoever imports a changed file must not meet its old code.
-        prefix = self._environment.get("PYTHONPYCACHEPREFIX", "")
-        bytecode.drop([change.path for change in changes], self.project.root, [prefix])
+        self._edited.update(change.path for change in changes)
+        self._drop_bytecode()
         applied = await self.project.apply(changes, self._watcher.known, self._parsers)
         if applied.problem is not None:
             self._tell_problem(applied.problem, "what was read before stays in force")
@@ -227,6 +228,15 @@ class Loop:
         elif impact is Impact.NOTHING and (apps or self._steps.due or not self._busy.working):
             impact = Impact.BESIDE
         self._act(*arrived(self._busy, impact))
+
+    def _drop_bytecode(self) -> None:
+        """See to it that whoever imports an edited file does not meet its old code.
+
+        Done at once, and again before each start: a process that is on its way out may have
+        cached what it had read before the edit.
+        """
+        prefix = self._environment.get("PYTHONPYCACHEPREFIX", "")
+        bytecode.drop(self._edited, self.project.root, [prefix])
 
     async def _on_read(self) -> None:
         await self._take_in_outputs()
@@ -410,9 +420,11 @@ class Loop:
         self._send.send_nowait(AppSettled(name, outcome))
 
     async def _run_steps(self) -> None:
+        self._drop_bytecode()
         await self._send.send(StepsDone(await self._steps.run()))
 
     async def _run_tests(self, files: tuple[SelectedFile, ...]) -> None:
+        self._drop_bytecode()
         result = await self._tests.run(files)
         # The first tests did not wait for the project to be read; their verdicts do.
         await self._read.wait()
