@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from sys import intern
 
@@ -11,7 +10,7 @@ import msgspec
 from devloop.graph import names
 from devloop.graph.components import digest_reached
 from devloop.graph.facts import Facts
-from devloop.graph.index import Index, changed, collect
+from devloop.graph.index import Index, changed, collect, starting_with
 from devloop.graph.layout import Layout
 
 Paths = tuple[str, ...]
@@ -48,13 +47,6 @@ class Link(msgspec.Struct, frozen=True):
     distance: int = 0
 
 
-class _Node(msgspec.Struct, frozen=True, gc=False):
-    """A file's wanted names, in the order of their kinds, with those kinds as bytes."""
-
-    wants: Paths
-    kinds: bytes
-
-
 class Graph:
     """Which files a file can execute, and which files can execute it; an immutable value.
 
@@ -71,12 +63,12 @@ class Graph:
         "_conftests",
         "_digests",
         "_modules",
-        "_nodes",
         "_sorted_names",
         "_sorted_paths",
         "_stale",
         "_typed_by",
         "_wanted_by",
+        "_wants",
         "files",
         "layout",
         "tests",
@@ -86,7 +78,7 @@ class Graph:
         self,
         layout: Layout,
         files: Mapping[str, Facts],
-        nodes: dict[str, _Node],
+        wants: dict[str, names.Wants],
         modules: Index,
         wanted_by: Index,
         typed_by: Index,
@@ -96,7 +88,7 @@ class Graph:
         self.layout = layout
         self.files = files
         self.tests = tests
-        self._nodes = nodes
+        self._wants = wants
         self._modules = modules
         self._wanted_by = wanted_by
         self._typed_by = typed_by
@@ -118,14 +110,14 @@ class Graph:
                 fingerprint only), by path.
         """
         files = {intern(path): files[path] for path in sorted(files)}
-        nodes = {path: _node(path, facts, layout) for path, facts in files.items()}
+        wants = {path: names.wanted(path, facts, layout) for path, facts in files.items()}
         return Graph(
             layout,
             files,
-            nodes,
+            wants,
             collect((path, layout.module_names(path)) for path in files),
-            collect((path, _running(node)) for path, node in nodes.items()),
-            collect((path, _typing(node)) for path, node in nodes.items()),
+            collect((path, one.running) for path, one in wants.items()),
+            collect((path, one.typing) for path, one in wants.items()),
             tuple(path for path in files if layout.is_test(path)),
             tuple(path for path in files if _is_conftest(path)),
         )
@@ -153,18 +145,18 @@ class Graph:
         }
         if not news:
             return self
-        files, nodes = dict(self.files), self._nodes.copy()
-        before: dict[str, _Node] = {}
-        after: dict[str, _Node] = {}
+        files, wants = dict(self.files), self._wants.copy()
+        before: dict[str, names.Wants] = {}
+        after: dict[str, names.Wants] = {}
         names_before: dict[str, Paths] = {}
         names_after: dict[str, Paths] = {}
         for path, found in news.items():
-            before[path] = nodes.get(path, _NOTHING)
+            before[path] = wants.get(path, _NOTHING)
             if found is None:
                 after[path] = _NOTHING
-                del files[path], nodes[path]
+                del files[path], wants[path]
             else:
-                after[path] = nodes[path] = _node(path, found, self.layout)
+                after[path] = wants[path] = names.wanted(path, found, self.layout)
                 files[path] = found
             if (found is None) != (path not in self.files):
                 own = self.layout.module_names(path)
@@ -172,17 +164,17 @@ class Graph:
         graph = Graph(
             self.layout,
             files,
-            nodes,
+            wants,
             changed(self._modules, names_before, names_after),
             changed(
                 self._wanted_by,
-                {path: _running(node) for path, node in before.items()},
-                {path: _running(node) for path, node in after.items()},
+                {path: one.running for path, one in before.items()},
+                {path: one.running for path, one in after.items()},
             ),
             changed(
                 self._typed_by,
-                {path: _typing(node) for path, node in before.items()},
-                {path: _typing(node) for path, node in after.items()},
+                {path: one.typing for path, one in before.items()},
+                {path: one.typing for path, one in after.items()},
             ),
             _with(self.tests, filter(self.layout.is_test, names_after), files),
             _with(self._conftests, filter(_is_conftest, names_after), files),
@@ -217,7 +209,7 @@ class Graph:
         """
         found = set()
         for path in paths:
-            for name in self._nodes.get(path, _NOTHING).wants:
+            for name in self._wants.get(path, _NOTHING).names:
                 if name in self._modules or not name.replace(".", "").isidentifier():
                     continue
                 package, _, last = name.rpartition(".")
@@ -348,10 +340,9 @@ class Graph:
 
     def _targets(self, path: str) -> set[str]:
         """What a file can execute directly."""
-        node = self._nodes[path]
         found: set[str] = set()
         modules = self._modules
-        for name in _running(node):
+        for name in self._wants[path].running:
             if name in modules:
                 found.update(modules[name])
             elif name[0] == "/" or name[-1] == "*":
@@ -361,11 +352,10 @@ class Graph:
         return found
 
     def _kinds_of_targets(self, path: str) -> dict[str, int]:
-        if path not in self._nodes:
+        if path not in self._wants:
             return {}
-        node = self._nodes[path]
         found: dict[str, int] = {}
-        for name, kind in zip(node.wants, node.kinds, strict=True):
+        for name, kind in self._wants[path].items():
             for target in self._resolve(name):
                 found[target] = min(kind, found.get(target, kind))
         for kind, target in self._by_place(path):
@@ -395,13 +385,12 @@ class Graph:
             yield from self.tests
         if _is_conftest(path):
             below = path.removesuffix("conftest.py")
-            yield from _starting_with(below, self.tests)
-            yield from _starting_with(below, self._conftests)
+            yield from starting_with(below, self.tests)
+            yield from starting_with(below, self._conftests)
 
     def _kind(self, importer: str, imported: str, own: frozenset[str]) -> int:
         """The kind of an edge; it is known to be there, or would be if the file were."""
-        node = self._nodes[importer]
-        pairs = zip(node.wants, node.kinds, strict=True)
+        pairs = self._wants[importer].items()
         kinds = [next((kind for name, kind in pairs if name in own), names.TYPING)]
         is_test = self.layout.is_test(importer)
         if is_test and not own.isdisjoint(self._always):
@@ -415,35 +404,16 @@ class Graph:
         if name[0] == "/":
             if self._sorted_paths is None:
                 self._sorted_paths = sorted(self.files)
-            return _starting_with(name[1:] + "/" if name != "/" else "", self._sorted_paths)
+            return starting_with(name[1:] + "/" if name != "/" else "", self._sorted_paths)
         if name[-1] != "*":
             return self._modules.get(name, ())
         if self._sorted_names is None:
             self._sorted_names = sorted(self._modules)
-        inner = _starting_with(name[:-1], self._sorted_names)
+        inner = starting_with(name[:-1], self._sorted_names)
         return [path for one in (name[:-2], *inner) for path in self._modules.get(one, ())]
 
 
-_NOTHING = _Node((), b"")
-
-
-def _node(path: str, facts: Facts, layout: Layout) -> _Node:
-    wants = sorted(names.wanted(path, facts, layout).items(), key=_by_kind)
-    return _Node(tuple(name for name, _ in wants), bytes(kind for _, kind in wants))
-
-
-def _by_kind(item: tuple[str, int]) -> int:
-    return item[1]
-
-
-def _running(node: _Node) -> Paths:
-    first = node.kinds.find(names.TYPING)
-    return node.wants if first == -1 else node.wants[:first]
-
-
-def _typing(node: _Node) -> Paths:
-    first = node.kinds.find(names.TYPING)
-    return () if first == -1 else node.wants[first:]
+_NOTHING = names.Wants()
 
 
 def _is_conftest(path: str) -> bool:
@@ -456,10 +426,3 @@ def _with(before: Paths, news: Iterable[str], files: Mapping[str, Facts]) -> Pat
     if not touched:
         return before
     return tuple(sorted({*before, *touched} - {path for path in touched if path not in files}))
-
-
-def _starting_with(start: str, ordered: Paths | list[str]) -> Paths | list[str]:
-    """The part of some sorted strings that begins with a string."""
-    first = bisect_left(ordered, start)
-    # No path or name holds a character after the last one that there is.
-    return ordered[first : bisect_left(ordered, start + "\U0010ffff", first)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 Index = dict[str, tuple[str, ...]]
 
@@ -55,3 +56,15 @@ def changed(
         else:
             del result[name]
     return result
+
+
+def starting_with(start: str, ordered: Sequence[str]) -> Sequence[str]:
+    """The part of some sorted strings that begins with a string.
+
+    Args:
+        start: may be empty.
+        ordered: paths or names.
+    """
+    first = bisect_left(ordered, start)
+    # No path or name holds a character after the last one that there is.
+    return ordered[first : bisect_left(ordered, start + "\U0010ffff", first)]

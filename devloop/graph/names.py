@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from sys import intern
 
+import msgspec
+
 from devloop.graph.facts import Facts, Import
 from devloop.graph.layout import Layout
 
@@ -36,17 +38,48 @@ KINDS = (
 IMPORTS, PACKAGE, CONFTEST, PLUGIN, ALWAYS, LISTED, STRING, DYNAMIC, TYPING = range(len(KINDS))
 
 
-def wanted(path: str, facts: Facts, layout: Layout) -> dict[str, int]:
+class Wants(msgspec.Struct, frozen=True, gc=False):
+    """The names that a file wants.
+
+    Args:
+        names: in the order of their kinds.
+        kinds: of the edges by each name, indexes into `KINDS`.
+    """
+
+    names: tuple[str, ...] = ()
+    kinds: bytes = b""
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """Those that are wanted when the file runs."""
+        first = self.kinds.find(TYPING)
+        return self.names if first == -1 else self.names[:first]
+
+    @property
+    def typing(self) -> tuple[str, ...]:
+        """Those that are wanted by type checkers alone."""
+        first = self.kinds.find(TYPING)
+        return () if first == -1 else self.names[first:]
+
+    def items(self) -> Iterator[tuple[str, int]]:
+        """Names and kinds."""
+        return zip(self.names, self.kinds, strict=True)
+
+
+def wanted(path: str, facts: Facts, layout: Layout) -> Wants:
     """The names that a file wants.
 
     Args:
         path: of the file.
         facts: what it says.
         layout: of the project.
-
-    Returns:
-        Each with the kind of its edges, an index into `KINDS`.
     """
+    found = _kinds_by_name(path, facts, layout)
+    names = sorted(found, key=found.__getitem__)
+    return Wants(tuple(names), bytes(map(found.__getitem__, names)))
+
+
+def _kinds_by_name(path: str, facts: Facts, layout: Layout) -> dict[str, int]:
     own = layout.module_names(path)
     is_package = path.rpartition("/")[2].partition(".")[0] == "__init__"
     packages = own if is_package else tuple(name.rpartition(".")[0] for name in own)
