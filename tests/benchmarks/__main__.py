@@ -1,0 +1,55 @@
+"""Measure what devloop promises: `python -m tests.benchmarks [--quick] [--json FILE] [NAME…]`.
+
+Run it from the checkout's folder, with the `dev` extra installed. It prints a table of every
+figure beside its target, and the same as JSON with ``--json``. The names are `serving` (an edit
+until the app serves it, beside other tools, which are installed once into a cache of its own),
+`small` and `large` (graphs of 1,000 and of 10,000 files) and `idle`; without one, all are
+measured, which takes some ten minutes. What is compared is measured in turns, in one run: so
+what else the machine does falls on all alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.benchmarks import graphs, idle, serving
+from tests.benchmarks.figures import Figure, Sheet
+
+PARTS: dict[str, Callable[[Path, bool], list[Figure]]] = {
+    "serving": lambda work, quick: serving.measure(work, 5 if quick else 25),
+    "small": lambda work, quick: graphs.small(work, 5 if quick else 20),
+    "large": lambda work, quick: graphs.large(work, 5 if quick else 20),
+    "idle": lambda work, quick: idle.measure(work, 10.0 if quick else 30.0),
+}
+
+
+def main() -> int:
+    """Measure and print.
+
+    Returns:
+        1 where a target is missed, else 0.
+    """
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *PARTS], help="what")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the JSON there")
+    chosen = parser.parse_args()
+    sheet = Sheet()
+    for name in chosen.names or PARTS:
+        load = os.getloadavg()[0]
+        sys.stderr.write(f"== {name} (load {load:.1f})\n")
+        with tempfile.TemporaryDirectory(prefix="devloop-bench-") as work:
+            sheet.add(*PARTS[name](Path(work), chosen.quick))
+    sys.stdout.write(sheet.table())
+    if chosen.json is not None:
+        sheet.write(chosen.json)
+    return int(any(figure.met is False for figure in sheet.figures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

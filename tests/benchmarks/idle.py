@@ -1,0 +1,83 @@
+"""What devloop costs while nothing happens."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import psutil
+
+from tests.benchmarks import projects
+from tests.benchmarks.figures import Figure
+from tests.benchmarks.graphs import APP, LARGE
+from tests.benchmarks.peers import install
+from tests.benchmarks.session import Session, environment, named, watching
+
+
+def measure(work: Path, seconds: float) -> list[Figure]:
+    """Measure a small project and one of ten thousand files.
+
+    Args:
+        work: an empty folder.
+        seconds: for which the processor's time is counted.
+    """
+    shop, large = work / "shop", work / "idle-large"
+    projects.shop(shop)
+    peers = install()
+    env = environment(PATH=peers.path, VIRTUAL_ENV=str(peers.python))
+    found = []
+    with watching(shop, "--", *APP, env=env) as session:
+        found += _cost("a small project", session, shop / "shop" / "prices.py", seconds, 60.0)
+    projects.modules(large, LARGE)
+    with watching(large, "--no-tests", "--", *APP) as session:
+        path = large / "src" / "part001" / "mod02.py"
+        found += _cost(f"{LARGE:,} files", session, path, seconds, None, note="just read")
+    with watching(large, "--no-tests", "--", *APP) as session:
+        found += _cost(f"{LARGE:,} files", session, path, seconds, 110.0)
+    return found
+
+
+def _cost(
+    what: str,
+    session: Session,
+    path: Path,
+    seconds: float,
+    target: float | None,
+    note: str = "",
+) -> list[Figure]:
+    events = session.until_cycle()
+    app = named(events, "app-started")["pid"]
+    time.sleep(12.0 if note else 3.0)
+    # After an edit the worker that parses is there, as it is in daily use.
+    path.write_text(path.read_text(encoding="utf-8") + "\nEDIT = 1\n", encoding="utf-8")
+    session.until_cycle()
+    time.sleep(3.0)
+    own = psutil.Process(session.process.pid)
+    others = [child for child in own.children(recursive=True) if child.pid != app]
+    before = sum(map(_used, (own, *others)))
+    began = time.monotonic()
+    time.sleep(seconds)
+    share = (sum(map(_used, (own, *others))) - before) / (time.monotonic() - began) * 100
+    beside = ", ".join(f"{_kind(child)} {_memory(child):.0f} MB" for child in others)
+    return [
+        Figure(f"idle, {what}", "%", [share], 0.5, note=note),
+        Figure(f"  memory of devloop itself, {what}", "MB", [_memory(own)], target, note=beside),
+    ]
+
+
+def _used(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _memory(process: psutil.Process) -> float:
+    """Megabytes: its own, and its share of what it shares."""
+    full = process.memory_full_info()
+    return float(getattr(full, "pss", full.uss)) / 1e6
+
+
+def _kind(process: psutil.Process) -> str:
+    command = " ".join(process.cmdline())
+    if "guardian" in command:
+        return "guardian"
+    return "parse worker" if "inside.parse" in command else process.name()

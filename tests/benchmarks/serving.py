@@ -1,0 +1,221 @@
+"""From a save to an app that serves the new code: devloop, its peers, and a bare start."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import statistics
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.benchmarks import projects
+from tests.benchmarks.figures import Figure
+from tests.benchmarks.peers import Peers, install
+from tests.benchmarks.session import Session, environment, named, watching
+
+LIMIT = 20.0
+"""Seconds within which an app must serve."""
+
+REST = 0.7
+"""Seconds between two saves: longer than any of the tools gathers changes."""
+
+DEBOUNCE = 20.0
+"""devloop's default, in milliseconds."""
+
+
+def measure(work: Path, rounds: int) -> list[Figure]:
+    """Measure it, all tools side by side, one save at a time.
+
+    Args:
+        work: an empty folder.
+        rounds: how many saves each gets.
+    """
+    peers = install()
+    took: dict[str, list[float]] = {}
+    stops: list[float] = []
+    bare: list[float] = []
+    inside: dict[str, list[float]] = {}
+    with contextlib.ExitStack() as stack:
+        tools: dict[str, tuple[Path, int, Session | None]] = {}
+        names = ["devloop", *peers.commands(0)]
+        for name in names:
+            root, port = work / name.replace(" ", ""), _free_port()
+            projects.shop(root)
+            env = _environment(peers)
+            session: Session | None = None
+            if name == "devloop":
+                command = f"uvicorn shop.main:app --port {port} --log-level warning".split()
+                session = stack.enter_context(watching(root, "--no-tests", "--", *command, env=env))
+                session.until_cycle()
+            else:
+                stack.enter_context(_running(peers.commands(port)[name], root, env))
+            tools[name] = (root, port, session)
+            _until_served(port, "0")
+            took[name] = []
+        chance = random.Random(1)
+        shop = work / "bare"
+        projects.shop(shop)
+        for number in range(1, rounds + 1):
+            chance.shuffle(names)
+            for name in names:
+                root, port, session = tools[name]
+                # At no set distance from their last one, for most of them tick.
+                time.sleep(REST + chance.random() / 5)
+                saved = time.time()
+                projects.edit_shop(root, str(number))
+                took[name].append((_until_served(port, str(number)) - saved) * 1000)
+                if session is not None:
+                    for key, value in _inside(session, saved, took[name][-1]).items():
+                        inside.setdefault(key, []).append(value)
+            start, stop = _bare(shop, _free_port(), _environment(peers), chance)
+            bare.append(start)
+            stops.append(stop)
+    return _figures(peers, took, bare, stops, inside)
+
+
+def _figures(
+    peers: Peers,
+    took: dict[str, list[float]],
+    bare: list[float],
+    stops: list[float],
+    inside: dict[str, list[float]],
+) -> list[Figure]:
+    own = statistics.median(took["devloop"])
+    start = statistics.median(bare)
+    above = [
+        served - stop - start for served, stop in zip(took["devloop"], inside["stop"], strict=True)
+    ]
+    found = [
+        Figure("save → served: devloop", "ms", took["devloop"]),
+        Figure("  a bare start of the app", "ms", bare),
+        Figure("  its graceful stop, bare", "ms", stops),
+        Figure("  its graceful stop under devloop", "ms", inside["stop"], note="told → gone"),
+        Figure("  above its own stop and a bare start", "ms", above, 40.0),
+    ]
+    for name in ("uvicorn --reload", "watchfiles", "nodemon"):
+        if name not in took:
+            found.append(Figure(f"save → served: {name}", "ms", (), note=peers.why))
+            continue
+        median = statistics.median(took[name])
+        found.append(Figure(f"save → served: {name}", "ms", took[name]))
+        found.append(Figure(f"  {name}: devloop is ahead by", "x", [median / own], 1.0, least=True))
+    found += [
+        Figure(
+            "change seen → told to stop",
+            "ms",
+            inside["told"],
+            15.0,
+            note="less what is left of the debounce by then",
+        ),
+        Figure("  written → seen", "ms", inside["seen"], note="the watcher's step"),
+        Figure(
+            "  written → told to stop, less the debounce",
+            "ms",
+            inside["written"],
+            15.0,
+        ),
+        Figure("  gone → new process started", "ms", inside["started"]),
+        Figure("  served → said to be ready", "ms", inside["said"]),
+    ]
+    return found
+
+
+def _inside(session: Session, saved: float, took: float) -> dict[str, float]:
+    """What devloop's own events say of one restart, in milliseconds."""
+    events = session.until_cycle()
+    ready, stopping = named(events, "app-ready"), named(events, "app-stopping")
+    gone, started = named(events, "app-exited"), named(events, "app-started")
+    seen = ready["t"] - ready["seconds"]
+    # watchfiles hands an event on late by its step; the debounce counts from the event.
+    late = (seen - saved) * 1000
+    told = (stopping["t"] - saved) * 1000
+    return {
+        "seen": late,
+        "told": told - late - max(0.0, DEBOUNCE - late),
+        "written": told - DEBOUNCE,
+        "stop": (gone["t"] - stopping["t"]) * 1000,
+        "started": (started["t"] - gone["t"]) * 1000,
+        "said": (ready["t"] - saved) * 1000 - took,
+    }
+
+
+def _bare(root: Path, port: int, env: dict[str, str], chance: random.Random) -> tuple[float, float]:
+    """Start the app by itself, and stop it; milliseconds for each."""
+    began = time.time()
+    process = subprocess.Popen(
+        f"uvicorn shop.main:app --port {port} --log-level warning".split(),
+        cwd=root,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    start = _until_served(port, "0") - began
+    time.sleep(REST + chance.random() / 5)
+    told = time.time()
+    process.terminate()
+    process.wait(LIMIT)
+    return start * 1000, (time.time() - told) * 1000
+
+
+@contextlib.contextmanager
+def _running(command: list[str], root: Path, env: dict[str, str]) -> Iterator[None]:
+    process = subprocess.Popen(
+        command,
+        cwd=root,
+        env=env,
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _environment(peers: Peers) -> dict[str, str]:
+    return environment(PATH=peers.path, VIRTUAL_ENV=str(peers.python))
+
+
+def _until_served(port: int, version: str) -> float:
+    """Wait until the app answers with a version; when, in seconds since the epoch."""
+    end = time.monotonic() + LIMIT
+    while (answer := _ask(port)) != version:
+        if time.monotonic() > end:
+            raise TimeoutError(f"{version} was not served within {LIMIT} s, but {answer}")
+        # The old one is seldom asked: an open connection keeps it from stopping.
+        time.sleep(0.001 if answer is None else 0.02)
+    return time.time()
+
+
+def _ask(port: int) -> str | None:
+    """One request; None where nobody answers."""
+    data = b""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=LIMIT) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\n")
+            while part := connection.recv(4096):
+                data += part
+    except OSError:
+        return None
+    head, _, body = data.partition(b"\r\n\r\n")
+    return body.decode() if head.startswith(b"HTTP/1.1 200") else None
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
