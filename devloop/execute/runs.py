@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import time
@@ -21,7 +22,7 @@ from devloop.execute.guard import Ended, Guard, Process, Spawn
 from devloop.execute.interpreter import Interpreter
 from devloop.execute.run_state import RunResult, RunState
 from devloop.execute.streams import Reader, Tail
-from devloop.execute.workers import Workers, choose, from_environment
+from devloop.execute.workers import Workers, choose, from_environment, names_xdist
 from devloop.inside import messages
 from devloop.select.selection import SelectedFile
 
@@ -168,6 +169,7 @@ class TestRun:
             tests.workers,
             [tests.seconds.get(path) for path in paths],
             self._interpreter,
+            functools.partial(names_xdist, self._root),
             args=(*tests.args, *tests.once),
             addopts=addopts,
         )

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -29,6 +30,15 @@ GAIN = 0.75
 
 UNKNOWN = 0.1
 """Seconds that a file takes of which nothing is known, where no other file tells more."""
+
+LONG = 30.0
+"""Predicted seconds from which on it is said what workers would gain."""
+
+NAMING = (
+    "pyproject.toml", "setup.cfg", "setup.py", "tox.ini", "noxfile.py", "Pipfile",
+    "environment*.y*ml", "*requirements*.txt", "requirements/*.txt",
+)  # fmt: skip
+"""Where a project names what its tests need."""
 
 SERIAL_OPTIONS = ("-s", "--capture=no", "--pdb", "--trace", "--usepdb")
 
@@ -53,6 +63,7 @@ def choose(
     setting: Literal["auto"] | int,
     seconds: Sequence[float | None],
     interpreter: Interpreter,
+    parallel: Callable[[], bool],
     *,
     args: Sequence[str] = (),
     addopts: Sequence[str] = (),
@@ -60,8 +71,10 @@ def choose(
 ) -> Workers:
     """Decide on workers.
 
-    ``auto`` takes workers where the run is predicted to take `WORTH` seconds or more in one
-    process and no more than `GAIN` of that with as many workers as there are cores. They are
+    ``auto`` takes workers where the project's tests are known to run side by side, and the run is
+    predicted to take `WORTH` seconds or more in one process and no more than `GAIN` of that with
+    as many workers as there are cores. Tests that were never run so may share a port or a file
+    and then fail, or wait for ever (httpx's do), so nobody else decides that for them. Workers are
     given whole files (``--dist loadfile``), in the order of the run: so a module's fixtures are
     made once, tests that lean on their neighbours still do, and the nearest tests come first.
 
@@ -69,6 +82,7 @@ def choose(
         setting: ``[tests] workers``.
         seconds: for each chosen file, in order, what its tests have taken; None is not known.
         interpreter: the project's.
+        parallel: tells whether the project's tests run side by side; asked only where it matters.
         args: the user's arguments, given to devloop; what they say of workers stands.
         addopts: what pytest's settings and environment add; ``auto`` turns the workers that
             they ask for off where the run is known to be short.
@@ -107,12 +121,8 @@ def choose(
         or any(word in SERIAL_OPTIONS for word in (*addopts, *args))
     ):
         return Workers()
-    if interpreter.xdist is None:
-        return Workers(
-            notice=f"The tests run in one process. {count} would take about "
-            f"{makespan(predicted, count) + COST:.0f} s in place of {serial:.0f} s: "
-            f"{interpreter.install('pytest-xdist')}"
-        )
+    if interpreter.xdist is None or not parallel():
+        return Workers(notice=_advice(interpreter, count) if serial >= LONG else None)
     chosen = ["-n", str(count)]
     if not any(word.startswith("--dist") for word in (*addopts, *args)):
         chosen += ["--dist", "loadfile"]
@@ -120,6 +130,32 @@ def choose(
             # By default the files with most tests come first.
             chosen.append("--no-loadscope-reorder")
     return Workers(count, tuple(chosen), ours=True)
+
+
+def names_xdist(root: Path) -> bool:
+    """Whether a project itself uses pytest-xdist, so that its tests do run side by side.
+
+    Args:
+        root: the project's; its lists of what it needs are searched.
+    """
+    for pattern in NAMING:
+        for path in root.glob(pattern):
+            try:
+                if b"xdist" in path.read_bytes():
+                    return True
+            except OSError:
+                continue
+    return False
+
+
+def _advice(interpreter: Interpreter, count: int) -> str:
+    advice = (
+        f"These tests take long in one process. If they can run side by side: "
+        f"[tests] workers = {count}"
+    )
+    if interpreter.xdist is None:
+        advice += f", after {interpreter.install('pytest-xdist')}"
+    return advice
 
 
 def makespan(seconds: Iterable[float], count: int) -> float:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 SEVERAL = """
+    requirements-dev.txt
+        pytest-xdist
     test_a.py
         import pathlib, os, pytest
 
@@ -72,6 +74,8 @@ async def test_workers_that_collect_different_tests_give_way_to_one_process(
     """S35: a suite whose nodeids are volatile passes, as it does without devloop's workers."""
     monkeypatch.setattr("devloop.execute.workers._cpus", lambda: 2)
     made = project("""
+        requirements-dev.txt
+            pytest-xdist
         test_a.py
             import os, pytest
             @pytest.mark.parametrize("n", [os.getpid()])

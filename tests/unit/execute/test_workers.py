@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from devloop.errors import MissingDistribution
+from devloop.execute import workers
 from devloop.execute.interpreter import Interpreter
-from devloop.execute.workers import Workers, choose, from_environment, makespan
+from devloop.execute.workers import Workers, from_environment, makespan, names_xdist
 
 
 def interpreter(**distributions: str) -> Interpreter:
@@ -20,6 +24,31 @@ def interpreter(**distributions: str) -> Interpreter:
 
 WITH = interpreter(pytest="8.0", pytest_xdist="3.8.0", pip="24")
 WITHOUT = interpreter(pytest="8.0")
+
+
+def choose(
+    setting: Any, seconds: list[float | None], interpreter: Interpreter, **more: Any
+) -> Workers:
+    """Choose for a project whose tests do run side by side."""
+    return workers.choose(setting, seconds, interpreter, lambda: True, **more)
+
+
+def test_tests_that_never_ran_side_by_side_are_not_made_to() -> None:
+    """However long they take; from half a minute on it is said what could be done."""
+    alone = workers.choose("auto", [10.0] * 20, WITH, lambda: False, cpus=4)
+    assert alone.count == 0
+    assert alone.args == ()
+    assert "workers = 4" in (alone.notice or "")
+    assert workers.choose("auto", [1.0] * 20, WITH, lambda: False, cpus=4) == Workers()
+
+
+def test_a_project_that_names_xdist_runs_its_tests_side_by_side(tmp_path: Path) -> None:
+    """In any of the files that say what its tests need."""
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    assert not names_xdist(tmp_path)
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "tests.txt").write_text("pytest\npytest-xdist==3.8\n")
+    assert names_xdist(tmp_path)
 
 
 def test_a_short_run_is_one_process() -> None:
