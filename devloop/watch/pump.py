@@ -15,6 +15,7 @@ from devloop.watch.mute import PYTHON, Mutes
 from devloop.watch.notify import STEP, Notifier, NotifyUnavailable
 from devloop.watch.patterns import Named
 from devloop.watch.scan import ChangeSet
+from devloop.watch.sift import Sifter
 from devloop.watch.tree import Tree
 
 P = ParamSpec("P")
@@ -73,6 +74,7 @@ class Pump:
         self.tree = tree
         self.mutes = Mutes()
         self.wanted = wanted
+        self._sifter = Sifter(tree)
         self.polling: str | None = None
         self.swept_at = time.monotonic()
         self.sweep_seconds = 0.0
@@ -160,7 +162,7 @@ class Pump:
             except NotifyUnavailable as failure:
                 self._give_up(failure)
             except OSError:  # a folder has vanished, or may not be read any more
-                await self.thread(self.tree.reload)
+                await self.thread(self._sifter.reload)
                 self.tree.renewed = True
                 continue
             self._laid = folders
@@ -201,7 +203,7 @@ class Pump:
     async def _absorb(self) -> bool:
         """Take in what has come; whether any of it matters."""
         events, self._events = self._events, set()
-        found = await self.thread(self.tree.sift, events) if events else set[str]()
+        found = await self.thread(self._sifter.sift, events) if events else set[str]()
         self.mind_stalls()
         if self.tree.renewed and self._lost:
             await anyio.sleep(max(0.0, self._laid_at + RELAY_PAUSE - time.monotonic()))
@@ -214,9 +216,12 @@ class Pump:
                 self._laid_at = time.monotonic()
             self._sweep = self._owed = False
             begun = time.monotonic()
-            found |= await self.thread(self.tree.sweep)
+            found |= await self.thread(self._sifter.sweep)
             self.swept_at = time.monotonic()
             self.sweep_seconds = self.swept_at - begun
+        forgotten, self.tree.forgotten = self.tree.forgotten, set()
+        found -= forgotten
+        self._pending -= forgotten
         if found and self._seen is None:
             self._seen = time.monotonic()
         if not found and not self._pending:

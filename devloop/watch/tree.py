@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 from collections.abc import Callable, Collection, Container, Iterable, Mapping
 
@@ -15,9 +14,6 @@ from devloop.watch.patterns import Named
 from devloop.watch.places import Places, above
 from devloop.watch.signatures import FOLDER, Known, Signature, Unsettled, look, signature_of
 from devloop.watch.walk import RACY, Found, walk
-
-REMEMBERED = 10_000
-"""How many ignored files are remembered, so that git is not asked again at each of their events."""
 
 
 class Tree:
@@ -38,16 +34,20 @@ class Tree:
         self.extra: frozenset[str] = frozenset()
         self.quiet = Named()
         self.muted: set[str] = set()
+        self.forgotten: set[str] = set()
+        """Files that have turned out to be ignored; whoever has noted them forgets them too."""
+        self.links: dict[str, set[str]] = {}
+        """The links among the files, by where they lead (absolute)."""
+        self.listed: dict[str, int] = {}
+        """The mtime of each folder that is watched for its entries alone."""
+        self.awaited: set[str] = set()
+        """Paths outside the watched folders whose coming or going changes what is attended."""
         self.moved = False
         """Other folders matter than before."""
         self.renewed = False
         """A folder has been replaced, and a watch follows the old one."""
         self.renamed: Collection[str] | None = None
         """The paths that are to be watched although ignored from now on."""
-        self._links: dict[str, set[str]] = {}
-        self._listed: dict[str, int] = {}
-        self._awaited: set[str] = set()
-        self._ignored: set[str] = set()
         self._notice = notice
 
     def start(self, known: Mapping[str, Known], extra: Collection[str]) -> None:
@@ -87,11 +87,11 @@ class Tree:
         before = self.extra
         self.extra = frozenset(map(self.places.named, extra)) | self.places.files
         for path in before - self.extra:
-            self._listed.pop(path, None)
+            self.listed.pop(path, None)
         for path in self.extra - before:
             if os.path.isdir(self.places.place(path)):
                 if path not in self.folders:
-                    self._list(path, now, new=True)
+                    self.list_entries(path, now, new=True)
             elif path not in self.baseline and (found := look(self.places.place(path))):
                 self._learn(path, found, known or {}, now)
 
@@ -101,108 +101,24 @@ class Tree:
             renamed, self.renamed = self.renamed, None
             self.name(renamed)
         wanted = set(self.folders)
-        self._awaited.clear()
+        self.awaited.clear()
         for path in (*self.extra, *self.places.tops):
             if path in self.folders:
                 continue
             if os.path.isdir(self.places.place(path)):
                 wanted.add(path)
             # Should it come, go or be replaced, or a folder above it, then the watch is lost.
-            self._awaited.add(path)
+            if not os.path.isfile(self.places.place(path)):
+                self.awaited.add(path)
             exists, folder = path in wanted, above(path)
             while folder is not None and folder not in self.folders:
                 if not exists and (exists := os.path.isdir(self.places.place(folder))):
                     wanted.add(folder)
-                self._awaited.add(folder)
+                self.awaited.add(folder)
                 folder = above(folder)
         found = {self.places.place(path) for path in wanted}
-        found.update(os.path.dirname(target) for target in self._links)
+        found.update(os.path.dirname(target) for target in self.links)
         return {place for place in found if os.path.isdir(place)}
-
-    def sift(self, events: Iterable[tuple[bool, str]]) -> set[str]:
-        """Find out which files may have changed.
-
-        Args:
-            events: absolute paths at which something has happened, each with whether it has come
-                or gone.
-
-        Returns:
-            Paths as they are reported; what is ignored, quiet or muted is not among them.
-        """
-        now = time.time_ns()
-        found: set[str] = set()
-        unknown: set[str] = set()
-        folders: set[str] = set()
-        for renewed, place in events:
-            path = self.places.reported(place)
-            found.update(self._links.get(place, ()))
-            if renewed and (path in self._awaited or path in self.folders):
-                self.moved = self.renewed = True
-            if path in self.baseline or path in self.extra:
-                found.add(path)
-            parent = above(path)
-            if parent in self._listed and not names.is_temporary(os.path.basename(path)):
-                found.add(path)
-            elif path in self.folders:
-                folders.add(path)
-            elif path not in self._ignored and path not in found:
-                unknown.add(path)
-        if any(names.is_ignore_file(os.path.basename(path)) for path in found | unknown):
-            return self._loud(found | self.reload())
-        for path in folders:
-            found |= self._enter(path, now)
-            if path not in self.folders:
-                unknown.add(path)
-        found |= self._sort(unknown, now)
-        return self._loud(found)
-
-    def sweep(self) -> set[str]:
-        """Look at every file and folder, without being told; some µs for each.
-
-        Returns:
-            As `sift`.
-        """
-        now = time.time_ns()
-        found = set(self.baseline.stale())
-        for path, mtime in list(self.folders.items()):
-            if not mtime or mtime != _mtime(self.places.place(path)):
-                found |= self._enter(path, now)
-        for top in self.places.tops:
-            if top not in self.folders and os.path.isdir(self.places.place(top)):
-                found |= self._enter(top, now)
-        for path, mtime in list(self._listed.items()):
-            if not mtime or mtime != _mtime(self.places.place(path)):
-                found |= self._list(path, now, new=False)
-        for path in self.extra.difference(self.baseline, self.folders, self._listed):
-            if os.path.isdir(self.places.place(path)):
-                found |= self._list(path, now, new=False)
-                self.moved = True
-            elif os.path.lexists(self.places.place(path)):
-                found.add(path)
-        return self._loud(found)
-
-    def reload(self) -> set[str]:
-        """Read all ignore rules anew and walk over everything.
-
-        Returns:
-            As `sift`: what has come to light, and what is gone. What is ignored from now on is
-            forgotten without a word, for its bytes have not changed.
-        """
-        for rules in self.places.rules:
-            rules.forget()
-        self._ignored.clear()
-        found = self._walk_all(time.time_ns())
-        self._take(found)
-        self.moved = True
-        candidates = set(found.files).difference(self.baseline)
-        for path in list(self.baseline):
-            if path in found.files or path in self.extra or above(path) in self._listed:
-                continue
-            if os.path.lexists(self.places.place(path)):
-                self.baseline.forget(path)
-            else:
-                candidates.add(path)
-        return candidates
 
     def missing(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of some files that were there and are not.
@@ -237,7 +153,7 @@ class Tree:
                 kind = self.baseline.examine(
                     path,
                     now,
-                    entry=above(path) in self._listed,
+                    entry=above(path) in self.listed,
                     deleted=path in deleted,
                     patient=patient,
                 )
@@ -300,7 +216,7 @@ class Tree:
         return {
             path: known.signature
             for path, known in self.baseline.items()
-            if above(path) not in self._listed
+            if above(path) not in self.listed
         }
 
     def tracked(self) -> frozenset[str] | None:
@@ -334,7 +250,7 @@ class Tree:
     def _take(self, found: Found) -> None:
         self.folders = dict(found.folders)
         self.pruned = set(found.pruned)
-        self._links = {}
+        self.links = {}
         self._link(found)
         for path in sorted(found.unreadable - self.unreadable):
             self._notice(f"The folder {path} cannot be read: nothing in it is watched.")
@@ -342,7 +258,7 @@ class Tree:
 
     def _link(self, found: Found) -> None:
         for path, target in found.links.items():
-            self._links.setdefault(target, set()).add(path)
+            self.links.setdefault(target, set()).add(path)
             self.moved = True
 
     def _learn(self, path: str, signature: Signature, known: Mapping[str, Known], now: int) -> None:
@@ -350,10 +266,19 @@ class Tree:
         same = before is not None and before.signature == signature
         self.baseline.put(path, before if before and same else Known(signature), now)
 
-    def _list(self, path: str, now: int, *, new: bool) -> set[str]:
-        """Look at the entries of a folder that is watched for them alone."""
+    def list_entries(self, path: str, now: int, *, new: bool = False) -> set[str]:
+        """Look at the entries of a folder that is watched for them alone.
+
+        Args:
+            path: as it is reported.
+            now: nanoseconds since the epoch.
+            new: take them as the baseline.
+
+        Returns:
+            Those that may have changed.
+        """
         place = self.places.place(path)
-        mtime = _mtime(place)
+        changed = mtime(place)
         seen: set[str] = set()
         try:
             with os.scandir(place) as listing:
@@ -367,21 +292,24 @@ class Tree:
                         signature = FOLDER if folder else signature_of(entry.stat())
                         self.baseline.put(inner, Known(signature), now)
         except OSError:
-            pass
-        self._listed[path] = mtime if mtime < now - RACY else 0
+            seen.clear()  # it is gone, or will be looked at again
+        self.listed[path] = changed if changed < now - RACY else 0
         gone = [inner for inner in self.baseline.below(path) if above(inner) == path]
         return set() if new else seen.symmetric_difference(gone)
 
-    def _enter(self, path: str, now: int) -> set[str]:
-        """Look at what a folder holds by now: files that are new there, or gone."""
+    def enter(self, path: str, now: int) -> set[str]:
+        """Look at what a folder holds by now, and enter new folders in it.
+
+        Args:
+            path: as it is reported; watched, or to be watched from now on.
+            now: nanoseconds since the epoch.
+
+        Returns:
+            The files that are new, or all that were in it where it is gone.
+        """
         place = self.places.place(path)
         if not os.path.isdir(place) or os.path.islink(place):
-            prefix = f"{path}/"
-            for folder in [
-                name for name in self.folders if name == path or name.startswith(prefix)
-            ]:
-                del self.folders[folder]
-            return set(self.baseline.below(path))
+            return set(self._leave(path))
         top = self.places.top(path)
         if top is None:
             return set()
@@ -395,74 +323,50 @@ class Tree:
         self.pruned |= found.pruned
         self._link(found)
         if path in found.pruned and path in self.folders:
-            return self._prune(path)
-        gone = [
-            name
-            for name in self.baseline.below(path)
-            if above(name) == path and not os.path.lexists(self.places.place(name))
-        ]
-        return set(found.files).difference(self.baseline) | set(gone)
+            # It has turned out to be an environment or a cache.
+            for name in self._leave(path):
+                self.baseline.forget(name)
+                self.forgotten.add(name)
+            self.moved = True
+        return set(found.files).difference(self.baseline)
 
-    def _prune(self, path: str) -> set[str]:
-        """A folder has turned out to be an environment or a cache: leave it."""
+    def walk_anew(self) -> set[str]:
+        """Read all ignore rules anew and walk over everything.
+
+        Returns:
+            The files that have come to light, and those that are gone. What is ignored from now
+            on is forgotten without a word, for its bytes have not changed.
+        """
+        for rules in self.places.rules:
+            rules.forget()
+        found = self._walk_all(time.time_ns())
+        self._take(found)
+        self.moved = True
+        candidates = set(found.files).difference(self.baseline)
+        for path in list(self.baseline):
+            if path in found.files or path in self.extra or above(path) in self.listed:
+                continue
+            if os.path.lexists(self.places.place(path)):
+                self.baseline.forget(path)
+                self.forgotten.add(path)
+            else:
+                candidates.add(path)
+        return candidates
+
+    def _leave(self, path: str) -> list[str]:
+        """Watch a folder no longer; gives the files that were in it."""
         prefix = f"{path}/"
         for folder in [name for name in self.folders if name == path or name.startswith(prefix)]:
             del self.folders[folder]
-        for name in self.baseline.below(path):
-            self.baseline.forget(name)
-        self.moved = True
-        return set()
-
-    def _sort(self, unknown: Iterable[str], now: int) -> set[str]:
-        """Paths that are not known yet: ask the rules, enter folders."""
-        asked: dict[str, dict[str, str]] = {}
-        for path in unknown:
-            top = self.places.top(path)
-            if top is None:
-                continue
-            first = self._first_unknown(path, top)
-            if first is None:
-                continue
-            try:
-                status = os.lstat(self.places.place(first))
-            except (OSError, ValueError):
-                continue
-            inner = self.places.inner(top, first)
-            slash = "/" if stat.S_ISDIR(status.st_mode) else ""
-            asked.setdefault(top, {})[inner + slash] = first
-        found: set[str] = set()
-        for top, paths in asked.items():
-            ignored = self.places.tops[top].ignored([p for p, n in paths.items() if n != top])
-            for inner, path in paths.items():
-                if inner in ignored:
-                    self._leave(path, folder=inner.endswith("/"))
-                elif inner.endswith("/"):
-                    self.pruned.discard(path)
-                    found |= self._enter(path, now)
-                elif os.path.basename(path) in names.MARKS:
-                    found |= self._enter(above(path) or "", now)
-                else:
-                    found.add(path)
-        return found
-
-    def _first_unknown(self, path: str, top: str) -> str | None:
-        """The uppermost part of a path that is not known; None where it lies in a pruned folder."""
-        first = path
-        while first != top and (folder := above(first)) is not None and folder not in self.folders:
-            first = folder
-        return None if first in self.pruned and first != path else first
-
-    def _leave(self, path: str, *, folder: bool) -> None:
-        if folder:
-            self.pruned.add(path)
-        elif len(self._ignored) < REMEMBERED:
-            self._ignored.add(path)
-
-    def _loud(self, found: set[str]) -> set[str]:
-        return {path for path in found if path not in self.muted and path not in self.quiet}
+        return self.baseline.below(path)
 
 
-def _mtime(place: str) -> int:
+def mtime(place: str) -> int:
+    """When a folder's entries changed last, in nanoseconds; 0 where there is none.
+
+    Args:
+        place: absolute.
+    """
     try:
         return os.stat(place).st_mtime_ns
     except OSError:

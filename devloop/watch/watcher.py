@@ -127,7 +127,10 @@ class Watcher:
         return self
 
     async def __anext__(self) -> ChangeSet:
-        return await self._receive.receive()
+        try:
+            return await self._receive.receive()
+        except (anyio.EndOfStream, anyio.ClosedResourceError):
+            raise StopAsyncIteration from None
 
     @property
     def known(self) -> Mapping[str, Known]:
