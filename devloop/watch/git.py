@@ -12,6 +12,9 @@ from pathlib import Path
 TIMEOUT = 10.0
 """Seconds that git may take for one answer."""
 
+LOCK_AGE = 10.0
+"""Seconds after which a lock is taken for one that a crash has left behind."""
+
 CHUNK = 4096
 """Bytes of paths asked about at once: no more than any system's pipe holds."""
 
@@ -123,19 +126,16 @@ class Git:
                     raise GitFailed(f"git check-ignore: {error}") from error
         return found
 
-    def locked(self) -> str | None:
-        """The lock that git holds while it moves files about, if there is one.
-
-        Returns:
-            What tells this lock from a later one.
-        """
+    def locked(self) -> bool:
+        """Whether git is moving files about just now: it holds a lock, and not for very long."""
         for name in ("index.lock", "HEAD.lock"):
             try:
-                status = os.stat(os.path.join(self.folder, name))
+                written = os.stat(os.path.join(self.folder, name)).st_mtime
             except OSError:
                 continue
-            return f"{name} {status.st_ino} {status.st_ctime_ns}"
-        return None
+            if abs(time.time() - written) < LOCK_AGE:
+                return True
+        return False
 
     def forget(self) -> None:
         """Ask a new process from now on: ignore rules have changed."""

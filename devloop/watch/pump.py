@@ -28,8 +28,8 @@ GRACE = 0.1
 """Seconds for which a missing file may yet come back: an atomic save renames the old file away
 before the new one has its name."""
 
-GIT_HOLD = 10.0
-"""Seconds for which a lock of git's is waited for; an older one was left behind by a crash."""
+GIT_HOLD = 30.0
+"""Seconds for which git is waited for while it moves files about, in many commands perhaps."""
 
 LARGE_BATCH = 500
 """Files in one set above which all are looked at: so many come from a program, at a pace at which
@@ -93,7 +93,6 @@ class Pump:
         self._pending: set[str] = set()
         self._tries = 0
         self._seen: float | None = None
-        self._stale_locks: frozenset[str] = frozenset()
 
     async def run(self) -> None:
         """Pump, for ever."""
@@ -242,10 +241,7 @@ class Pump:
         await self._calm(end)
         since = time.monotonic()
         held = False
-        while locks := self.tree.locks() - self._stale_locks:
-            if time.monotonic() - since > GIT_HOLD:
-                self._stale_locks = locks
-                break
+        while self.tree.locked() and time.monotonic() - since < GIT_HOLD:
             held = True
             await self._wait(STEP)
         if held:

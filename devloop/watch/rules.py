@@ -42,10 +42,8 @@ class Rules:
         self._notice = notice or (lambda _: None)
         self._chains: dict[str, tuple[tuple[int, GitIgnoreSpec], ...]] = {}
         self._listed: dict[str, set[str]] | None = None
-        self._checkouts: dict[str, Git | None] = {"": self._open("")}
-        top = self._checkouts[""]
-        if top is not None and top.ignores_base():
-            self._checkouts[""] = None
+        self._said: set[str] = set()
+        self._checkouts = {"": self._opened("")}
 
     def checkout(self, folder: str) -> None:
         """Say that a folder below the top is a checkout of its own.
@@ -54,7 +52,7 @@ class Rules:
             folder: it holds a `.git`.
         """
         if folder not in self._checkouts:
-            self._checkouts[folder] = self._open(folder)
+            self._checkouts[folder] = self._opened(folder)
 
     def ignored(self, paths: Collection[str]) -> set[str]:
         """Those of some paths that are not watched.
@@ -99,36 +97,43 @@ class Rules:
             found.update(prefix + path for path in paths)
         return frozenset(found) if inside else None
 
-    def locks(self) -> frozenset[str]:
-        """The locks that git holds just now while it moves files about."""
-        held = ((folder, git and git.locked()) for folder, git in list(self._checkouts.items()))
-        return frozenset(f"{folder}:{lock}" for folder, lock in held if lock)
+    def locked(self) -> bool:
+        """Whether git is moving files about just now."""
+        return any(git is not None and git.locked() for git in list(self._checkouts.values()))
 
-    def forget(self) -> None:
-        """Read all rules anew from now on."""
+    def renew(self) -> None:
+        """Read all rules anew, and look anew for git and the checkouts."""
+        self.close()
         self._chains.clear()
-        for git in self._checkouts.values():
+        self._checkouts = {"": self._opened("")}
+
+    def close(self) -> None:
+        """End the processes that answer for git; the next question starts them again."""
+        for git in list(self._checkouts.values()):
             if git is not None:
                 git.forget()
 
-    close = forget
-
-    def _open(self, folder: str) -> Git | None:
+    def _opened(self, folder: str) -> Git | None:
         base = os.path.join(self.base, folder) if folder else self.base
         if not Git.present(base):
             return None
         try:
-            return Git(base)
+            git = Git(base)
+            return git if folder or not git.ignores_base() else None
         except GitFailed as failure:
-            self._give_up(folder, failure)
+            self._say(folder, failure)
             return None
 
     def _give_up(self, folder: str, failure: GitFailed) -> None:
-        where = folder or self.base
-        self._notice(f"git cannot be asked what it ignores in {where}: {failure}")
-        if hasattr(self, "_checkouts"):
-            self._checkouts[folder] = None
+        self._say(folder, failure)
+        self._checkouts[folder] = None
         self._chains.clear()
+
+    def _say(self, folder: str, failure: GitFailed) -> None:
+        message = f"git cannot be asked what it ignores in {folder or self.base}: {failure}"
+        if message not in self._said:
+            self._said.add(message)
+            self._notice(message)
 
     def _by_name(self, path: str) -> bool | None:
         """What fixed names and the configuration say of it; None where they say nothing."""

@@ -101,9 +101,12 @@ class Sifter:
         return self._tree.walk_anew()
 
     def _rules_have_changed(self, paths: Iterable[str]) -> bool:
+        """Whether there is an ignore file among some paths that is not as it was read, or git."""
         changed = False
         for path in paths:
-            if not names.is_ignore_file(os.path.basename(path)):
+            name = os.path.basename(path)
+            changed = changed or name == ".git"
+            if not names.is_ignore_file(name):
                 continue
             known = self._tree.baseline.get(path)
             now = look(self._tree.places.place(path))

@@ -229,9 +229,9 @@ class Tree:
                 found = named if found is None else found | named
         return found
 
-    def locks(self) -> frozenset[str]:
-        """The locks that git holds just now while it moves files about."""
-        return frozenset(lock for rules in self.places.rules for lock in rules.locks())
+    def locked(self) -> bool:
+        """Whether git is moving files about just now."""
+        return any(rules.locked() for rules in self.places.rules)
 
     def close(self) -> None:
         """End the processes that answer for git."""
@@ -338,7 +338,7 @@ class Tree:
             on is forgotten without a word, for its bytes have not changed.
         """
         for rules in self.places.rules:
-            rules.forget()
+            rules.renew()
         found = self._walk_all(time.time_ns())
         self._take(found)
         self.moved = True

@@ -172,6 +172,23 @@ async def test_a_new_rule_counts_at_once(
         assert [change.path for found in sets for change in found.changes] == ["hidden/m.py"]
 
 
+@pytest.mark.anyio
+async def test_a_folder_becomes_a_checkout_while_it_is_watched(
+    tmp_path: Path, checkout: Callable[..., Path], reported: Reported
+) -> None:
+    """`git init`: from then on git is asked what it tracks."""
+    root = tmp_path / "checkout"
+    root.mkdir()
+    (root / "m.py").write_text("V = 1\n")
+    async with Watcher(root, config=Watch()) as watcher:
+        assert watcher.tracked() is None
+        checkout()
+        checkout("add", "m.py")
+        (root / "last.py").write_text("\n")
+        await reported(watcher, "last.py")
+        assert watcher.tracked() == frozenset({"m.py"})
+
+
 def test_without_git_its_ignore_files_are_read_and_that_is_said(
     checkout: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,19 @@ async def test_a_branch_switch_is_one_change_set(
     assert sets[0].changes == tuple(Change(path, "modified") for path in sorted(paths))
 
 
+async def test_a_lock_that_git_has_left_behind_holds_nothing_back(
+    checkout: Callable[..., Path], reported: Reported
+) -> None:
+    """P8: an old index.lock is a crash's; changes are reported all the same."""
+    root = checkout()
+    lock = root / ".git" / "index.lock"
+    lock.touch()
+    os.utime(lock, (0, 0))
+    async with Watcher(root, config=Watch()) as watcher:
+        (root / "m.py").write_text("V = 1\n")
+        await reported(watcher, "m.py")
+
+
 async def test_folders_made_and_filled_at_once_are_seen(tmp_path: Path, reported: Reported) -> None:
     """P10: `mkdir -p a/b/c` and a write at once; and the file is watched from then on."""
     async with Watcher(tmp_path, config=Watch()) as watcher:
