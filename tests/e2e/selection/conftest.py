@@ -1,0 +1,225 @@
+"""A small project whose selection is held to plain pytest."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import textwrap
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+
+class Devloop(Protocol):
+    """Run `devloop` to its end."""
+
+    def __call__(
+        self, *arguments: str | Path, cwd: Path | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run it in `cwd` (else the test's own folder) with some environment variables set."""
+
+
+class Lab:
+    """A small project whose selection is held to plain pytest.
+
+    Args:
+        root: its folder.
+        devloop: runs the command line.
+        environment: of plain pytest.
+    """
+
+    def __init__(self, root: Path, devloop: Devloop, environment: dict[str, str]) -> None:
+        self.root = root
+        self.environment: dict[str, str] = {}
+        self.green: dict[str, str] = {}
+        self.python = sys.executable
+        self._devloop = devloop
+        self._plain = environment
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `devloop` in the project."""
+        return self._devloop(*arguments, cwd=self.root, **self.environment)
+
+    def install_in_place(self, name: str, source: str = "src", entry_points: str = "") -> None:
+        """Give the project an environment in which it is installed in place (PEP 660)."""
+        command = [sys.executable, "-m", "venv", "--without-pip", str(self.root / ".venv")]
+        subprocess.run(command, check=True, capture_output=True)
+        self.python = str(self.root / ".venv/bin/python")
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        site = self.root / ".venv/lib" / version / "site-packages"
+        lines = [str(self.root / source), sysconfig.get_path("purelib")]
+        (site / f"{name}.pth").write_text("\n".join(lines) + "\n")
+        metadata = site / f"{name}-1.0.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (metadata / "entry_points.txt").write_text(entry_points)
+        url = {"url": self.root.as_uri(), "dir_info": {"editable": True}}
+        (metadata / "direct_url.json").write_text(json.dumps(url))
+
+    def git(self, *arguments: str) -> str:
+        """Run git in the project."""
+        settings = ["-c", "user.name=A Tester", "-c", "user.email=tester@example.org"]
+        command = ["git", *settings, *arguments]
+        done = subprocess.run(command, cwd=self.root, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def write(self, files: Mapping[str, str | None]) -> dict[str, str | None]:
+        """Write files, or delete those that are None; gives what they were."""
+        before: dict[str, str | None] = {}
+        for path, content in files.items():
+            target = self.root / path
+            before[path] = target.read_text(encoding="utf-8") if target.exists() else None
+            if content is None:
+                target.unlink()
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(textwrap.dedent(content), encoding="utf-8")
+        return before
+
+    def record(self) -> None:
+        """Run all tests, which pass, so that nothing is due any more."""
+        done = self.run("test", "--reporter", "plain")
+        assert done.returncode == 0, done.stdout + done.stderr
+        self.green = self.outcomes()
+        assert set(self.green.values()) <= {"PASSED", "SKIPPED"}, self.green
+        assert self.due() == {}
+
+    def due(self, *options: str) -> dict[str, dict[str, Any]]:
+        """What `devloop affected` names: the reason of each test."""
+        done = self.run("affected", "--format", "json", *options)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return {test["nodeid"]: test["reason"] for test in json.loads(done.stdout)["tests"]}
+
+    def outcomes(self) -> dict[str, str]:
+        """What plain pytest says of each test, without any bytecode of before.
+
+        A file that cannot be collected stands for its tests; with a broken conftest.py or
+        configuration the whole project does.
+        """
+        for folder in self.root.rglob("__pycache__"):
+            if ".venv" not in folder.parts:
+                shutil.rmtree(folder)
+        done = subprocess.run(
+            [self.python, "-B", "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider"],
+            cwd=self.root,
+            env={
+                **self._plain,
+                **self.environment,
+                "COLUMNS": "500",
+            },
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+        if done.returncode not in (0, 1, 2, 5):
+            return {"": f"exit code {done.returncode}"}
+        found = {}
+        for line in done.stdout.splitlines():
+            word, _, rest = line.partition(" ")
+            if word in ("PASSED", "FAILED", "ERROR", "XFAIL", "XPASS"):
+                found[rest.partition(" - ")[0]] = word
+            elif word == "SKIPPED":
+                found[rest.partition("] ")[2].partition(":")[0]] = word
+        return found
+
+    def changed(self) -> set[str]:
+        """The tests whose outcome is not what it was when all was recorded; new ones too."""
+        now = self.outcomes()
+        if "" in now:
+            return set(self.green)
+        found: set[str] = set()
+        for nodeid in self.green.keys() | now.keys():
+            path = nodeid.partition("::")[0]
+            if nodeid in now:
+                if self.green.get(nodeid) != now[nodeid] and path in now:
+                    # The file cannot be collected: none of its tests has the outcome it had.
+                    found.update(n for n in self.green if n.startswith(path))
+                elif self.green.get(nodeid) != now[nodeid]:
+                    found.add(nodeid)
+        return found
+
+    def check(self, files: Mapping[str, str | None], *expected: str) -> set[str]:
+        """Make an edit, hold what is selected to what plain pytest shows, and take it back.
+
+        Args:
+            files: the edit.
+            expected: ends of nodeids among those whose outcome it changes, so that a check
+                that shows nothing fails.
+
+        Returns:
+            What was selected.
+        """
+        before = self.write(files)
+        selected = set(self.due())
+        changed = self.changed()
+        for end in expected:
+            assert any(nodeid.endswith(end) for nodeid in changed), (end, changed)
+        left_out = {
+            nodeid
+            for nodeid in changed
+            if nodeid not in selected and nodeid.partition("::")[0] not in selected
+        }
+        assert not left_out, f"{sorted(files)}: {left_out} not among {selected}"
+        self.write(before)
+        return selected
+
+
+@pytest.fixture
+def lab(
+    tmp_path: Path,
+    devloop: Devloop,
+    plain_environment: dict[str, str],
+    write_tree: Callable[[Path, str], None],
+) -> Callable[..., Lab]:
+    """Make a project from a tree of text; run all its tests and record that they pass."""
+
+    def make(text: str, *, record: bool = True, **environment: str) -> Lab:
+        root = tmp_path / "project"
+        write_tree(root, text)
+        made = Lab(root, devloop, plain_environment)
+        made.environment.update(environment)
+        if record:
+            made.record()
+        return made
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def distribution() -> Callable[..., str]:
+    """A folder for PYTHONPATH that holds some distributions, fetched once and kept.
+
+    Where they cannot be had the test is skipped with the reason; with ``CI`` set it fails.
+    """
+
+    def fetch(*requirements: str) -> str:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        cache = Path(os.environ.get("DEVLOOP_TEST_CACHE") or Path(base, "devloop-tests"))
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        target = cache / "-".join(["libraries", version, *requirements])
+        if not target.is_dir():
+            cache.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=cache) as folder:
+                inner = Path(folder, "site-packages")
+                command = [sys.executable, "-m", "pip", "install", "--quiet", "--target"]
+                command += [str(inner), *requirements]
+                done = subprocess.run(command, capture_output=True, text=True, check=False)
+                if done.returncode and os.environ.get("CI"):
+                    pytest.fail(done.stderr)
+                if done.returncode:
+                    pytest.skip(f"{' '.join(requirements)} cannot be had: {done.stderr}")
+                # One rename at the end: workers may race.
+                with contextlib.suppress(OSError):
+                    Path(folder).rename(target)
+        return str(target / "site-packages")
+
+    return fetch
