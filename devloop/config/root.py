@@ -9,6 +9,7 @@ from devloop.config.load import OWN_FILE, SHARED_FILE
 from devloop.errors import NotAProject
 
 MARKERS = (OWN_FILE, ".git", SHARED_FILE, "setup.cfg", "setup.py", "pytest.ini", "tox.ini")
+_PYTHON = ("*.py", "src/**/*.py", "tests/**/*.py", "test/**/*.py")
 _SHARED_TABLE = re.compile(rb"^\s*\[+\s*tool\s*\.\s*devloop\s*[.\]]", re.MULTILINE)
 
 
@@ -17,7 +18,7 @@ def find_root(start: Path) -> Path:
 
     It is the nearest folder upwards that holds devloop's configuration; else the nearest one
     that holds a project's own files or is a repository's top; else the folder itself, if there is
-    any Python file in it. A home folder that happens to be a repository is nobody's project
+    any Python file in it or in its folder of sources or tests. A home folder that happens to be a repository is nobody's project
     unless one starts there.
 
     Args:
@@ -36,7 +37,7 @@ def find_root(start: Path) -> Path:
     nearest = nearest_root(start)
     if nearest is not None:
         return nearest
-    if next(start.glob("*.py"), None) is not None:
+    if any(next(start.glob(pattern), None) is not None for pattern in _PYTHON):
         return start
     raise NotAProject(
         f"no project in {start} or above it",

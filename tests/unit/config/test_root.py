@@ -73,3 +73,14 @@ def test_a_folder_with_nothing_in_it_is_no_project(
     assert str(tmp_path) in caught.value.message
     assert "devloop init" in (caught.value.hint or "")
     assert caught.value.exit_code == 4
+
+
+def test_a_folder_of_tests_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources or tests in their usual folder make a project, with nothing beside them."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for folder in ("tests/unit", "src/pkg"):
+        inner = tmp_path / folder.partition("/")[0] / folder
+        inner.mkdir(parents=True)
+        (inner / "test_it.py").touch()
+        root = tmp_path / folder.partition("/")[0]
+        assert find_root(root) == root
