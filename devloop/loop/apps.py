@@ -51,6 +51,9 @@ class Apps:
         self._tell = settled
         self.due: dict[str, SelectedTarget] = {}
         self.failed: set[str] = set()
+        self.unsettled: set[str] = set()
+        """Those that have yet to come to what was asked of them."""
+
         self._supervisors = {
             name: AppSupervisor(
                 name,
@@ -129,6 +132,7 @@ class Apps:
         """
         for target in targets:
             self.due.pop(target.name, None)
+            self.unsettled.add(target.name)
             supervisor = self._supervisors[target.name]
             supervisor.restart(seen)
             self._tasks.start_soon(self._await_settled, supervisor)
@@ -140,6 +144,7 @@ class Apps:
             name: of the app.
             outcome: of what was asked.
         """
+        self.unsettled.discard(name)
         if outcome == "failed":
             self.failed.add(name)
         else:

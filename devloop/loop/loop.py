@@ -52,7 +52,7 @@ from devloop.loop.steps import Steps
 from devloop.loop.tests import Tests
 from devloop.plan.busy import Busy, Command, Impact, arrived, ended
 from devloop.plan.changes import merged
-from devloop.plan.plan import as_event, make
+from devloop.plan.plan import Plan, as_event, make
 from devloop.report.reporter import Reporter
 from devloop.select.apps import broken
 from devloop.select.selection import SelectedFile, SelectedTarget
@@ -76,12 +76,14 @@ class Cycle(msgspec.Struct):
         seen: when its first change was seen, by the monotonic clock.
         relevant: something changed that could change an outcome; comments and documents do not.
         waiting: what has to end before it has ended.
+        begun: the apps that it has started.
     """
 
     number: int
     seen: float
     relevant: bool
     waiting: set[str]
+    begun: list[SelectedTarget]
 
 
 class Arrived(msgspec.Struct):
@@ -223,9 +225,7 @@ class Loop:
         self._steps.note(applied.touched)
         apps = self._apps.note(applied)
         impact = self._tests.impact(applied.changed)
-        if self._steps.touched:
-            impact = Impact.TOUCHES
-        elif impact is Impact.NOTHING and (apps or self._steps.due or not self._busy.working):
+        if impact is Impact.NOTHING and (apps or self._steps.due or not self._busy.working):
             impact = Impact.BESIDE
         self._act(*arrived(self._busy, impact))
 
@@ -293,7 +293,6 @@ class Loop:
                 self._tests.finish_current()
             case Command.INTERRUPT:
                 self._tests.interrupt()
-                self._steps.cancel()
             case Command.NOTHING:
                 pass
 
@@ -310,6 +309,7 @@ class Loop:
             taken.seen if taken else time.monotonic(),
             taken is None or taken.relevant,
             set(),
+            [],
         )
         self.emit(CycleStarted(trigger=trigger, changes=merged(taken.changes) if taken else ()))
         if self.reporter.ticks:
@@ -319,8 +319,12 @@ class Loop:
             self._apps.ask_all()
             # Nothing keeps these waiting, not even a project that has yet to be read.
             self._start_apps(self._apps.waits_for_nothing())
+        self._cycle.waiting.update(f"app {name}" for name in self._apps.unsettled)
         if self._steps.running:
+            # They go over to this cycle. Those that are due again are run again once they ended.
             self._cycle.waiting.add("steps")
+            if self._steps.touched:
+                self._steps.cancel()
         elif self._steps.due:
             self._start_steps()
         else:
@@ -336,17 +340,13 @@ class Loop:
         assert self._cycle is not None
         project = self.project
         if not project.complete and project.records.collected and self.scope.tests:
+            # Which tests are due is told by the graph; the apps do not wait for it.
+            self._start_apps(self._plan(Due(())).apps)
             self._cycle.waiting.add("graph")
             return
-        plan = make(
-            project.config,
-            self._due(),
-            tuple(self._apps.due.values()),
-            failed_steps=self._steps.failed,
-            broken=self._apps.broken(),
-            running=self._apps.up,
-        )
-        self.emit(as_event(plan, self._steps.looked(), project.records, project.test_files))
+        plan = self._plan(self._due())
+        begun = msgspec.structs.replace(plan, apps=(*self._cycle.begun, *plan.apps))
+        self.emit(as_event(begun, self._steps.looked(), project.records, project.test_files))
         self._tell_of_broken_sources()
         self._start_apps(plan.apps)
         if self._tests.running:
@@ -359,6 +359,16 @@ class Loop:
         else:
             self._act(*ended(self._busy))
         self._settle()
+
+    def _plan(self, due: Due) -> Plan:
+        return make(
+            self.project.config,
+            due,
+            tuple(self._apps.due.values()),
+            failed_steps=self._steps.failed,
+            broken=self._apps.broken(),
+            running=self._apps.up,
+        )
 
     def _due(self) -> Due:
         assert self._cycle is not None
@@ -374,6 +384,7 @@ class Loop:
 
     def _start_apps(self, targets: Collection[SelectedTarget]) -> None:
         assert self._cycle is not None
+        self._cycle.begun.extend(targets)
         self._cycle.waiting.update(f"app {target.name}" for target in targets)
         self._apps.restart(targets, self._cycle.seen)
 

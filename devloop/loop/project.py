@@ -17,7 +17,7 @@ import msgspec
 from devloop.config import pytest_settings
 from devloop.config.load import Loaded
 from devloop.config.pytest_settings import PytestSettings, config_files
-from devloop.config.types import argv
+from devloop.config.types import Config, argv
 from devloop.errors import ConfigError, DevloopError, InterpreterError
 from devloop.events import Change
 from devloop.execute import interpreter as interpreters
@@ -28,6 +28,7 @@ from devloop.execute.parsing import Parsed, Parsers
 from devloop.graph.facts import Facts
 from devloop.graph.graph import Graph
 from devloop.graph.layout import Layout, discover
+from devloop.loop.collector import collector_at_rest
 from devloop.loop.reading import console_scripts, digests, is_below, modules_at, record, relative
 from devloop.select import tests as select_tests
 from devloop.select.apps import AppTarget
@@ -107,12 +108,16 @@ class Project:
             InterpreterError: its interpreter was not found, or does not run.
             ConfigError: pytest's configuration cannot be read.
         """
-        root = loaded.root
+        root, folder = loaded.root, elsewhere or loaded.root
         path = interpreters.find(root, loaded.config.python, os.environ, sys.executable)
-        interpreter = interpreters.probe(path, root, for_project(os.environ, path))
-        store = Store.open(root, stamp=f"{interpreter.path} {interpreter.version} {parsing.FACTS}")
-        project = cls(elsewhere or root, loaded, interpreter, store)
-        project.survey(scan(project.root, loaded.config.watch, project._named_files()))
+        with collector_at_rest():
+            with interpreters.asked(path, root, for_project(os.environ, path)) as answer:
+                # Files are looked for while the interpreter starts.
+                found = scan(folder, loaded.config.watch, _named_files(folder, loaded.config))
+                interpreter = answer()
+            stamp = f"{interpreter.path} {interpreter.version} {parsing.FACTS}"
+            project = cls(folder, loaded, interpreter, Store.open(root, stamp=stamp))
+            project.survey(found)
         return project
 
     @property
@@ -188,9 +193,10 @@ class Project:
 
         code = [path for path in self._unread if path.endswith(SOURCES)]
         others = [path for path in self._unread if not path.endswith(SOURCES)]
-        parsed = await parsers.parse(code, on_progress=on_progress) if code else {}
-        rest = await anyio.to_thread.run_sync(digests, self.root, others)
-        self._absorb(parsed, rest, self._gone)
+        with collector_at_rest():
+            parsed = await parsers.parse(code, on_progress=on_progress) if code else {}
+            rest = await anyio.to_thread.run_sync(digests, self.root, others)
+            self._absorb(parsed, rest, self._gone)
         self.read_late = frozenset(
             path
             for path, signature in self._unread.items()
@@ -363,15 +369,8 @@ class Project:
     def watched_although_ignored(self) -> frozenset[str]:
         """Paths that matter whatever the ignore rules say of them."""
         configuration = {relative(str(path), self.root) for path in self.loaded.files}
-        named = self._named_files()
+        named = _named_files(self.root, self.config)
         return frozenset({*named, *configuration, *self._ignored, *self.interpreter.sites})
-
-    def _named_files(self) -> frozenset[str]:
-        """The environment files of apps, and what steps have made."""
-        outputs = [output for step in self.config.steps.values() for output in step.outputs]
-        made, _ = step_files.outputs(self.root, outputs)
-        apps = self.config.apps.values()
-        return frozenset({*made, *(app.env_file for app in apps if app.env_file is not None)})
 
     def python_path(self) -> dict[str, str]:
         """The environment by which a copy of the project finds its own modules first."""
@@ -468,3 +467,11 @@ class Project:
             ): self.interpreter.stamp.encode(),
             fact("the [tests] table"): blake2b(words, digest_size=16).digest(),
         }
+
+
+def _named_files(root: Path, config: Config) -> frozenset[str]:
+    """The environment files of apps, and what steps have made."""
+    outputs = [output for step in config.steps.values() for output in step.outputs]
+    made, _ = step_files.outputs(root, outputs)
+    apps = config.apps.values()
+    return frozenset({*made, *(app.env_file for app in apps if app.env_file is not None)})

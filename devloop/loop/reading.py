@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from devloop.graph.facts import Facts
@@ -66,21 +67,28 @@ def modules_at(root: Path, stems: Iterable[str]) -> list[str]:
     Returns:
         Those that are there.
     """
-    listings: dict[str, list[str]] = {}
+    listings: dict[str, Mapping[str, list[str]]] = {}
     found = []
     for stem in stems:
         folder, _, name = stem.rpartition("/")
         if folder not in listings:
-            try:
-                listings[folder] = os.listdir(root / folder)
-            except OSError:
-                listings[folder] = []
+            listings[folder] = _by_stem(str(root / folder))
         start = f"{folder}/" if folder else ""
-        for listed in listings[folder]:
-            if listed == name and (root / start / name / "__init__.py").is_file():
-                found.append(f"{start}{name}/__init__.py")
-            elif listed.startswith(f"{name}.") and listed.endswith(SOURCES + EXTENSIONS):
+        for listed in listings[folder].get(name, ()):
+            if listed == name:
+                if (root / start / name / "__init__.py").is_file():
+                    found.append(f"{start}{name}/__init__.py")
+            elif listed.endswith(SOURCES + EXTENSIONS):
                 found.append(start + listed)
+    return found
+
+
+def _by_stem(folder: str) -> Mapping[str, list[str]]:
+    """The names in a folder, by what stands before their first dot."""
+    found: dict[str, list[str]] = {}
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            found.setdefault(name.partition(".")[0], []).append(name)
     return found
 
 

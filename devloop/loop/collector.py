@@ -1,0 +1,25 @@
+"""Python's collector of garbage, kept from walking over a large project again and again."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def collector_at_rest() -> Iterator[None]:
+    """Let no collection run while a project is taken up, and leave what was made out of later ones.
+
+    Facts and graphs live long and hold no circles. At ten thousand files a third of the time
+    that a start takes went into looking for some, and each later collection is a pause of
+    some 50 ms amid an edit. What is frozen is still freed when nothing refers to it.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()
