@@ -7,7 +7,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from devloop.errors import InterpreterError, MissingDistribution
 from devloop.inside import messages
 
 KEY = "[python] interpreter"
+_HINT = f'Name the project\'s interpreter in devloop.toml: {KEY} = "…"'
 OLDEST = (3, 10)
 OLDEST_PYTEST = (7, 0)
 PROBE = Path(messages.__file__).with_name("probe.py")
@@ -199,41 +201,69 @@ def probe(path: str, root: Path, environ: Mapping[str, str]) -> Interpreter:
     Raises:
         InterpreterError: it does not run, or is too old.
     """
-    hint = f'Name the project\'s interpreter in devloop.toml: {KEY} = "…"'
+    with asked(path, root, environ) as answer:
+        return answer()
+
+
+@contextmanager
+def asked(path: str, root: Path, environ: Mapping[str, str]) -> Iterator[Callable[[], Interpreter]]:
+    """Ask an interpreter what it is, and do something else until it has started.
+
+    Args:
+        path: from `find`.
+        root: the project's; the interpreter is started there.
+        environ: the environment of the project's processes.
+
+    Yields:
+        What waits for the answer, and raises as `probe` does.
+
+    Raises:
+        InterpreterError: it does not run.
+    """
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             [path, str(PROBE)],
             cwd=root,
             env=dict(environ),
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=PROBE_TIMEOUT,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
-    except subprocess.TimeoutExpired:
-        raise InterpreterError(
-            f"{path} did not answer within {PROBE_TIMEOUT:.0f} s", where=KEY, hint=hint
-        ) from None
     except OSError as error:
         raise InterpreterError(
-            f"{path} cannot be started: {error.strerror}", where=KEY, hint=hint
+            f"{path} cannot be started: {error.strerror}", where=KEY, hint=_HINT
+        ) from None
+    with process:
+        try:
+            yield lambda: _answer(process, path, environ)
+        finally:
+            process.kill()
+
+
+def _answer(process: subprocess.Popen[bytes], path: str, environ: Mapping[str, str]) -> Interpreter:
+    """What an interpreter has said of itself."""
+    try:
+        stdout, stderr = process.communicate(timeout=PROBE_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        raise InterpreterError(
+            f"{path} did not answer within {PROBE_TIMEOUT:.0f} s", where=KEY, hint=_HINT
         ) from None
     try:
         # What a sitecustomize prints comes before it.
-        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        found: dict[str, Any] = json.loads(stdout.splitlines()[-1])
         version = tuple(found["version"])
     except (IndexError, ValueError, KeyError, TypeError):
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        why = f": {said[-1]}" if said else f" (exit code {done.returncode})"
+        said = stderr.decode("utf-8", "replace").strip().splitlines()
+        why = f": {said[-1]}" if said else f" (exit code {process.returncode})"
         raise InterpreterError(
-            f"{path} does not run as a Python interpreter{why}", where=KEY, hint=hint
+            f"{path} does not run as a Python interpreter{why}", where=KEY, hint=_HINT
         ) from None
     if version < OLDEST:
         raise InterpreterError(
             f"{path} is Python {version[0]}.{version[1]}; devloop works with projects on "
             f"{OLDEST[0]}.{OLDEST[1]} and later",
             where=KEY,
-            hint=hint,
+            hint=_HINT,
         )
     stamp = hashlib.blake2b(digest_size=16)
     stamp.update(json.dumps([found[key] for key in _STAMPED], sort_keys=True).encode())

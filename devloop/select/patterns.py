@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import pathspec
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 
 @lru_cache(maxsize=256)
-def _spec(patterns: tuple[str, ...]) -> pathspec.GitIgnoreSpec:
-    return pathspec.GitIgnoreSpec.from_lines(pattern.removeprefix("./") for pattern in patterns)
+def _spec(patterns: tuple[str, ...]) -> GitIgnoreSpec:
+    # Late: most projects have no patterns, and it takes a tenth of a short command's time.
+    from pathspec import GitIgnoreSpec
+
+    return GitIgnoreSpec.from_lines(pattern.removeprefix("./") for pattern in patterns)
 
 
 def matches(path: str, patterns: Iterable[str]) -> bool:
