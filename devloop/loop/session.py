@@ -153,17 +153,18 @@ async def _run(
     command: str, loaded: Loaded, reporter: Reporter, scope: Scope, staged: Path | None
 ) -> int:
     cycles, code = 0, DevloopError.exit_code
+    project = Project.open(loaded, elsewhere=staged)
     started = SessionStarted(
         t=time.time(),
         root=str(loaded.root),
         command=command,
         version=devloop.__version__,
         pid=os.getpid(),
+        python=project.interpreter.path,
     )
     reporter.handle(started)
     try:
         while True:
-            project = Project.open(loaded, elsewhere=staged)
             with project.store:
                 possible, notices = _possible(project, scope)
                 loop = Loop(project, possible, reporter, cycles=cycles)
@@ -173,8 +174,8 @@ async def _run(
             if not loop.reload:
                 return code
             loop.emit(Notice(message="the configuration has changed: beginning anew"))
-            cycles, loaded = loop.cycles, loaded.again()
-            scope = msgspec.structs.replace(scope, postpone=False)
+            cycles, scope = loop.cycles, msgspec.structs.replace(scope, postpone=False)
+            project = Project.open(loaded := loaded.again(), elsewhere=staged)
     except BaseExceptionGroup as group:
         error = _only(group)
         code = getattr(error, "exit_code", code)

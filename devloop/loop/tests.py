@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 
-from devloop.events import Event
+from devloop.events import Event, Notice
 from devloop.execute.guard import Guard
 from devloop.execute.run_state import RunResult
 from devloop.execute.runs import Chosen, TestRun
@@ -62,6 +62,7 @@ class Tests:
         self._running: Running | None = None
         self._code = 0
         self._gone: tuple[str, ...] = ()
+        self._advised: set[str] = set()
 
     @property
     def running(self) -> bool:
@@ -150,7 +151,7 @@ class Tests:
             ),
             project.settings,
             {**self._environment, **project.python_path(), **tests.env},
-            self._emit,
+            self._tell,
         )
         paths = frozenset(file.path for file in files)
         self._running = Running(run, dict(project.contents), paths, set())
@@ -202,6 +203,14 @@ class Tests:
                 self._running.run.interrupt()
             else:
                 self._running.run.interrupt(teardown)
+
+    def _tell(self, event: Event) -> None:
+        """Pass an event on; advice is given once."""
+        if isinstance(event, Notice) and event.severity == "info":
+            if event.message in self._advised:
+                return
+            self._advised.add(event.message)
+        self._emit(event)
 
     def _seconds(self, files: Collection[SelectedFile]) -> Mapping[str, float]:
         """How long the due tests of each file have taken, where that is known."""
