@@ -14,13 +14,13 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tests.benchmarks import graphs, idle, serving
 from tests.benchmarks.figures import Figure, Sheet
 
-PARTS: dict[str, Callable[[Path, bool], list[Figure]]] = {
+PARTS: dict[str, Callable[[Path, bool], Iterable[Figure]]] = {
     "serving": lambda work, quick: serving.measure(work, 5 if quick else 25),
     "small": lambda work, quick: graphs.small(work, 5 if quick else 20),
     "large": lambda work, quick: graphs.large(work, 5 if quick else 20),
@@ -44,7 +44,8 @@ def main() -> int:
         load = os.getloadavg()[0]
         sys.stderr.write(f"== {name} (load {load:.1f})\n")
         with tempfile.TemporaryDirectory(prefix="devloop-bench-") as work:
-            sheet.add(*PARTS[name](Path(work), chosen.quick))
+            for figure in PARTS[name](Path(work), chosen.quick):
+                sheet.add(figure)
     sys.stdout.write(sheet.table())
     if chosen.json is not None:
         sheet.write(chosen.json)

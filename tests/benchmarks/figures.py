@@ -78,15 +78,14 @@ class Sheet:
     figures: list[Figure] = field(default_factory=list)
     began: float = field(default_factory=time.time)
 
-    def add(self, *figures: Figure) -> None:
-        """Take figures in, and show them at once.
+    def add(self, figure: Figure) -> None:
+        """Take a figure in, and show it at once.
 
         Args:
-            *figures: in the order of the table.
+            figure: the next of the table.
         """
-        for figure in figures:
-            self.figures.append(figure)
-            sys.stderr.write("  ".join(filter(None, figure.row())) + "\n")
+        self.figures.append(figure)
+        sys.stderr.write("  ".join(filter(None, figure.row())) + "\n")
 
     def table(self) -> str:
         """The table, for a person."""

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.benchmarks import projects
@@ -20,7 +21,7 @@ APP = ("sleep", "1000000")
 """An app that costs nothing."""
 
 
-def small(work: Path, rounds: int) -> list[Figure]:
+def small(work: Path, rounds: int) -> Iterator[Figure]:
     """Measure on a thousand files.
 
     Args:
@@ -30,26 +31,22 @@ def small(work: Path, rounds: int) -> list[Figure]:
     root = work / "small"
     paths = projects.modules(root, SMALL)
     cold = [_cold(root) for _ in range(max(3, rounds // 4))]
+    yield Figure(f"cold graph, {SMALL:,} files", "s", cold, 2.0, note="devloop affected, no store")
     _shell(root, "test", "--reporter", "plain")
     _shell(root, "affected")
+    bare = [sys.executable, "-I", "-c", "pass"]
+    yield Figure("python -c pass", "ms", [_time(bare, root) * 1000 for _ in range(rounds)])
     stored = [_shell(root, "affected") * 1000 for _ in range(rounds)]
+    yield Figure(f"devloop affected, {SMALL:,} stored files", "ms", stored, 250.0)
     target = root / paths[30]
     target.write_text(target.read_text(encoding="utf-8") + "\nEDIT = 1\n", encoding="utf-8")
-    edited = [_shell(root, "affected") * 1000 for _ in range(rounds)]
     since = [_shell(root, "affected", "--since", "HEAD") * 1000 for _ in range(rounds)]
-    bare = [_time([sys.executable, "-I", "-c", "pass"], root) * 1000 for _ in range(rounds)]
-    edits = _edits(root, paths[30], rounds)
-    return [
-        Figure(f"cold graph, {SMALL:,} files", "s", cold, 2.0, note="devloop affected, no store"),
-        Figure(f"devloop affected, {SMALL:,} stored files", "ms", stored, 250.0),
-        Figure("  after an edit", "ms", edited, 250.0),
-        Figure("  --since HEAD", "ms", since, 250.0),
-        Figure("  python -c pass", "ms", bare),
-        Figure(f"one edit of 500 lines, {SMALL:,} files", "ms", edits, 10.0),
-    ]
+    yield Figure("  --since HEAD, one file edited", "ms", since, 250.0)
+    name = f"one edit of 500 lines, {SMALL:,} files"
+    yield Figure(name, "ms", _edits(root, paths[30], rounds), 10.0)
 
 
-def large(work: Path, rounds: int) -> list[Figure]:
+def large(work: Path, rounds: int) -> Iterator[Figure]:
     """Measure on ten thousand files.
 
     Args:
@@ -58,24 +55,22 @@ def large(work: Path, rounds: int) -> list[Figure]:
     """
     root = work / "large"
     paths = projects.modules(root, LARGE)
-    cold, early = [], []
-    for _ in range(max(1, rounds // 8)):
-        whole, up = _cold_watch(root)
-        cold.append(whole)
-        early.append(up)
+    runs = [_cold_watch(root) for _ in range(max(1, rounds // 8))]
+    name = f"cold graph, {LARGE:,} files"
+    yield Figure(name, "s", [whole for whole, _ in runs], 15.0, note="devloop watch, no store")
+    yield Figure("  its app has been started by then, after", "s", [up for _, up in runs])
+    _shell(root, "affected")
     stored = [_shell(root, "affected") for _ in range(max(3, rounds // 2))]
+    name = f"start with {LARGE:,} stored files"
+    yield Figure(name, "s", stored, 1.0, note="devloop affected, all of it")
     laid = [_until_laid(root) for _ in range(max(3, rounds // 4))]
-    edits = _edits(root, paths[30], rounds)
+    yield Figure("  until all is watched", "s", laid, note="devloop watch")
+    name = f"one edit of 500 lines, {LARGE:,} files"
+    yield Figure(name, "ms", _edits(root, paths[30], rounds), 10.0)
     switches, cycles = _switches(root, paths, max(2, rounds // 5))
-    return [
-        Figure(f"cold graph, {LARGE:,} files", "s", cold, 15.0, note="devloop watch, no store"),
-        Figure("  its app has been started by then, after", "s", early, 15.0),
-        Figure(f"start with {LARGE:,} stored files", "s", stored, 1.0, note="devloop affected"),
-        Figure("  until all is watched", "s", laid, note="devloop watch"),
-        Figure(f"one edit of 500 lines, {LARGE:,} files", "ms", edits, 10.0),
-        Figure(f"switch of {SWITCHED:,} files: seen → graph updated", "s", switches, 4.0),
-        Figure("  cycles", "", cycles, 1.0),
-    ]
+    name = f"switch of {SWITCHED:,} files: seen → graph updated"
+    yield Figure(name, "s", switches, 4.0)
+    yield Figure("  cycles", "", cycles, 1.0)
 
 
 def _cold(root: Path) -> float:

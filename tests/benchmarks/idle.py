@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -11,10 +12,13 @@ from tests.benchmarks import projects
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.graphs import APP, LARGE
 from tests.benchmarks.peers import install
-from tests.benchmarks.session import Session, environment, named, watching
+from tests.benchmarks.session import Session, environment, watching
+
+SETTLED = 5.0
+"""Seconds after which nothing is left to be done, all that it does beside work included."""
 
 
-def measure(work: Path, seconds: float) -> list[Figure]:
+def measure(work: Path, seconds: float) -> Iterator[Figure]:
     """Measure a small project and one of ten thousand files.
 
     Args:
@@ -25,44 +29,36 @@ def measure(work: Path, seconds: float) -> list[Figure]:
     projects.shop(shop)
     peers = install()
     env = environment(PATH=peers.path, VIRTUAL_ENV=str(peers.python))
-    found = []
     with watching(shop, "--", *APP, env=env) as session:
-        found += _cost("a small project", session, shop / "shop" / "prices.py", seconds, 60.0)
+        yield from _cost("a small project", session, shop / "shop" / "prices.py", seconds, 60.0)
     projects.modules(large, LARGE)
+    path = large / "src" / "part001" / "mod02.py"
     with watching(large, "--no-tests", "--", *APP) as session:
-        path = large / "src" / "part001" / "mod02.py"
-        found += _cost(f"{LARGE:,} files", session, path, seconds, None, note="just read")
+        session.until(lambda e: e["event"] == "progress" and e["done"] == e["total"])
+        what = f"{LARGE:,} files, just read"
+        yield from _cost(what, session, path, seconds, 110.0)
     with watching(large, "--no-tests", "--", *APP) as session:
-        found += _cost(f"{LARGE:,} files", session, path, seconds, 110.0)
-    return found
+        yield from _cost(f"{LARGE:,} files, stored", session, path, seconds, 110.0)
 
 
 def _cost(
-    what: str,
-    session: Session,
-    path: Path,
-    seconds: float,
-    target: float | None,
-    note: str = "",
-) -> list[Figure]:
-    events = session.until_cycle()
-    app = named(events, "app-started")["pid"]
-    time.sleep(12.0 if note else 3.0)
+    what: str, session: Session, path: Path, seconds: float, target: float
+) -> Iterator[Figure]:
+    time.sleep(SETTLED)
     # After an edit the worker that parses is there, as it is in daily use.
     path.write_text(path.read_text(encoding="utf-8") + "\nEDIT = 1\n", encoding="utf-8")
+    session.until(lambda e: e["event"] == "cycle-started" and e["trigger"] == "change")
     session.until_cycle()
-    time.sleep(3.0)
+    time.sleep(SETTLED)
     own = psutil.Process(session.process.pid)
-    others = [child for child in own.children(recursive=True) if child.pid != app]
+    others = [child for child in own.children(recursive=True) if "sleep" not in child.name()]
     before = sum(map(_used, (own, *others)))
     began = time.monotonic()
     time.sleep(seconds)
     share = (sum(map(_used, (own, *others))) - before) / (time.monotonic() - began) * 100
     beside = ", ".join(f"{_kind(child)} {_memory(child):.0f} MB" for child in others)
-    return [
-        Figure(f"idle, {what}", "%", [share], 0.5, note=note),
-        Figure(f"  memory of devloop itself, {what}", "MB", [_memory(own)], target, note=beside),
-    ]
+    yield Figure(f"idle, {what}", "%", [share], 0.5)
+    yield Figure(f"  memory of devloop itself, {what}", "MB", [_memory(own)], target, note=beside)
 
 
 def _used(process: psutil.Process) -> float:
