@@ -134,7 +134,8 @@ def resolve(wanted: set[str], found: list[str]) -> set[str]:
     """Find the tests that are due among those that there are now.
 
     Args:
-        wanted: nodeids; none means all.
+        wanted: nodeids; none means all. That of a class stands for the tests in it, and that of
+            a function for each of its parameters.
         found: the nodeids of the same file now.
 
     Returns:
@@ -142,7 +143,15 @@ def resolve(wanted: set[str], found: list[str]) -> set[str]:
         knows what it is called now.
     """
     there = set(found)
-    return wanted if wanted and wanted <= there else there
+    if not wanted:
+        return there
+    due = wanted & there
+    for outer in wanted - there:
+        inner = {nodeid for nodeid in there if nodeid.startswith((outer + "::", outer + "["))}
+        if not inner:
+            return there
+        due |= inner
+    return due
 
 
 def _folders(paths: dict[str, int]) -> set[str]:

@@ -227,9 +227,7 @@ def _current_reason(project: Project, target: str) -> Reason | None:
         return named.get(target)
     path = _test_file(project, target)
     for test in found.tests:
-        if test.nodeid in (target, path) or (
-            target == path and test.nodeid.startswith(path + "::")
-        ):
+        if test.nodeid == path or f"{test.nodeid}[".startswith((f"{target}[", f"{target}::")):
             return test.reason
     return None
 
@@ -255,7 +253,26 @@ def _test_file(project: Project, target: str) -> str:
             f"{target} is not a test, a step or an app of this project",
             hint=f"The apps and steps are {', '.join(names)}." if names else None,
         )
+    if "::" in target:
+        _check_nodeid(project, path, target)
     return path
+
+
+def _check_nodeid(project: Project, path: str, target: str) -> None:
+    """Refuse a nodeid that cannot be one, in a file whose tests are all known as it is now."""
+    nodeids = [v.nodeid for v in select_tests.by_file(project.records).get(path, ())]
+    whole = any(file.path == path and not file.nodeids for file in project.due().files)
+    if whole or any(
+        one == target or one.startswith((f"{target}::", f"{target}[")) for one in nodeids
+    ):
+        return
+    from difflib import get_close_matches
+
+    near = get_close_matches(target, nodeids, n=1)
+    raise UsageError(
+        f"{path} has no test {target.removeprefix(path + '::')}",
+        hint=f"Did you mean {near[0]}?" if near else None,
+    )
 
 
 @contextmanager

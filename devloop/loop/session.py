@@ -153,18 +153,17 @@ async def _run(
     command: str, loaded: Loaded, reporter: Reporter, scope: Scope, staged: Path | None
 ) -> int:
     cycles, code = 0, DevloopError.exit_code
-    project = Project.open(loaded, elsewhere=staged)
     started = SessionStarted(
         t=time.time(),
         root=str(loaded.root),
         command=command,
         version=devloop.__version__,
         pid=os.getpid(),
-        python=project.interpreter.path,
     )
     reporter.handle(started)
     try:
         while True:
+            project = Project.open(loaded, elsewhere=staged)
             with project.store:
                 possible, notices = _possible(project, scope)
                 loop = Loop(project, possible, reporter, cycles=cycles)
@@ -174,8 +173,8 @@ async def _run(
             if not loop.reload:
                 return code
             loop.emit(Notice(message="the configuration has changed: beginning anew"))
-            cycles, scope = loop.cycles, msgspec.structs.replace(scope, postpone=False)
-            project = Project.open(loaded := loaded.again(), elsewhere=staged)
+            cycles, loaded = loop.cycles, loaded.again()
+            scope = msgspec.structs.replace(scope, postpone=False)
     except BaseExceptionGroup as group:
         error = _only(group)
         code = getattr(error, "exit_code", code)
@@ -220,12 +219,10 @@ def _within(due: Due, paths: tuple[str, ...]) -> Due:
             files.append(file)
         elif named:
             kept = tuple(
-                nodeid
-                for nodeid in named
-                if not file.nodeids or any(_holds(nodeid, due_one) for due_one in file.nodeids)
+                nodeid for nodeid in file.nodeids if any(_holds(name, nodeid) for name in named)
             )
-            if kept:
-                files.append(SelectedFile(file.path, file.reason, kept))
+            if kept or not file.nodeids:
+                files.append(SelectedFile(file.path, file.reason, kept or named))
     return Due(tuple(files), due.all_reason)
 
 

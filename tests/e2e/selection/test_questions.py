@@ -1,0 +1,346 @@
+"""`affected`, `why` and `graph`, and what `test` makes of revisions, paths and nodeids."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MakeLab = Callable[..., Any]
+
+SHOP = """
+pyproject.toml
+    [project]
+    name = "shop"
+    [tool.pytest.ini_options]
+    pythonpath = ["src"]
+    [tool.devloop.apps.web]
+    command = "python -m shop"
+    watch = ["templates/**"]
+    [tool.devloop.steps.css]
+    command = "true"
+    inputs = ["styles/*.css"]
+.gitignore
+    .devloop/
+    __pycache__/
+    .pytest_cache/
+    .venv/
+src/shop/__init__.py
+src/shop/__main__.py
+    from shop import cart
+src/shop/cart.py
+    from shop import prices
+    def total():
+        return prices.PRICE
+src/shop/prices.py
+    PRICE = 1
+src/shop/alone.py
+    X = 1
+styles/a.css
+    a
+tests/test_cart.py
+    from shop import cart
+    def test_total():
+        assert cart.total() == 1
+    def test_again():
+        assert cart.total() == 1
+    class TestIt:
+        def test_inner(self):
+            pass
+tests/test_alone.py
+    from shop import alone
+    def test_x():
+        assert alone.X == 1
+"""
+
+TOTAL = "tests/test_cart.py::test_total"
+CHAIN = ["tests/test_cart.py", "src/shop/cart.py", "src/shop/prices.py"]
+
+
+@pytest.fixture
+def shop(lab: MakeLab) -> Any:
+    """A project whose tests have passed, with nothing due."""
+    return lab(SHOP)
+
+
+@pytest.fixture
+def committed(shop: Any) -> Any:
+    """The same in git, with one commit."""
+    shop.git("init", "-q", "-b", "main")
+    shop.git("add", ".")
+    shop.git("commit", "-q", "-m", "First")
+    return shop
+
+
+def asked(project: Any, *arguments: str) -> Any:
+    """What a question answers in JSON."""
+    done = project.run(*arguments, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_affected_names_tests_apps_and_steps_with_their_chains(shop: Any) -> None:
+    """One edit: what it reaches, why, and by which files."""
+    shop.write({"src/shop/prices.py": "PRICE = 2\n", "styles/a.css": "b\n"})
+    found = asked(shop, "affected")
+    assert found["v"] == 1
+    assert {"path": "src/shop/prices.py", "kind": "modified"} in found["changes"]
+    reasons = {test["nodeid"]: test["reason"] for test in found["tests"]}
+    assert reasons[TOTAL] == {"kind": "imports", "chain": CHAIN}
+    (step,) = found["steps"]
+    assert (step["name"], step["reason"]["chain"]) == ("css", ["css", "styles/a.css"])
+    (app,) = found["apps"]
+    chain = ["web", "src/shop/__main__.py", "src/shop/cart.py", "src/shop/prices.py"]
+    assert (app["name"], app["reason"]["chain"]) == ("web", chain)
+
+
+def test_affected_runs_nothing_and_answers_twice_alike(shop: Any) -> None:
+    """What is due stays due until it has run."""
+    shop.write({"src/shop/prices.py": "PRICE = 2\n"})
+    first = asked(shop, "affected")
+    assert asked(shop, "affected") == first
+    assert set(first) >= {"v", "changes", "tests", "all", "all_reason", "steps", "apps"}
+    assert first["all"] is False
+    assert first["all_reason"] is None
+    text = shop.run("affected").stdout
+    assert "tests/test_cart.py" in text
+    assert "src/shop/prices.py" in text
+    assert "test_alone" not in text
+
+
+def test_before_the_first_run_a_file_stands_for_its_tests(lab: MakeLab) -> None:
+    """Nothing has been collected: nodeids are the files' paths, and all of them are due."""
+    project = lab(SHOP, record=False)
+    found = asked(project, "affected")
+    assert {t["nodeid"] for t in found["tests"]} == {"tests/test_cart.py", "tests/test_alone.py"}
+    assert found["all"] is True
+    assert found["all_reason"]
+
+
+def test_nothing_affected_is_good(shop: Any) -> None:
+    """Exit code 0, for `affected` and for `test`."""
+    assert asked(shop, "affected")["tests"] == []
+    assert shop.run("affected").returncode == 0
+    assert shop.run("test").returncode == 0
+
+
+def test_since_a_revision_is_whatever_differs_from_it(committed: Any) -> None:
+    """Committed or not, and whatever the records say: what the changes reach, and no more."""
+    assert asked(committed, "affected", "--since", "HEAD")["tests"] == []
+    committed.write({"src/shop/prices.py": "PRICE = 1 + 0\n"})
+    committed.git("commit", "-q", "-a", "-m", "Second")
+    assert committed.run("test").returncode == 0
+    assert asked(committed, "affected")["tests"] == []
+    found = asked(committed, "affected", "--since", "HEAD~1")
+    assert [change["path"] for change in found["changes"]] == ["src/shop/prices.py"]
+    assert {test["nodeid"].partition("::")[0] for test in found["tests"]} == {"tests/test_cart.py"}
+    done = committed.run("test", "--since", "HEAD~1", "--reporter", "jsonl")
+    assert done.returncode == 0
+    ran = {e["nodeid"] for e in map(json.loads, done.stdout.splitlines()) if "outcome" in e
+           and e["event"] == "test-finished"}  # fmt: skip
+    assert ran == {
+        TOTAL,
+        "tests/test_cart.py::test_again",
+        "tests/test_cart.py::TestIt::test_inner",
+    }
+    committed.write({"src/shop/new.py": "Y = 1\n", "src/shop/alone.py": None})
+    found = asked(committed, "affected", "--since", "HEAD")
+    kinds = {change["path"]: change["kind"] for change in found["changes"]}
+    assert kinds == {"src/shop/new.py": "created", "src/shop/alone.py": "deleted"}
+    assert {test["nodeid"].partition("::")[0] for test in found["tests"]} == {"tests/test_alone.py"}
+
+
+def test_staged_looks_at_the_index_alone(committed: Any) -> None:
+    """What is edited and not staged is no part of it."""
+    committed.write({"src/shop/prices.py": "PRICE = 1 + 0\n"})
+    committed.git("add", "src/shop/prices.py")
+    committed.write({"src/shop/alone.py": "X = 2\n"})
+    found = asked(committed, "affected", "--staged")
+    assert [change["path"] for change in found["changes"]] == ["src/shop/prices.py"]
+    assert {test["nodeid"].partition("::")[0] for test in found["tests"]} == {"tests/test_cart.py"}
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_what_is_staged_is_tested_not_the_working_tree(lab: MakeLab, installed: bool) -> None:
+    """A commit made now would hold the index: with a src layout installed in place, too."""
+    text = SHOP.replace('pythonpath = ["src"]', "") if installed else SHOP
+    project = lab(text, record=False)
+    if installed:
+        project.install_in_place("shop")
+    project.git("init", "-q", "-b", "main")
+    project.git("add", ".")
+    project.git("commit", "-q", "-m", "First")
+    assert project.run("test", "--staged").returncode == 0
+    project.write({"src/shop/prices.py": "PRICE = 2\n"})
+    project.git("add", ".")
+    project.write({"src/shop/prices.py": "PRICE = 1\n"})
+    done = project.run("test", "--staged", "--reporter", "plain")
+    assert done.returncode == 1, done.stdout
+    # The place is named in the project, where it can be opened, not in a copy that is gone.
+    assert "tests/test_cart.py:3" in done.stdout
+    assert "devloop-staged" not in done.stdout.partition("\n")[2]
+    project.git("add", ".")
+    project.write({"src/shop/prices.py": "PRICE = 2\n"})
+    assert project.run("test", "--staged").returncode == 0
+    assert project.run("test").returncode == 1
+    assert project.root.joinpath("src/shop/prices.py").read_text() == "PRICE = 2\n"
+
+
+@pytest.mark.parametrize("command", ["affected", "test"])
+def test_a_revision_that_git_does_not_know(committed: Any, command: str) -> None:
+    """Exit code 4, one message that names it, no traceback."""
+    for revision in ("no-such", "--output=x", "nothing..."):
+        done = committed.run(command, f"--since={revision}")
+        assert done.returncode == 4, done.stderr
+        assert revision.removesuffix("...") in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--staged", "--since=HEAD"])
+@pytest.mark.parametrize("command", ["affected", "test"])
+def test_revisions_need_a_checkout(shop: Any, command: str, option: str) -> None:
+    """Outside git there are none: exit code 4, and the message says what is missing."""
+    done = shop.run(command, option)
+    assert done.returncode == 4
+    assert "git" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_why_tells_the_chain_of_the_current_edits(shop: Any) -> None:
+    """Of a file, a nodeid, a step and an app; and that there is none."""
+    assert shop.run("why", TOTAL).returncode == 0
+    shop.write({"src/shop/prices.py": "PRICE = 2\n", "styles/a.css": "b\n"})
+    for target in ("tests/test_cart.py", TOTAL):
+        said = shop.run("why", target).stdout
+        assert "src/shop/cart.py" in said
+        assert "src/shop/prices.py" in said
+    assert "prices.py" not in shop.run("why", "tests/test_alone.py").stdout
+    assert "styles/a.css" in shop.run("why", "css").stdout
+    assert "src/shop/prices.py" in shop.run("why", "web").stdout
+
+
+def test_why_of_a_file_that_might_be_edited(shop: Any) -> None:
+    """`--file` asks without editing: sources, data, documents, and files yet to be made."""
+    assert "src/shop/cart.py" in shop.run("why", TOTAL, "--file", "src/shop/prices.py").stdout
+    said = shop.run("why", "tests/test_alone.py", "--file", "src/shop/prices.py").stdout
+    assert "src/shop/cart.py" not in said
+    assert "src/shop/cart.py" in shop.run("why", "web", "--file", "src/shop/prices.py").stdout
+    assert "styles/a.css" in shop.run("why", "css", "--file", "styles/a.css").stdout
+    assert "tests/conftest.py" in shop.run("why", TOTAL, "--file", "tests/conftest.py").stdout
+
+
+def test_why_of_what_is_not_there(shop: Any) -> None:
+    """Exit code 4, and what there is instead."""
+    done = shop.run("why", "nothing")
+    assert done.returncode == 4
+    assert "nothing" in done.stderr
+    assert "Traceback" not in done.stderr
+    done = shop.run("why", "tests/test_cart.py::test_missing")
+    assert done.returncode == 4
+    assert "test_missing" in done.stderr
+
+
+def test_graph_of_one_file(shop: Any) -> None:
+    """Both ways, in each form."""
+    found = asked(shop, "graph", "src/shop/cart.py")
+    edges = {(e["importer"], e["imported"], e["kind"]) for e in found["edges"]}
+    assert ("src/shop/cart.py", "src/shop/prices.py", "imports") in edges
+    assert ("tests/test_cart.py", "src/shop/cart.py", "imports") in edges
+    tree = shop.run("graph", "src/shop/cart.py").stdout
+    assert "src/shop/prices.py" in tree
+    assert "tests/test_cart.py" in tree
+    dot = shop.run("graph", "src/shop/cart.py", "--format", "dot").stdout
+    assert dot.startswith("digraph")
+    assert '"src/shop/cart.py" -> "src/shop/prices.py"' in dot
+
+
+def test_graph_of_the_whole_project(shop: Any) -> None:
+    """Every source is in it, those without an edge too."""
+    sources = {str(p.relative_to(shop.root)) for p in shop.root.glob("*/**/*.py")}
+    assert set(asked(shop, "graph")["nodes"]) == sources
+    tree = shop.run("graph").stdout
+    assert all(path in tree for path in sources)
+    assert "src/shop/alone.py" in shop.run("graph", "--format", "dot").stdout
+
+
+def test_graph_of_what_is_no_source(shop: Any) -> None:
+    """A file that is not there, one that is not Python, and one outside."""
+    for path in ("nothing.py", "styles/a.css", "/etc/hosts"):
+        done = shop.run("graph", path)
+        assert done.returncode == 4, path
+        assert path in done.stderr
+
+
+def test_questions_are_asked_from_below_the_root(shop: Any) -> None:
+    """Paths are those of the folder one stands in."""
+    below = shop.root / "src/shop"
+    found = shop._devloop("graph", "cart.py", "--format", "json", cwd=below)
+    assert "src/shop/prices.py" in json.loads(found.stdout)["nodes"]
+    said = shop._devloop("why", "../../tests/test_cart.py", "--file", "prices.py", cwd=below)
+    assert "src/shop/cart.py" in said.stdout
+
+
+def run_nodeids(project: Any, *arguments: str, code: int = 0) -> set[str]:
+    """The tests that `devloop test` ran."""
+    done = project.run("test", "--reporter", "jsonl", *arguments)
+    assert done.returncode == code, done.stdout + done.stderr
+    events = map(json.loads, done.stdout.splitlines())
+    return {event["nodeid"] for event in events if event["event"] == "test-finished"}
+
+
+def test_paths_and_nodeids_restrict_what_is_run(shop: Any) -> None:
+    """Of what is due only what lies there; with `--all`, due or not."""
+    assert run_nodeids(shop, "tests/test_cart.py") == set()
+    assert run_nodeids(shop, "--all", "tests/test_alone.py") == {"tests/test_alone.py::test_x"}
+    assert run_nodeids(shop, "--all", "tests/test_cart.py::TestIt") == {
+        "tests/test_cart.py::TestIt::test_inner"
+    }
+    assert len(run_nodeids(shop, "--all")) == 4
+    shop.write({"src/shop/prices.py": "PRICE = 1 + 0\n", "src/shop/alone.py": "X = 1 + 0\n"})
+    shop.write({"src/shop/prices.py": "PRICE = int(1)\n", "src/shop/alone.py": "X = int(1)\n"})
+    assert run_nodeids(shop, TOTAL) == {TOTAL}
+    assert run_nodeids(shop, "tests") >= {
+        "tests/test_cart.py::test_again",
+        "tests/test_cart.py::TestIt::test_inner",
+        "tests/test_alone.py::test_x",
+    }
+    assert run_nodeids(shop) == set()
+
+
+def test_exit_codes(shop: Any) -> None:
+    """0 all good, 1 failures and files that cannot be collected, 2 pytest interrupted, 3, 4."""
+    cart = "tests/test_cart.py"
+    text = shop.root.joinpath(cart).read_text()
+    shop.write({cart: text.replace("== 1", "== 2")})
+    assert shop.run("test").returncode == 1
+    shop.write({cart: "import nothing_of_the_kind\n"})
+    assert shop.run("test").returncode == 1
+    shop.write({cart: "def test_stop():\n    raise KeyboardInterrupt\n"})
+    assert shop.run("test").returncode == 2
+    shop.write({cart: "import os\ndef test_die():\n    os._exit(3)\n"})
+    assert shop.run("test").returncode == 3
+    shop.write({cart: "import os\ndef test_die():\n    os._exit(0)\n"})
+    assert shop.run("test").returncode == 3
+    assert shop.run("test", "--pytest-args", "--no-such-option").returncode in (3, 4)
+    assert shop.run("test", "--no-such-option").returncode == 4
+    assert shop.run("test", "no/such/folder").returncode == 4
+    shop.write({cart: "X = 1\n"})
+    assert shop.run("test").returncode == 0
+    shop.write({cart: text})
+    assert shop.run("test").returncode == 0
+
+
+def test_a_nodeid_that_has_vanished_is_no_error(shop: Any) -> None:
+    """A test that failed and was renamed: the next run is of what is there now."""
+    cart = "tests/test_cart.py"
+    text = shop.root.joinpath(cart).read_text()
+    failing = text.replace("== 1", "== 2", 1)
+    shop.write({cart: failing})
+    assert shop.run("test").returncode == 1
+    shop.write({cart: text.replace("test_total", "test_sum")})
+    assert "tests/test_cart.py::test_sum" in run_nodeids(shop)
+    assert shop.due() == {}
+    assert Path(shop.root, ".devloop").is_dir()
