@@ -34,12 +34,15 @@ from devloop.select import tests as select_tests
 from devloop.select.apps import AppTarget
 from devloop.select.category import EXTENSIONS, SOURCES, Category, category, fact
 from devloop.select.entry import entry
-from devloop.select.records import Ran, Records
+from devloop.select.records import Learned, Ran, Records
 from devloop.select.tests import Due
 from devloop.store.records import FileRecord
 from devloop.store.store import Store
 from devloop.watch.scan import Scan, scan
 from devloop.watch.signatures import Known, Signature, look
+
+REVISIONS = 8
+"""How many revisions verdicts may be as of before those that still hold are renewed."""
 
 Progress = Callable[[int, int], None]
 
@@ -312,13 +315,19 @@ class Project:
             if any(is_below(path, bad.removesuffix("conftest.py")) for bad in ran.broken)
         )
         ran = msgspec.structs.replace(ran, broken=broken)
-        while True:
-            learned = self.records.learn(ran, contents, frozenset(doubtful))
-            if self.store.save_run(learned, base=self.records.revision):
-                self.records = self.records.with_learned(learned)
-                return
+        self._save(lambda: self.records.learn(ran, contents, frozenset(doubtful)))
+        if len(set(self.records.collected.values())) > REVISIONS:
+            self._save(
+                lambda: select_tests.renewed(
+                    self.graph, self.records, self.contents, self.categorise
+                )
+            )
+
+    def _save(self, learn: Callable[[], Learned]) -> None:
+        while not self.store.save_run(learned := learn(), base=self.records.revision):
             # Another devloop (a `test` beside a `watch`) has written since: its revisions first.
             self.records = self.store.load_records()
+        self.records = self.records.with_learned(learned)
 
     def changes_since_last_run(self) -> tuple[Change, ...]:
         """What differs from the contents of the last run; nothing before the first."""

@@ -9,7 +9,7 @@ import msgspec
 from devloop.events import Reason
 from devloop.graph.graph import Graph
 from devloop.select.reach import Categorise, Reach
-from devloop.select.records import BROKEN, GOOD, Contents, Records, Verdict
+from devloop.select.records import BROKEN, GOOD, Contents, Learned, Records, Verdict
 from devloop.select.selection import SelectedFile
 
 _ORDER = {"edited": 0, "failed": 1}
@@ -101,6 +101,41 @@ def _partly(path: str, known: Iterable[Verdict], since: object) -> SelectedFile 
         reason = Reason("failed", (path,), "failed when it last ran")
         return SelectedFile(path, reason, tuple(sorted(failed)))
     return None
+
+
+def renewed(graph: Graph, records: Records, contents: Contents, categorise: Categorise) -> Learned:
+    """Say of verdicts that still hold that they hold for the contents of now.
+
+    Each revision that some verdict is as of costs `due` one comparison; so they must not
+    become many.
+
+    Args:
+        graph: as it is now.
+        records: what earlier runs have shown.
+        contents: as they are now.
+        categorise: tells what a path is to selection.
+
+    Returns:
+        What is new; nothing where the last revision has other contents than these.
+    """
+    last = records.revision
+    if records.changed_since(last, contents):
+        return Learned()
+    open_files = {file.path for file in due(graph, records, contents, categorise).files}
+    old = [
+        path
+        for path in graph.tests
+        if path not in open_files and records.collected.get(path, last) != last
+    ]
+    known = by_file(records)
+    return Learned(
+        verdicts=tuple(
+            msgspec.structs.replace(verdict, revision=last)
+            for path in old
+            for verdict in known.get(path, ())
+        ),
+        collected=tuple((path, last) for path in old),
+    )
 
 
 def reached(graph: Graph, records: Records, changed: Iterable[str], categorise: Categorise) -> Due:
