@@ -12,6 +12,9 @@ from pathlib import Path
 
 PYTHON = ("starlette==1.10.0", "uvicorn==0.54.0", "watchfiles==1.3.0", "pytest==9.2.0")
 NODEMON = "nodemon@3.1.14"
+OVERLAPPING = "nodemon, not waiting"
+"""It waits for its shell to end and not for what that runs, unless the one becomes the other. So
+the new app starts while the old one still stops, and fails where that takes too long."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +48,9 @@ class Peers:
             "watchfiles": ["watchfiles", "--filter", "python", serve, "."],
         }
         if self.nodemon is not None:
-            found["nodemon"] = [
-                str(self.nodemon),
-                "--quiet",
-                "--ext",
-                "py",
-                "--signal",
-                "SIGTERM",
-                "--exec",
-                serve,
-            ]
+            words = [str(self.nodemon), "--quiet", "--ext", "py", "--signal", "SIGTERM", "--exec"]
+            found["nodemon"] = [*words, f"exec {serve}"]
+            found[OVERLAPPING] = [*words, serve]
         return found
 
 

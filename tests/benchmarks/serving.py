@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.benchmarks import projects
 from tests.benchmarks.figures import Figure
-from tests.benchmarks.peers import Peers, install
+from tests.benchmarks.peers import OVERLAPPING, Peers, install
 from tests.benchmarks.session import Session, environment, named, watching
 
 LIMIT = 20.0
@@ -44,7 +44,7 @@ def measure(work: Path, rounds: int) -> list[Figure]:
         tools: dict[str, tuple[Path, int, Session | None]] = {}
         names = ["devloop", *peers.commands(0)]
         for name in names:
-            root, port = work / name.replace(" ", ""), _free_port()
+            root, port = work / name.replace(" ", "").replace(",", ""), _free_port()
             projects.shop(root)
             env = _environment(peers)
             session: Session | None = None
@@ -104,6 +104,9 @@ def _figures(
         median = statistics.median(took[name])
         found.append(Figure(f"save → served: {name}", "ms", took[name]))
         found.append(Figure(f"  {name}: devloop is ahead by", "x", [median / own], 1.0, least=True))
+    if OVERLAPPING in took:
+        note = "starts the new one before the old one has ended"
+        found.append(Figure(f"save → served: {OVERLAPPING}", "ms", took[OVERLAPPING], note=note))
     found += [
         Figure(
             "change seen → told to stop",
