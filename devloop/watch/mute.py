@@ -67,7 +67,7 @@ class Mutes:
                 continue
             delays = [*(delays if cycle == self._cycle - 1 else []), now - self._started][-TIMES:]
             self._hits[path] = (self._cycle, delays)
-            if len(delays) == TIMES and max(delays) - min(delays) <= max(0.5, 0.3 * max(delays)):
+            if len(delays) == TIMES and max(delays) - min(delays) <= max(1.0, 0.3 * max(delays)):
                 del self._hits[path]
                 found.append(path)
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ from devloop.watch.patterns import spec
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
+
+PATIENCE = 1.0
+"""Seconds for which `git init` or a clone may take to make a checkout that git itself accepts."""
 
 
 class Rules:
@@ -44,6 +48,7 @@ class Rules:
         self._listed: dict[str, set[str]] | None = None
         self._said: set[str] = set()
         self._checkouts = {"": self._opened("")}
+        self._inside = Git.present(base)
 
     def checkout(self, folder: str) -> None:
         """Say that a folder below the top is a checkout of its own.
@@ -101,11 +106,20 @@ class Rules:
         """Whether git is moving files about just now."""
         return any(git is not None and git.locked() for git in list(self._checkouts.values()))
 
-    def renew(self) -> None:
-        """Read all rules anew, and look anew for git and the checkouts."""
+    def renew(self, *, patient: bool = False) -> None:
+        """Read all rules anew, and look anew for git and the checkouts.
+
+        Args:
+            patient: wait for a checkout that is being made.
+        """
         self.close()
         self._chains.clear()
-        self._checkouts = {"": self._opened("")}
+        self._checkouts = {"": self._opened("", PATIENCE if patient else 0.0)}
+        self._inside = Git.present(self.base)
+
+    def moved(self) -> bool:
+        """Whether a checkout around the tree has come or gone since it was looked for."""
+        return self._inside != Git.present(self.base)
 
     def close(self) -> None:
         """End the processes that answer for git; the next question starts them again."""
@@ -113,16 +127,19 @@ class Rules:
             if git is not None:
                 git.forget()
 
-    def _opened(self, folder: str) -> Git | None:
+    def _opened(self, folder: str, patience: float = 0.0) -> Git | None:
         base = os.path.join(self.base, folder) if folder else self.base
-        if not Git.present(base):
-            return None
-        try:
-            git = Git(base)
-            return git if folder or not git.ignores_base() else None
-        except GitFailed as failure:
-            self._say(folder, failure)
-            return None
+        end = time.monotonic() + patience
+        while Git.present(base):
+            try:
+                git = Git(base)
+                return git if folder or not git.ignores_base() else None
+            except GitFailed as failure:
+                if time.monotonic() >= end:
+                    self._say(folder, failure)
+                    return None
+                time.sleep(0.02)
+        return None
 
     def _give_up(self, folder: str, failure: GitFailed) -> None:
         self._say(folder, failure)

@@ -55,6 +55,8 @@ class Sifter:
                 folders.add(path)
             elif path not in self._ignored and path not in found:
                 unknown.add(path)
+        if any(os.path.basename(path) == ".git" for path in unknown):
+            return self._loud(found | self.reload(patient=True))
         if self._rules_have_changed(found | unknown):
             return self._loud(found | self.reload())
         for path in sorted(folders, key=len):
@@ -71,7 +73,7 @@ class Sifter:
             As `sift`.
         """
         tree, now = self._tree, time.time_ns()
-        found = set(tree.baseline.stale())
+        found, tree.fresh = tree.fresh.union(tree.baseline.stale()), set()
         for path, changed in list(tree.folders.items()):
             if path in tree.folders and changed != (mtime(tree.places.place(path)) or -1):
                 found |= tree.enter(path, now)
@@ -87,26 +89,28 @@ class Sifter:
                 tree.moved = True
             elif os.path.lexists(tree.places.place(path)):
                 found.add(path)
-        if self._rules_have_changed(found):
-            found |= self.reload()
+        moved = any(rules.moved() for rules in tree.places.rules)
+        if moved or self._rules_have_changed(found):
+            found |= self.reload(patient=moved)
         return self._loud(found)
 
-    def reload(self) -> set[str]:
+    def reload(self, *, patient: bool = False) -> set[str]:
         """Read all ignore rules anew and walk over everything.
+
+        Args:
+            patient: a checkout has come, or goes: it may not be whole yet.
 
         Returns:
             As `sift`.
         """
         self._ignored.clear()
-        return self._tree.walk_anew()
+        return self._tree.walk_anew(patient=patient)
 
     def _rules_have_changed(self, paths: Iterable[str]) -> bool:
-        """Whether there is an ignore file among some paths that is not as it was read, or git."""
+        """Whether there is an ignore file among some paths that is not as it was read."""
         changed = False
         for path in paths:
-            name = os.path.basename(path)
-            changed = changed or name == ".git"
-            if not names.is_ignore_file(name):
+            if not names.is_ignore_file(os.path.basename(path)):
                 continue
             known = self._tree.baseline.get(path)
             now = look(self._tree.places.place(path))

@@ -34,6 +34,8 @@ class Tree:
         self.extra: frozenset[str] = frozenset()
         self.quiet = Named()
         self.muted: set[str] = set()
+        self.fresh: set[str] = set()
+        """Files that have come since somebody read everything."""
         self.forgotten: set[str] = set()
         """Files that have turned out to be ignored; whoever has noted them forgets them too."""
         self.links: dict[str, set[str]] = {}
@@ -54,14 +56,21 @@ class Tree:
         """Walk over everything and take it as the baseline.
 
         Args:
-            known: what is known of the files' content, for those that are still the same.
+            known: what somebody has read before; where there is any, what differs from it is a
+                change. Nothing, where nobody has.
             extra: paths watched although ignored.
         """
         now = time.time_ns()
         found = self._walk_all(now)
         self._take(found)
         for path, signature in found.files.items():
-            self._learn(path, signature, known, now)
+            if path in known or not known:
+                self._learn(path, signature, known, now)
+            else:
+                self.fresh.add(path)
+        for path in known.keys() - found.files.keys():
+            if not os.path.lexists(self.places.place(path)):
+                self.baseline.put(path, known[path], now)
         self.name(extra, known)
 
     def enumerate(self, extra: Collection[str]) -> dict[str, Signature]:
@@ -262,9 +271,7 @@ class Tree:
             self.moved = True
 
     def _learn(self, path: str, signature: Signature, known: Mapping[str, Known], now: int) -> None:
-        before = known.get(path)
-        same = before is not None and before.signature == signature
-        self.baseline.put(path, before if before and same else Known(signature), now)
+        self.baseline.put(path, known.get(path) or Known(signature), now)
 
     def list_entries(self, path: str, now: int, *, new: bool = False) -> set[str]:
         """Look at the entries of a folder that is watched for them alone.
@@ -330,15 +337,18 @@ class Tree:
             self.moved = True
         return set(found.files).difference(self.baseline)
 
-    def walk_anew(self) -> set[str]:
+    def walk_anew(self, *, patient: bool = False) -> set[str]:
         """Read all ignore rules anew and walk over everything.
+
+        Args:
+            patient: wait for a checkout that is being made.
 
         Returns:
             The files that have come to light, and those that are gone. What is ignored from now
             on is forgotten without a word, for its bytes have not changed.
         """
         for rules in self.places.rules:
-            rules.renew()
+            rules.renew(patient=patient)
         found = self._walk_all(time.time_ns())
         self._take(found)
         self.moved = True

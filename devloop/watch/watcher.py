@@ -54,7 +54,8 @@ class Watcher:
     Args:
         root: the project's.
         config: the `watch` table.
-        known: what is known of the content of files, to begin with.
+        known: what was read of the files before; what differs from it is reported first of all.
+            Nothing, to begin with what is there.
         extra: paths watched although ignored: files, and folders of which just the entries are.
         quiet: declared outputs, as paths or patterns: never reported, but see `look`.
         wanted: paths or patterns that the user has named in `watch` or `inputs`: never muted.

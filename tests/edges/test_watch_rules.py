@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import anyio
 import pytest
 
 from devloop.config.types import Watch
@@ -159,6 +160,7 @@ async def test_a_new_rule_counts_at_once(
         (root / folder / "m.py").write_text("V = 1\n")
     async with Watcher(root, config=Watch()) as watcher:
         assert set(watcher.known) == {".gitignore", "open/m.py"}
+        (root / "open" / "m.py").write_text("V = 'noted, and then ignored'\n")
         (root / ".gitignore").write_text("open/\n")
         sets = await reported(watcher, "hidden/m.py", ".gitignore")
         assert {change.path for found in sets for change in found.changes} == {
@@ -266,7 +268,11 @@ async def test_places_that_come_later_are_watched(tmp_path: Path, reported: Repo
     """A configured folder that is not there at the start, and one beside the project."""
     root, beside = tmp_path / "project", tmp_path / "shared"
     root.mkdir()
-    async with Watcher(root, config=Watch(paths=("src/app", "../shared"))) as watcher:
+    (root / "first.py").write_text("\n")
+    paths = ("src/app", "../shared", "first.py")
+    async with Watcher(root, config=Watch(paths=paths)) as watcher:
+        (root / "first.py").write_text("V = 1\n")
+        await reported(watcher, "first.py")
         (root / "src" / "app").mkdir(parents=True)
         (root / "src" / "app" / "a.py").write_text("\n")
         beside.mkdir()
@@ -360,3 +366,42 @@ async def test_what_was_known_before_is_the_baseline(tmp_path: Path, reported: R
         (tmp_path / "last.py").write_text("\n")
         sets = await reported(watcher, "last.py")
         assert [change.path for found in sets for change in found.changes] == ["last.py"]
+
+
+@pytest.mark.anyio
+async def test_what_changed_since_everything_was_read_is_reported(
+    tmp_path: Path, reported: Reported
+) -> None:
+    """Files that were saved, made or deleted between the reading and the watching."""
+    known = {}
+    for name in ("same.py", "saved.py", "touched.py", "gone.py"):
+        (tmp_path / name).write_text("V = 1\n")
+        before = read(str(tmp_path / name))
+        assert before is not None
+        known[name] = before
+    (tmp_path / "saved.py").write_text("V = 2\n")
+    (tmp_path / "touched.py").write_text("V = 1\n")
+    (tmp_path / "made.py").write_text("V = 1\n")
+    (tmp_path / "gone.py").unlink()
+    async with Watcher(tmp_path, config=Watch(), known=known) as watcher:
+        sets = await reported(watcher, "saved.py", "made.py", "gone.py")
+    assert {c.path: c.kind for found in sets for c in found.changes} == {
+        "saved.py": "modified",
+        "made.py": "created",
+        "gone.py": "deleted",
+    }
+
+
+@pytest.mark.anyio
+async def test_what_is_ignored_before_it_is_reported_falls_silent(
+    tmp_path: Path, reported: Reported
+) -> None:
+    """A file is saved, and within the debounce a rule says that it does not count."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "m.py").write_text("V = 1\n")
+    async with Watcher(tmp_path, config=Watch(debounce="500ms")) as watcher:
+        (tmp_path / "out" / "m.py").write_text("V = 2\n")
+        await anyio.sleep(0.15)
+        (tmp_path / ".gitignore").write_text("out/\n")
+        sets = await reported(watcher, ".gitignore")
+    assert [change.path for found in sets for change in found.changes] == [".gitignore"]
