@@ -55,6 +55,7 @@ from devloop.plan.changes import merged
 from devloop.plan.plan import Plan, as_event, make
 from devloop.report.reporter import Reporter
 from devloop.select.apps import broken
+from devloop.select.category import Category
 from devloop.select.selection import SelectedFile, SelectedTarget
 from devloop.select.tests import Due
 from devloop.watch.watcher import Watcher
@@ -127,6 +128,7 @@ class Loop:
         self._environment = for_project(os.environ, project.interpreter.path)
         self._broken: frozenset[str] = frozenset()
         self._stopping: Stop | None = None
+        self._watcher: Watcher | None = None
         self._read = anyio.Event()
         self._made: set[str] = set()
         self._edited: set[str] = set()
@@ -213,21 +215,29 @@ class Loop:
             return
         self._edited.update(change.path for change in changes)
         self._drop_bytecode()
+        assert self._watcher is not None
+        self.project.muted = self._watcher.muted
         applied = await self.project.apply(changes, self._watcher.known, self._parsers)
         if applied.problem is not None:
             self._tell_problem(applied.problem, "what was read before stays in force")
         self._watcher.update(extra=self.project.watched_although_ignored())
         self._broken = frozenset(broken(self.project.graph, self._broken | applied.touched))
+        self._steps.note(applied.touched)
+        apps = self._apps.note(applied)
+        if not (applied.changed or apps or self._steps.due) and self._are_byproducts(changes):
+            return
         if self._arrived is None:
             self._arrived = Arrived([], message.change_set.seen, relevant=False)
         self._arrived.changes.extend(changes)
         self._arrived.relevant |= bool(applied.changed)
-        self._steps.note(applied.touched)
-        apps = self._apps.note(applied)
         impact = self._tests.impact(applied.changed)
         if impact is Impact.NOTHING and (apps or self._steps.due or not self._busy.working):
             impact = Impact.BESIDE
         self._act(*arrived(self._busy, impact))
+
+    def _are_byproducts(self, changes: Collection[Change]) -> bool:
+        """Whether nobody but programs that run cares: a log is no reason for a cycle."""
+        return all(self.project.categorise(change.path) is Category.BYPRODUCT for change in changes)
 
     def _drop_bytecode(self) -> None:
         """See to it that whoever imports an edited file does not meet its old code.
@@ -311,6 +321,8 @@ class Loop:
             set(),
             [],
         )
+        if self._watcher is not None:
+            self._watcher.cycle_started()
         self.emit(CycleStarted(trigger=trigger, changes=merged(taken.changes) if taken else ()))
         if self.reporter.ticks:
             self._tasks.start_soon(self._tick, self._cycle)
@@ -419,6 +431,8 @@ class Loop:
             )
         )
         self._cycle = None
+        if self._watcher is not None:
+            self._watcher.cycle_finished()
 
     @property
     def _verdict(self) -> int:
@@ -451,8 +465,9 @@ class Loop:
             await self.project.read(self._parsers, progress)
         await self._send.send(Read())
         if self.scope.watch:
-            async with self._make_watcher() as self._watcher:
-                async for change_set in self._watcher:
+            async with self._make_watcher() as watcher:
+                self._watcher = watcher
+                async for change_set in watcher:
                     await self._send.send(Changed(change_set))
 
     def _make_watcher(self) -> Watcher:

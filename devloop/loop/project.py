@@ -81,6 +81,8 @@ class Project:
         self.settings: PytestSettings = self._read_settings()
         self.known: dict[str, Known] = {}
         self.tracked: frozenset[str] | None = None
+        self.muted: frozenset[str] = frozenset()
+        """Files that what runs here writes again and again; they are no reason for anything."""
         self.contents: dict[str, bytes] = {}
         self.records: Records = store.load_records()
         self.layout = Layout()
@@ -141,6 +143,8 @@ class Project:
         Returns:
             Its category.
         """
+        if path in self.muted:
+            return Category.BYPRODUCT
         return category(path, configuration=self._configuration, tracked=self.tracked)
 
     def survey(self, scan: Scan) -> None:
@@ -345,7 +349,9 @@ class Project:
         suspects = [
             path
             for path, known in tuple(self.known.items())
-            if path in self.contents and look(str(self.root / path)) != known.signature
+            if path in self.contents
+            and look(str(self.root / path)) != known.signature
+            and self.categorise(path) is not Category.BYPRODUCT
         ]
         now = digests(self.root, suspects)
         return frozenset(
