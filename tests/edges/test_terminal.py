@@ -221,8 +221,11 @@ async def test_a_shell_has_job_control(tmp_path: Path) -> None:
         terminal = screen.app.terminal
         assert terminal is not None
         master, bash = terminal.master, os.tcgetpgrp(terminal.master)
-        await screen.type("sleep 600\r")
-        await screen.until(lambda: os.tcgetpgrp(master) != bash, "the job has the terminal")
+        # Bash gives the terminal to a job that is still bash, and ignores Ctrl-Z. So the job
+        # has to speak first.
+        await screen.type("sh -c 'echo job; exec sleep 600'\r")
+        await screen.until(lambda: "job\n" in screen.lines, "the job runs")
+        assert os.tcgetpgrp(master) != bash
         await screen.type("\x1a")
         await screen.until(lambda: "Stopped" in screen.lines, "the job is stopped")
         await screen.until(lambda: os.tcgetpgrp(master) == bash, "the shell has the terminal")

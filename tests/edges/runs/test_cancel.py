@@ -40,13 +40,19 @@ FIXTURES = """
 
         pytest_plugins = []
     tests/test_slow.py
-        import pathlib, time, pytest
+        import os, pathlib, time, pytest
 
         @pytest.mark.parametrize("n", range(6))
-        def test_slow(n, whole, module, function):
+        def test_slow(n, whole, module, function, request):
             pathlib.Path(f"begun-{n}").touch()
+
+            def done():
+                # Workers are told of an order while a test runs, which takes its time.
+                told = "PYTEST_XDIST_WORKER" not in os.environ or request.session.shouldstop
+                return told and pathlib.Path("go").exists()
+
             end = time.monotonic() + 40
-            while time.monotonic() < end and not pathlib.Path("go").exists():
+            while time.monotonic() < end and not done():
                 time.sleep(0.01)
 """
 
@@ -103,7 +109,7 @@ async def test_a_finishing_run_ends_its_current_tests_and_begins_no_other(
                 f"tests/test_slow.py::test_slow[{n}]" for n in range(6)
             }
             run.finish_current()
-            await anyio.sleep(0.2 if workers else 0)  # the order's way to the workers
+            await anyio.wait_all_tasks_blocked()  # the order is on its way
             (made.root / "go").touch()
 
         group.start_soon(finish)
@@ -145,13 +151,12 @@ async def test_an_interrupt_is_forced_in_the_end(project: Callable[[str], Projec
             import pathlib, signal, time
 
             def test_stubborn():
+                # A handler, as an exception could be raised outside of any `try`.
+                signal.signal(signal.SIGINT, lambda *_: pathlib.Path("swallowed").touch())
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
                 pathlib.Path("begun-0").touch()
                 while True:
-                    try:
-                        time.sleep(40)
-                    except KeyboardInterrupt:
-                        pathlib.Path("swallowed").touch()
+                    time.sleep(40)
     """)
     run = made.start("test_stubborn.py", workers=0)
     async with anyio.create_task_group() as group:
