@@ -177,7 +177,7 @@ def test_the_first_listen_is_found(tmp_path: Path, family: str) -> None:
 async def test_a_second_of_life_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     """What never listens is ready when it has lived for a while."""
     monkeypatch.setattr(readiness, "ALIVE", 0.05)
-    with subprocess.Popen(["sleep", "600"]) as child:
+    async with await anyio.open_process(["sleep", "600"]) as child:
         try:
             with anyio.fail_after(10):
                 assert await until_ready(None, child.pid, anyio.Event()) is None
