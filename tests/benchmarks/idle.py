@@ -28,16 +28,17 @@ def measure(work: Path, seconds: float) -> Iterator[Figure]:
     shop, large = work / "shop", work / "idle-large"
     projects.shop(shop)
     peers = install()
+    # Their environment, which is watched too, is one that nobody else reads or writes just now.
     env = environment(PATH=peers.path, VIRTUAL_ENV=str(peers.python))
     with watching(shop, "--", *APP, env=env) as session:
         yield from _cost("a small project", session, shop / "shop" / "prices.py", seconds, 60.0)
     projects.modules(large, LARGE)
     path = large / "src" / "part001" / "mod02.py"
-    with watching(large, "--no-tests", "--", *APP) as session:
+    with watching(large, "--no-tests", "--", *APP, env=env) as session:
         session.until(lambda e: e["event"] == "progress" and e["done"] == e["total"])
         what = f"{LARGE:,} files, just read"
         yield from _cost(what, session, path, seconds, 110.0)
-    with watching(large, "--no-tests", "--", *APP) as session:
+    with watching(large, "--no-tests", "--", *APP, env=env) as session:
         yield from _cost(f"{LARGE:,} files, stored", session, path, seconds, 110.0)
 
 
@@ -56,9 +57,10 @@ def _cost(
     began = time.monotonic()
     time.sleep(seconds)
     share = (sum(map(_used, (own, *others))) - before) / (time.monotonic() - began) * 100
-    beside = ", ".join(f"{_kind(child)} {_memory(child):.0f} MB" for child in others)
+    beside = [f"{_kind(child)} {_memory(child):.0f}" for child in others]
+    note = ", ".join([f"resident {own.memory_info().rss / 1e6:.0f}", *beside])
     yield Figure(f"idle, {what}", "%", [share], 0.5)
-    yield Figure(f"  memory of devloop itself, {what}", "MB", [_memory(own)], target, note=beside)
+    yield Figure(f"  memory of devloop itself, {what}", "MB", [_memory(own)], target, note=note)
 
 
 def _used(process: psutil.Process) -> float:
@@ -67,7 +69,7 @@ def _used(process: psutil.Process) -> float:
 
 
 def _memory(process: psutil.Process) -> float:
-    """Megabytes: its own, and its share of what it shares."""
+    """Megabytes: its own, and its share of what it shares with others (PSS)."""
     full = process.memory_full_info()
     return float(getattr(full, "pss", full.uss)) / 1e6
 

@@ -28,7 +28,7 @@ DEBOUNCE = 20.0
 """devloop's default, in milliseconds."""
 
 
-def measure(work: Path, rounds: int) -> list[Figure]:
+def measure(work: Path, rounds: int) -> Iterator[Figure]:
     """Measure it, all tools side by side, one save at a time.
 
     Args:
@@ -49,9 +49,11 @@ def measure(work: Path, rounds: int) -> list[Figure]:
             env = _environment(peers)
             session: Session | None = None
             if name == "devloop":
+                began = time.time()
                 command = f"uvicorn shop.main:app --port {port} --log-level warning".split()
                 session = stack.enter_context(watching(root, "--no-tests", "--", *command, env=env))
-                session.until_cycle()
+                events = session.until_cycle()
+                first = (named(events, "app-started")["t"] - began) * 1000
             else:
                 stack.enter_context(_running(peers.commands(port)[name], root, env))
             tools[name] = (root, port, session)
@@ -75,7 +77,8 @@ def measure(work: Path, rounds: int) -> list[Figure]:
             start, stop = _bare(shop, _free_port(), _environment(peers), chance)
             bare.append(start)
             stops.append(stop)
-    return _figures(peers, took, bare, stops, inside)
+    yield Figure("devloop watch → its app is started", "ms", [first], note="first session")
+    yield from _figures(peers, took, bare, stops, inside)
 
 
 def _figures(
