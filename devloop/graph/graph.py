@@ -8,7 +8,6 @@ from sys import intern
 import msgspec
 
 from devloop.graph import names
-from devloop.graph.components import digest_reached
 from devloop.graph.facts import Facts
 from devloop.graph.index import Index, changed, collect, starting_with
 from devloop.graph.layout import Layout
@@ -61,11 +60,9 @@ class Graph:
     __slots__ = (
         "_always",
         "_conftests",
-        "_digests",
         "_modules",
         "_sorted_names",
         "_sorted_paths",
-        "_stale",
         "_typed_by",
         "_wanted_by",
         "_wants",
@@ -96,9 +93,6 @@ class Graph:
         self._always = names.wanted_always(layout)
         self._sorted_names: list[str] | None = None
         self._sorted_paths: list[str] | None = None
-        # Of all these, and of `_stale`, only `fingerprint` fills one in later.
-        self._digests: dict[str, bytes] = {}
-        self._stale: frozenset[str] = frozenset()
 
     @staticmethod
     def build(layout: Layout, files: Mapping[str, Facts]) -> Graph:
@@ -181,7 +175,6 @@ class Graph:
         )
         if not names_after:
             graph._sorted_names, graph._sorted_paths = self._sorted_names, self._sorted_paths
-        graph._digests, graph._stale = self._digests, self._stale.union(news)
         return graph
 
     def module_paths(self, name: str) -> Paths:
@@ -310,33 +303,6 @@ class Graph:
         while (via := affected[found[-1]].via) is not None:
             found.append(via)
         return tuple(found)
-
-    def fingerprint(self, path: str) -> bytes:
-        """Digest what a file can execute.
-
-        Args:
-            path: of a file that the graph holds.
-
-        Returns:
-            The same as long as its closure holds the same files, with the same fingerprints
-            and the same edges.
-
-        Raises:
-            KeyError: there is no such file.
-        """
-        if self._stale:
-            # A file whose closure holds none of the changed paths, wanted ones that came or
-            # went included, has the digest that it had.
-            affected = self.affected(self._stale)
-            self._digests = {
-                known: digest for known, digest in self._digests.items() if known not in affected
-            }
-            self._stale = frozenset()
-        if path not in self._digests:
-            digest_reached(
-                path, self._targets, lambda one: self.files[one].fingerprint, self._digests
-            )
-        return self._digests[path]
 
     def _targets(self, path: str) -> set[str]:
         """What a file can execute directly."""
