@@ -23,7 +23,9 @@ def learn(records: Records, run: Ran, contents: dict[str, bytes], *doubtful: str
 
 
 @given(st.lists(CONTENTS, min_size=1))
-def test_the_history_knows_what_changed_since_any_revision(versions: list[dict[str, bytes]]) -> None:
+def test_the_history_knows_what_changed_since_any_revision(
+    versions: list[dict[str, bytes]],
+) -> None:
     """For every revision, just the paths whose content differs from it are named."""
     records = Records()
     at: dict[int, dict[str, bytes]] = {}
@@ -68,9 +70,7 @@ def test_unchanged_contents_make_no_revision() -> None:
 
 def test_a_pass_in_doubt_is_not_kept_and_a_failure_is() -> None:
     """A save that may have reached a test while it ran: its pass says nothing of any content."""
-    records = learn(
-        Records(), ran("t.py", good="passed", bad="failed"), {"t.py": b"1"}, "t.py"
-    )
+    records = learn(Records(), ran("t.py", good="passed", bad="failed"), {"t.py": b"1"}, "t.py")
     assert {nodeid: v.outcome for nodeid, v in records.verdicts.items()} == {"t.py::bad": "failed"}
     assert records.collected == {}
 
