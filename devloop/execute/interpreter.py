@@ -26,9 +26,6 @@ PROBE = Path(messages.__file__).with_name("probe.py")
 PROBE_TIMEOUT = 30.0
 """Seconds; it takes some hundredths, and much longer only from a cold network drive."""
 
-_VARIABLES = ("PYTHONPATH", "PYTHONHOME", "PYTHONNOUSERSITE", "PYTHONUSERBASE", "PYTHONSAFEPATH")
-"""What of the environment decides on what an interpreter finds installed."""
-
 
 class Interpreter(msgspec.Struct, frozen=True):
     """An interpreter and what is installed for it.
@@ -45,7 +42,6 @@ class Interpreter(msgspec.Struct, frozen=True):
         roots: folders of sources that are installed in place, absolute.
         plugins: the modules that distributions installed in place name as pytest plugins.
         stamp: a digest of all that; it changes with every install.
-        signature: what `fresh` compares.
     """
 
     path: str
@@ -59,7 +55,6 @@ class Interpreter(msgspec.Struct, frozen=True):
     roots: tuple[str, ...]
     plugins: tuple[str, ...]
     stamp: str
-    signature: tuple[tuple[str, str], ...]
 
     @property
     def pytest(self) -> str | None:
@@ -70,11 +65,6 @@ class Interpreter(msgspec.Struct, frozen=True):
     def xdist(self) -> str | None:
         """The version of pytest-xdist; None where it is not installed."""
         return self.distributions.get("pytest-xdist")
-
-    def as_dict(self) -> dict[str, Any]:
-        """A plain form, to be kept by the store."""
-        plain: dict[str, Any] = msgspec.to_builtins(self)
-        return plain
 
     def install(self, distribution: str) -> str:
         """The command that installs something.
@@ -110,52 +100,6 @@ class Interpreter(msgspec.Struct, frozen=True):
                 f"{'.'.join(map(str, OLDEST_PYTEST))} or later",
                 hint=f"Upgrade it: {self.install('--upgrade pytest')}",
             )
-
-    def activated(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """An environment in which its own programs are found, as after ``activate``.
-
-        Args:
-            environ: the one to start from.
-
-        Returns:
-            A new one; a copy where the interpreter belongs to no virtual environment.
-        """
-        env = dict(environ)
-        if self.prefix != self.base_prefix:
-            programs = str(Path(self.path).parent)
-            before = env.get("PATH", os.defpath)
-            if programs not in before.split(os.pathsep)[:1]:
-                env["PATH"] = programs + os.pathsep + before
-            env["VIRTUAL_ENV"] = self.prefix
-            env.pop("PYTHONHOME", None)
-        return env
-
-    def fresh(self, path: str, environ: Mapping[str, str]) -> bool:
-        """Whether this still describes an interpreter, told without starting it.
-
-        Args:
-            path: the interpreter's, from `find`.
-            environ: the environment that it is started in.
-
-        Returns:
-            False where the interpreter, its environment or what is installed have changed.
-        """
-        return path == self.path and self.signature == _signature(path, self.sites, environ)
-
-
-def from_dict(plain: object) -> Interpreter | None:
-    """The interpreter of a plain form.
-
-    Args:
-        plain: what `Interpreter.as_dict` gave, perhaps in another version of devloop.
-
-    Returns:
-        None where it is no such form.
-    """
-    try:
-        return msgspec.convert(plain, Interpreter)
-    except msgspec.ValidationError:
-        return None
 
 
 def find(root: Path, config: Python, environ: Mapping[str, str], running: str) -> str:
@@ -280,7 +224,6 @@ def _answer(process: subprocess.Popen[bytes], path: str, environ: Mapping[str, s
         roots=tuple(found["roots"]),
         plugins=tuple(found["plugins"]),
         stamp=stamp.hexdigest(),
-        signature=_signature(path, sites, environ),
     )
 
 
@@ -324,27 +267,3 @@ def _of_environment(folder: Path) -> str | None:
         if (folder / name).is_file():
             return str(folder / name)
     return None
-
-
-def _signature(
-    path: str, sites: tuple[str, ...], environ: Mapping[str, str]
-) -> tuple[tuple[str, str], ...]:
-    """What changes when an interpreter or what is installed for it is replaced.
-
-    A folder's mtime changes with every entry that comes or goes; an installer replaces the
-    ``dist-info`` folder, whose name holds the version.
-    """
-    files = (path, os.path.realpath(path), str(Path(path).parent.parent / "pyvenv.cfg"))
-    return (
-        *((name, environ.get(name, "")) for name in _VARIABLES),
-        *((file, _stat(file, size=True)) for file in files),
-        *((site, _stat(site, size=False)) for site in sites),
-    )
-
-
-def _stat(path: str, *, size: bool) -> str:
-    try:
-        stat = os.stat(path)  # noqa: PTH116
-    except OSError:
-        return ""
-    return f"{stat.st_mtime_ns}:{stat.st_size if size else ''}"
