@@ -46,7 +46,7 @@ from devloop.loop.messages import (
     StepsDone,
     Stop,
 )
-from devloop.loop.project import Project
+from devloop.loop.project import Applied, Project
 from devloop.loop.scope import Scope
 from devloop.loop.steps import Steps
 from devloop.loop.tests import Tests
@@ -208,10 +208,9 @@ class Loop:
                 self._stopping = message
 
     async def _on_changed(self, message: Changed) -> None:
+        assert self._watcher is not None
         changes = message.change_set.changes
-        if self._names_configuration(changes) and self._configuration_is_another():
-            self.reload = True
-            self._stopping = Stop(0)
+        if self._begins_anew(changes):
             return
         self._edited.update(change.path for change in changes)
         self._drop_bytecode()
@@ -221,13 +220,17 @@ class Loop:
         if applied.problem is not None:
             self._tell_problem(applied.problem, "what was read before stays in force")
         self._watcher.update(extra=self.project.watched_although_ignored())
+        self._heed(changes, message.change_set.seen, applied)
+
+    def _heed(self, changes: Collection[Change], seen: float, applied: Applied) -> None:
+        """Make due what new content affects, and see what it means for the work in progress."""
         self._broken = frozenset(broken(self.project.graph, self._broken | applied.touched))
         self._steps.note(applied.touched)
         apps = self._apps.note(applied)
         if not (applied.changed or apps or self._steps.due) and self._are_byproducts(changes):
             return
         if self._arrived is None:
-            self._arrived = Arrived([], message.change_set.seen, relevant=False)
+            self._arrived = Arrived([], seen, relevant=False)
         self._arrived.changes.extend(changes)
         self._arrived.relevant |= bool(applied.changed)
         impact = self._tests.impact(applied.changed)
@@ -252,8 +255,18 @@ class Loop:
         await self._take_in_outputs()
         self._tests.planned_on_what_was_read()
         self._read.set()
-        if self._cycle is not None and "graph" in self._cycle.waiting:
-            self._cycle.waiting.discard("graph")
+        late = self.project.saved_before_reading() if self.scope.watch else ()
+        if late and self._begins_anew(late):
+            return
+        cycle = self._cycle
+        if late:
+            # Apps and first tests did not wait, so they may have begun on what was there before.
+            applied = self.project.as_applied(late)
+            self._edited.update(applied.touched)
+            self._drop_bytecode()
+            self._heed(late, time.monotonic(), applied)
+        if cycle is not None and cycle is self._cycle and "graph" in cycle.waiting:
+            cycle.waiting.discard("graph")
             self._work()
 
     async def _on_steps_done(self, message: StepsDone) -> None:
@@ -355,6 +368,8 @@ class Loop:
             # Which tests are due is told by the graph; the apps do not wait for it.
             self._start_apps(self._plan(Due(())).apps)
             self._cycle.waiting.add("graph")
+            # Nothing runs that new content could touch: what arrives begins the next cycle.
+            self._busy = msgspec.structs.replace(self._busy, working=False)
             return
         plan = self._plan(self._due())
         begun = msgspec.structs.replace(plan, apps=(*self._cycle.begun, *plan.apps))
@@ -511,9 +526,14 @@ class Loop:
 
     # The configuration, and the end
 
-    def _names_configuration(self, changes: Collection[Change]) -> bool:
+    def _begins_anew(self, changes: Collection[Change]) -> bool:
+        """Whether the configuration is another one now, so that the next loop takes over."""
         files = self.project.loaded.files
-        return any(self.project.root / change.path in files for change in changes)
+        named = any(self.project.root / change.path in files for change in changes)
+        if named and self._configuration_is_another():
+            self.reload = True
+            self._stopping = Stop(0)
+        return self.reload
 
     def _configuration_is_another(self) -> bool:
         """Whether the configuration can be read, and says something else than before."""
