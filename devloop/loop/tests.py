@@ -112,7 +112,8 @@ class Tests:
             changed: paths whose content is another one.
 
         Returns:
-            TOUCHES, ADDS or NOTHING.
+            TOUCHES, ADDS, BESIDE (tests are selected, and no run would have to end for them) or
+            NOTHING.
         """
         if not self._scope.tests or not changed:
             return Impact.NOTHING
@@ -124,7 +125,7 @@ class Tests:
             if any(reach.reason(nodeid.partition("::")[0]) for nodeid in now):
                 return Impact.TOUCHES
         if any(reach.reason(path) for path in project.graph.tests):
-            return Impact.ADDS
+            return Impact.BESIDE if self._running is None else Impact.ADDS
         return Impact.NOTHING
 
     async def run(self, files: tuple[SelectedFile, ...]) -> RunResult:

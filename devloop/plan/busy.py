@@ -23,7 +23,7 @@ class Impact(enum.Enum):
     NOTHING = "nothing"
     """Nothing that is selected, running or waiting is affected."""
     BESIDE = "beside"
-    """Apps or steps are affected, and nothing that is running: both can go on side by side."""
+    """Apps or steps are affected, or tests while none run: what runs goes on beside them."""
     ADDS = "adds"
     """More tests are selected; what is running stays valid."""
     TOUCHES = "touches"
