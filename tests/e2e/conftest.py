@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import psutil
 import pytest
+
+Event = dict[str, Any]
 
 LAUNCHER = f"""
 import sys
@@ -69,3 +79,156 @@ def devloop(tmp_path: Path, plain_environment: dict[str, str]) -> Devloop:
         )
 
     return run
+
+
+class Watching:
+    """A `devloop watch` that reports in JSON, and what it has reported so far.
+
+    Args:
+        root: the folder it runs in.
+        command: its words.
+        environment: its environment; what it starts inherits a mark from it.
+    """
+
+    def __init__(self, root: Path, command: list[str], environment: dict[str, str]) -> None:
+        self.root = root
+        self.mark = uuid.uuid4().hex
+        self.events: list[Event] = []
+        self.seen = 0
+        """How many of them `wait` has gone past."""
+
+        self._news = threading.Condition()
+        self._over = False
+        self._errors = root.with_name(f"{root.name}-{self.mark}.stderr")
+        with self._errors.open("wb") as errors:
+            self.process = subprocess.Popen(
+                command,
+                cwd=root,
+                env={**environment, "TRAP_MARK": self.mark},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def errors(self) -> str:
+        """What it has written to standard error."""
+        return self._errors.read_text(errors="replace")
+
+    def wait(self, kind: str, timeout: float = 20.0, **fields: object) -> Event:
+        """Go on to the next event of a kind with these fields; what was seen does not count."""
+        deadline = time.monotonic() + timeout
+        with self._news:
+            while True:
+                while self.seen < len(self.events):
+                    event = self.events[self.seen]
+                    self.seen += 1
+                    if event["event"] == kind and fields.items() <= event.items():
+                        return event
+                left = deadline - time.monotonic()
+                assert left > 0, f"no {kind} {fields} came\n{self}"
+                assert not self._over, f"it ended before {kind} {fields}\n{self}"
+                self._news.wait(left)
+
+    def save(self, path: str, text: str) -> None:
+        """Write a file of the project; what is waited for from now on comes after that."""
+        with self._news:
+            self.seen = len(self.events)
+        (self.root / path).write_text(text)
+
+    def cycle(self, **fields: object) -> list[Event]:
+        """Go on to the next end of a cycle with these fields; all of the cycle's events."""
+        self.wait("cycle-finished", 20.0, **fields)
+        number = self.events[self.seen - 1]["cycle"]
+        return [event for event in self.events if event.get("cycle") == number]
+
+    def of(self, kind: str, **fields: object) -> list[Event]:
+        """All events of a kind with these fields, from the beginning."""
+        return [e for e in tuple(self.events) if e["event"] == kind and fields.items() <= e.items()]
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal devloop's own process, and none else."""
+        self.process.send_signal(number)
+
+    def end(self, number: signal.Signals = signal.SIGINT, timeout: float = 15.0) -> int:
+        """End it with a signal; its exit code."""
+        if self.process.poll() is None:
+            self.send(number)
+        code = self.process.wait(timeout)
+        self._reader.join(timeout)
+        return code
+
+    def started(self) -> dict[int, str]:
+        """The processes that it, or what it has started, has started and that live: their words."""
+        found = {}
+        for process in psutil.process_iter():
+            try:
+                marked = process.environ().get("TRAP_MARK") == self.mark
+                if marked and process.status() != psutil.STATUS_ZOMBIE:
+                    found[process.pid] = " ".join(process.cmdline())
+            except (psutil.Error, OSError):
+                continue
+        return found
+
+    def until(self, check: Callable[[], object], timeout: float = 20.0) -> None:
+        """Wait for what no event tells."""
+        deadline = time.monotonic() + timeout
+        while not check():
+            assert time.monotonic() < deadline, self
+            time.sleep(0.01)
+
+    def until_nothing_is_left(self, timeout: float = 10.0) -> None:
+        """Wait until all that it has started is gone."""
+        deadline = time.monotonic() + timeout
+        while left := self.started():
+            assert time.monotonic() < deadline, left
+            time.sleep(0.02)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as lines:
+            for line in lines:
+                with self._news:
+                    self.events.append(json.loads(line))
+                    self._news.notify_all()
+        with self._news:
+            self._over = True
+            self._news.notify_all()
+
+    def __str__(self) -> str:
+        lines = [json.dumps(event)[:400] for event in tuple(self.events)]
+        return "\n".join([*lines, "standard error:", self.errors[-4000:]])
+
+
+@pytest.fixture
+def watching(
+    tmp_path: Path, plain_environment: dict[str, str]
+) -> Iterator[Callable[..., Watching]]:
+    """Start `devloop watch --reporter jsonl`; whatever it starts must be gone when it has ended."""
+    begun: list[Watching] = []
+
+    def watch(root: Path, *arguments: str, **environment: str) -> Watching:
+        command = [*COMMAND, "watch", "--reporter", "jsonl", "--output", "events", *arguments]
+        begun.append(Watching(root, command, {**plain_environment, **environment}))
+        return begun[-1]
+
+    yield watch
+    try:
+        for one in begun:
+            one.end()
+            one.until_nothing_is_left()
+    finally:
+        for one in begun:
+            for pid in one.started():
+                os.kill(pid, signal.SIGKILL)
+            one.process.wait(5)
+
+
+@pytest.fixture
+def port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
