@@ -18,8 +18,8 @@ def find_root(start: Path) -> Path:
 
     It is the nearest folder upwards that holds devloop's configuration; else the nearest one
     that holds a project's own files or is a repository's top; else the folder itself, if there is
-    any Python file in it or in its folder of sources or tests. A home folder that happens to be a repository is nobody's project
-    unless one starts there.
+    any Python file in it or in its folder of sources or tests. A home folder that happens to be
+    a repository is nobody's project unless one starts there.
 
     Args:
         start: where to begin.

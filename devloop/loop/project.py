@@ -29,7 +29,16 @@ from devloop.graph.facts import Facts
 from devloop.graph.graph import Graph
 from devloop.graph.layout import Layout, discover
 from devloop.loop.collector import collector_at_rest
-from devloop.loop.reading import console_scripts, digests, is_below, modules_at, record, relative
+from devloop.loop.reading import (
+    console_scripts,
+    digests,
+    is_below,
+    modules_at,
+    names_in_environment,
+    record,
+    relative,
+    run_in,
+)
 from devloop.select import tests as select_tests
 from devloop.select.apps import AppTarget
 from devloop.select.category import EXTENSIONS, SOURCES, Category, category, fact
@@ -38,7 +47,6 @@ from devloop.select.records import Learned, Ran, Records
 from devloop.select.tests import Due
 from devloop.store.records import FileRecord
 from devloop.store.store import Store
-from devloop.watch.patterns import Named
 from devloop.watch.scan import Scan, scan
 from devloop.watch.signatures import Known, Signature, look
 
@@ -213,25 +221,6 @@ class Project:
         self._unread, self._gone = {}, []
         await self._read_ignored(tuple(self.graph.files), parsers)
 
-    def saved_before_reading(self) -> tuple[Change, ...]:
-        """What was saved between the survey and the reading, outputs of steps left out."""
-        outputs = Named(o for step in self.config.steps.values() for o in step.outputs)
-        return tuple(
-            Change(path, "modified" if path in self.known else "deleted")
-            for path in sorted(self.read_late)
-            if path not in outputs
-        )
-
-    def as_applied(self, changes: Collection[Change]) -> Applied:
-        """What a change set comes to whose files have been read already.
-
-        Args:
-            changes: what differs.
-        """
-        touched = frozenset(change.path for change in changes)
-        byproducts = {p for p in touched if self.categorise(p) is Category.BYPRODUCT}
-        return Applied(touched, touched - byproducts)
-
     def look(self, paths: Iterable[str]) -> tuple[tuple[Change, ...], Mapping[str, Known]]:
         """Look at files that nobody watches, as the outputs of steps.
 
@@ -392,7 +381,8 @@ class Project:
                     self.graph,
                     scripts=self._scripts,
                     python=self._is_python(argv(app.command)[0]),
-                    folder=(app.cwd or "").strip("./"),
+                    folder=run_in(app),
+                    environ=names_in_environment(self.root, app),
                 ),
                 app.watch,
                 app.env_file,

@@ -88,8 +88,10 @@ def _reason(
         if matches(path, target.patterns):
             return Reason("watch", (target.name, path))
     code = [path for path in changed if categorise(path) in (Category.SOURCE, Category.EXTENSION)]
-    if target.entry.python:
-        return _python_reason(graph, target, code)
+    if target.entry.python or target.entry.launcher:
+        reason = _python_reason(graph, target, code)
+        if reason is not None or not target.entry.launcher:
+            return reason
     if target.patterns:
         return None
     # Not Python, and nothing said of what it reads: any file that is not known to be

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from devloop.graph.graph import Graph
 
-_REFERENCE = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)(:[\w.()]+)?")
+_REFERENCE = re.compile(r"(?P<module>[^\W\d]\w*(\.[^\W\d]\w*)*)(:[^\W\d].*)?")
 _PYTHON = re.compile(r"(python|pypy)[\d.]*w?(\.exe)?")
 _FLASK_DEFAULTS = ("app.py", "wsgi.py")
+_SHELLS = ("sh", "bash", "dash", "zsh", "fish", "ksh")
+_RUNNERS = ("make", "gmake", "just", "task", "doit", "invoke", "inv", "tox", "nox", "poe")
+_STARTERS = ("honcho", "foreman", "overmind", "hatch", "pdm", "pipenv", "poetry", "uv", "rye")
+_LAUNCHERS = frozenset((*_SHELLS, *_RUNNERS, *_STARTERS))
+"""Programs that start others, which their words need not name."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -21,11 +26,13 @@ class Entry(msgspec.Struct, frozen=True):
         python: it is a Python program, as far as its words tell.
         paths: the sources that it starts from; empty where the words do not tell.
         named: the files of the project that its words name and that are not Python.
+        launcher: it starts others that its words do not name, which may be Python.
     """
 
     python: bool
     paths: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
+    launcher: bool = False
 
 
 def entry(
@@ -35,6 +42,7 @@ def entry(
     scripts: Mapping[str, str] | None = None,
     python: bool = False,
     folder: str = "",
+    environ: Mapping[str, str] | None = None,
 ) -> Entry:
     """Tell where a command enters the project.
 
@@ -44,47 +52,65 @@ def entry(
         scripts: the project's own console scripts, each with its ``module:function``.
         python: the program is known to be Python, whatever its name.
         folder: where it runs, relative to the root.
+        environ: what it finds in its environment, where that names modules.
 
     Returns:
-        The entry. Every word that names a source or a module of the project counts, as does
-        the part after ``=`` in ``--app=shop.main:app``: a word too many restarts once too
-        often, one too few leaves old code running.
+        The entry. Every word that names a source, a module or a script of the project counts,
+        as does the part after ``=`` in ``--app=shop.main:app``: a word too many restarts once
+        too often, one too few leaves old code running.
     """
-    program = argv[0].replace("\\", "/").rpartition("/")[2]
-    python = python or bool(_PYTHON.fullmatch(program))
+    scripts, environ = scripts or {}, environ or {}
+    prefix = f"{folder}/" if folder else ""
+    words = tuple(_words(argv))
+    programs = {word.replace("\\", "/").rpartition("/")[2] for word in words}
     paths: dict[str, None] = {}
     named: dict[str, None] = {}
-    prefix = f"{folder}/" if folder else ""
+    for word in words:
+        plain = word.removeprefix("./")
+        found = _sources(plain, prefix, graph)
+        if found:
+            paths.update(dict.fromkeys(found))
+        elif prefix + plain in graph.files or "/" in plain or "." in plain:
+            named[prefix + plain] = None
+    for name in programs & scripts.keys():
+        paths.update(dict.fromkeys(_modules(scripts[name].partition(":")[0], graph)))
+    if "flask" in programs and not paths:
+        paths.update(dict.fromkeys(_of_flask(prefix, graph, environ)))
+    if "gunicorn" in programs and f"{prefix}gunicorn.conf.py" in graph.files and paths:
+        paths[f"{prefix}gunicorn.conf.py"] = None
+    python = python or bool(paths) or any(map(_PYTHON.fullmatch, programs))
+    if "celery" in programs:
+        # It looks for tasks in modules that no word names.
+        python = True
+        paths.clear()
+    launcher = not paths and (not programs.isdisjoint(_LAUNCHERS) or argv[0].endswith(".sh"))
+    return Entry(python, tuple(paths), tuple(named), launcher)
+
+
+def _words(argv: Iterable[str]) -> Iterator[str]:
+    """The parts of a command that may name something."""
     for word in argv:
         value = word.partition("=")[2] if word.startswith("-") and "=" in word else word
         # `sh -c 'exec uvicorn shop.main:app'` holds its words in one.
         for part in value.split() if " " in value else [value]:
-            plain = part.removeprefix("./")
-            name = plain.partition(":")[0]
-            found = _sources(name, prefix, graph, part)
-            if found:
-                python = True
-                paths.update(dict.fromkeys(found))
-            elif prefix + plain in graph.files or "/" in plain or "." in plain:
-                named[prefix + plain] = None
-    if scripts and program in scripts:
-        python = True
-        paths.update(dict.fromkeys(_modules(scripts[program].partition(":")[0], graph)))
-    if program == "flask" and not paths:
-        paths.update(
-            dict.fromkeys(prefix + name for name in _FLASK_DEFAULTS if prefix + name in graph.files)
-        )
-    return Entry(python, tuple(paths), tuple(named))
+            yield part.strip("\"';")
+            if part.startswith("-") and not part.startswith("--") and len(part) > 2:
+                yield part[2:]  # `-mshop`
 
 
-def _sources(name: str, prefix: str, graph: Graph, word: str) -> tuple[str, ...]:
+def _sources(word: str, prefix: str, graph: Graph) -> tuple[str, ...]:
+    name = word.partition(":")[0]
     if prefix + name in graph.files:
         return (prefix + name,)
-    if _REFERENCE.fullmatch(word):
-        return _modules(name, graph)
-    return ()
+    return _modules(name, graph) if _REFERENCE.fullmatch(word) else ()
 
 
 def _modules(name: str, graph: Graph) -> tuple[str, ...]:
-    found = graph.module_paths(name)
-    return (*found, *graph.module_paths(f"{name}.__main__")) if found else ()
+    return (*graph.module_paths(name), *graph.module_paths(f"{name}.__main__"))
+
+
+def _of_flask(prefix: str, graph: Graph, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """What `flask run` takes where its words name nothing (Flask, *Application Discovery*)."""
+    if given := environ.get("FLASK_APP"):
+        return _sources(given.strip().removeprefix("./"), prefix, graph)
+    return tuple(prefix + name for name in _FLASK_DEFAULTS if prefix + name in graph.files)
