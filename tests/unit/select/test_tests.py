@@ -1,0 +1,183 @@
+"""Which tests are due, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from devloop.events import TestOutcome
+from devloop.graph.graph import Graph
+from devloop.select.category import category
+from devloop.select.records import Ran, Records
+from devloop.select.tests import Due, due, everything, failing, reached
+
+PROJECT = """
+lib.py
+far.py
+    import lib
+test_far.py
+    import far
+test_lib.py
+    import lib
+test_alone.py
+"""
+
+PASSED: TestOutcome = "passed"
+FAILED: TestOutcome = "failed"
+
+
+@pytest.fixture
+def graph(build: Callable[..., Graph]) -> Graph:
+    """Three test files: near, far, and with no import."""
+    return build(PROJECT)
+
+
+def contents(graph: Graph, **others: str) -> dict[str, bytes]:
+    """The contents of the project; `lib="2"` is another content of lib.py."""
+    found = dict.fromkeys(graph.files, b"1")
+    return {**found, **{f"{name}.py": value.encode() for name, value in others.items()}}
+
+
+def ran(outcomes: Mapping[str, TestOutcome], seconds: float = 0.1) -> Ran:
+    """A run of whole files with these outcomes by nodeid."""
+    whole: dict[str, set[str]] = {}
+    for nodeid in outcomes:
+        whole.setdefault(nodeid.partition("::")[0], set()).add(nodeid)
+    return Ran(
+        {n: (n.partition("::")[0], outcome, seconds) for n, outcome in outcomes.items()},
+        {path: frozenset(nodeids) for path, nodeids in whole.items()},
+    )
+
+
+GREEN: dict[str, TestOutcome] = {
+    "test_far.py::test": PASSED,
+    "test_lib.py::test_a": PASSED,
+    "test_lib.py::test_b": PASSED,
+    "test_alone.py::test": PASSED,
+}
+
+
+def records(graph: Graph, *runs: tuple[Ran, dict[str, bytes]]) -> Records:
+    """What runs on some contents have left."""
+    found = Records()
+    for one, on in ((ran(GREEN), contents(graph)), *runs):
+        found = found.with_learned(found.learn(one, on, frozenset()))
+    return found
+
+
+def files(found: Due) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """The selected files in order, with the kind of reason and the single tests."""
+    return {file.path: (file.reason.kind, file.nodeids) for file in found.files}
+
+
+def test_nothing_is_due_on_what_has_passed(graph: Graph) -> None:
+    """Nor is there a reason for all."""
+    found = due(graph, records(graph), contents(graph), category)
+    assert found == Due(())
+
+
+def test_what_never_ran_is_due_and_that_is_the_one_reason(graph: Graph) -> None:
+    """Every file is new."""
+    found = due(graph, Records(), contents(graph), category)
+    assert {kind for kind, _ in files(found).values()} == {"new"}
+    assert found.all_reason
+
+
+def test_a_new_file_is_due_alone(build: Callable[..., Graph], graph: Graph) -> None:
+    """The others have passed on what they reach."""
+    grown = build(PROJECT + "test_new.py\n")
+    found = due(grown, records(graph), contents(grown), category)
+    assert files(found) == {"test_new.py": ("new", ())}
+    assert found.all_reason is None
+
+
+def test_an_edit_makes_due_what_it_reaches_nearest_first(graph: Graph) -> None:
+    """Edited tests come before all."""
+    edited = contents(graph, lib="2", test_alone="2")
+    found = files(due(graph, records(graph), edited, category))
+    assert list(found) == ["test_alone.py", "test_lib.py", "test_far.py"]
+    assert found["test_alone.py"] == ("edited", ())
+
+
+def test_a_failure_stays_due_alone_until_it_passes(graph: Graph) -> None:
+    """Whatever else is edited; and then it is due no more (S34)."""
+    known = records(graph, (ran({"test_lib.py::test_b": FAILED}), contents(graph)))
+    known = known.with_learned(
+        known.learn(
+            ran({"test_lib.py::test_a": PASSED, "test_lib.py::test_b": FAILED}),
+            contents(graph),
+            frozenset(),
+        )
+    )
+    assert files(due(graph, known, contents(graph), category)) == {
+        "test_lib.py": ("failed", ("test_lib.py::test_b",))
+    }
+    assert failing(graph.tests, known) == 1
+    assert failing(["test_alone.py"], known) == 0
+    good = known.with_learned(
+        known.learn(
+            Ran({"test_lib.py::test_b": ("test_lib.py", PASSED, 0.1)}, {}),
+            contents(graph),
+            frozenset(),
+        )
+    )
+    assert due(graph, good, contents(graph), category) == Due(())
+
+
+def test_failures_come_before_what_was_not_edited(graph: Graph) -> None:
+    """Last failures second, then by distance."""
+    edited = contents(graph, lib="2")
+    known = records(graph, (ran({"test_alone.py::test": FAILED}), contents(graph)))
+    found = due(graph, known, edited, category)
+    assert list(files(found)) == ["test_alone.py", "test_lib.py", "test_far.py"]
+
+
+def test_an_edit_taken_back_makes_nothing_due(graph: Graph) -> None:
+    """What passed on this content has passed (S30)."""
+    known = records(graph)
+    assert due(graph, known, contents(graph, lib="2"), category).files
+    assert not due(graph, known, contents(graph), category).files
+
+
+def test_a_file_that_could_not_be_collected_is_due_whatever_has_passed(graph: Graph) -> None:
+    """Until it can be collected again."""
+    broken = Ran({}, {}, frozenset({"test_lib.py"}))
+    known = records(graph, (broken, contents(graph)))
+    assert files(due(graph, known, contents(graph), category)) == {"test_lib.py": ("failed", ())}
+    assert failing(graph.tests, known) == 1
+
+
+def test_what_did_not_run_is_due(graph: Graph) -> None:
+    """A run of some tests of a reached file leaves the file due (S32)."""
+    edited = contents(graph, lib="2")
+    known = records(graph, (Ran({"test_lib.py::test_a": ("test_lib.py", PASSED, 0.1)}, {}), edited))
+    assert "test_lib.py" in files(due(graph, known, edited, category))
+
+
+def test_data_makes_everything_due_for_one_reason(graph: Graph) -> None:
+    """Who reads it is not known."""
+    edited = {**contents(graph), "cases.yaml": b"1"}
+    found = due(graph, records(graph), edited, category)
+    assert set(files(found)) == set(graph.tests)
+    assert found.all_reason is not None
+    assert "cases.yaml" in found.all_reason
+
+
+def test_reached_asks_the_graph_alone(graph: Graph) -> None:
+    """Verdicts do not count, failures elsewhere neither."""
+    known = records(graph, (ran({"test_alone.py::test": FAILED}), contents(graph)))
+    assert list(files(reached(graph, known, ["lib.py"], category))) == [
+        "test_lib.py",
+        "test_far.py",
+    ]
+    assert reached(graph, known, [], category) == Due(())
+
+
+def test_everything_begins_with_the_last_failures(graph: Graph) -> None:
+    """Then the quickest file first."""
+    known = records(graph, (ran({"test_lib.py::test_a": FAILED}), contents(graph)))
+    found = everything(graph.tests, known, "all were asked for")
+    assert next(iter(files(found))) == "test_lib.py"
+    assert set(files(found)) == set(graph.tests)
+    assert found.all_reason == "all were asked for"
