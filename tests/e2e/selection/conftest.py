@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -48,18 +49,34 @@ class Lab:
         """Run `devloop` in the project."""
         return self._devloop(*arguments, cwd=self.root, **self.environment)
 
-    def install_in_place(self, name: str, source: str = "src", entry_points: str = "") -> None:
-        """Give the project an environment in which it is installed in place (PEP 660)."""
+    def install_in_place(
+        self,
+        name: str,
+        source: str = "src",
+        entry_points: str = "",
+        version: str = "1.0",
+        libraries: str | None = None,
+    ) -> None:
+        """Give the project an environment in which it is installed in place (PEP 660).
+
+        Args:
+            name: of its distribution.
+            source: the folder of its modules.
+            entry_points: as in ``entry_points.txt``.
+            version: of its distribution.
+            libraries: a folder of other distributions; None is where our own are.
+        """
         command = [sys.executable, "-m", "venv", "--without-pip", str(self.root / ".venv")]
         subprocess.run(command, check=True, capture_output=True)
         self.python = str(self.root / ".venv/bin/python")
-        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-        site = self.root / ".venv/lib" / version / "site-packages"
-        lines = [str(self.root / source), sysconfig.get_path("purelib")]
+        python = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        site = self.root / ".venv/lib" / python / "site-packages"
+        lines = [str(self.root / source), libraries or sysconfig.get_path("purelib")]
         (site / f"{name}.pth").write_text("\n".join(lines) + "\n")
-        metadata = site / f"{name}-1.0.dist-info"
+        metadata = site / f"{name}-{version}.dist-info"
         metadata.mkdir()
-        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        described = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        (metadata / "METADATA").write_text(described)
         (metadata / "entry_points.txt").write_text(entry_points)
         url = {"url": self.root.as_uri(), "dir_info": {"editable": True}}
         (metadata / "direct_url.json").write_text(json.dumps(url))
@@ -180,11 +197,12 @@ def lab(
     plain_environment: dict[str, str],
     write_tree: Callable[[Path, str], None],
 ) -> Callable[..., Lab]:
-    """Make a project from a tree of text; run all its tests and record that they pass."""
+    """Make a project of a tree of text, or of a folder; run and record all its tests."""
 
-    def make(text: str, *, record: bool = True, **environment: str) -> Lab:
-        root = tmp_path / "project"
-        write_tree(root, text)
+    def make(text: str | Path, *, record: bool = True, **environment: str) -> Lab:
+        root = text if isinstance(text, Path) else tmp_path / "project"
+        if isinstance(text, str):
+            write_tree(root, text)
         made = Lab(root, devloop, plain_environment)
         made.environment.update(environment)
         if record:
@@ -205,7 +223,8 @@ def distribution() -> Callable[..., str]:
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         cache = Path(os.environ.get("DEVLOOP_TEST_CACHE") or Path(base, "devloop-tests"))
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        target = cache / "-".join(["libraries", version, *requirements])
+        digest = hashlib.blake2b(" ".join(requirements).encode(), digest_size=8).hexdigest()
+        target = cache / f"libraries-{version}-{digest}"
         if not target.is_dir():
             cache.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=cache) as folder:
