@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -288,52 +289,54 @@ async def test_odd_files_end_nothing(tmp_path: Path, reported: Reported) -> None
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="there are no file modes here")
-def test_a_folder_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_read_is_passed_over() -> None:
     """P21: what is in an unreadable folder is not watched, which is said; all else is."""
-    (tmp_path / "locked").mkdir()
-    (tmp_path / "locked" / "in.py").write_text("\n")
-    (tmp_path / "m.py").write_text("\n")
-    program = f"""
+    program = """
 import os
+import sys
 import anyio
-import anyio._backends._asyncio
-import watchfiles
 from pathlib import Path
 from devloop.config.types import Watch
 from devloop.watch.watcher import Watcher
 
-async def main():
-    import asyncio.base_futures, concurrent.futures.thread
-    if os.geteuid() == 0:
-        os.setgid(65534)
-        os.setuid(65534)
+async def watch(root):
     notices = []
-    root = Path({str(tmp_path)!r})
     async with Watcher(root, config=Watch(), notice=notices.append) as watcher:
         print(sorted(watcher.known), [n.message for n in notices])
         (root / "m.py").write_text("V = 2\\n")
         print((await watcher.__anext__()).changes[0].path)
 
-anyio.run(main)
+# Once before, so that all is imported: nobody else may read what is root's.
+anyio.run(watch, Path(sys.argv[1]))
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+anyio.run(watch, Path(sys.argv[2]))
 """
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    tmp_path.chmod(0o777)
-    (tmp_path / "m.py").chmod(0o666)
-    (tmp_path / "locked").chmod(0o000)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        )
-    finally:
-        (tmp_path / "locked").chmod(0o755)
+    # Not below `tmp_path`: pytest keeps the folders above that to their owner.
+    with tempfile.TemporaryDirectory() as whole, tempfile.TemporaryDirectory() as partly:
+        for root in (Path(whole), Path(partly)):
+            (root / "locked").mkdir()
+            (root / "locked" / "in.py").write_text("\n")
+            (root / "m.py").write_text("\n")
+            (root / "m.py").chmod(0o666)
+            root.chmod(0o777)
+        (Path(partly) / "locked").chmod(0o000)
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", program, whole, partly],
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
+                env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            )
+        finally:
+            (Path(partly) / "locked").chmod(0o755)
     assert done.stderr == ""
     assert done.stdout.splitlines() == [
+        "['locked/in.py', 'm.py'] []",
+        "m.py",
         "['m.py'] ['The folder locked cannot be read: nothing in it is watched.']",
         "m.py",
     ]
