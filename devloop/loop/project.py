@@ -47,6 +47,7 @@ from devloop.select.records import Learned, Ran, Records
 from devloop.select.tests import Due
 from devloop.store.records import FileRecord
 from devloop.store.store import Store
+from devloop.watch.patterns import Named
 from devloop.watch.scan import Scan, scan
 from devloop.watch.signatures import Known, Signature, look
 
@@ -220,6 +221,25 @@ class Project:
         )
         self._unread, self._gone = {}, []
         await self._read_ignored(tuple(self.graph.files), parsers)
+
+    def saved_before_reading(self) -> tuple[Change, ...]:
+        """What was saved between the survey and the reading, outputs of steps left out."""
+        outputs = Named(o for step in self.config.steps.values() for o in step.outputs)
+        return tuple(
+            Change(path, "modified" if path in self.known else "deleted")
+            for path in sorted(self.read_late)
+            if path not in outputs
+        )
+
+    def as_applied(self, changes: Collection[Change]) -> Applied:
+        """What a change set comes to whose files have been read already.
+
+        Args:
+            changes: what differs.
+        """
+        touched = frozenset(change.path for change in changes)
+        byproducts = {p for p in touched if self.categorise(p) is Category.BYPRODUCT}
+        return Applied(touched, touched - byproducts)
 
     def look(self, paths: Iterable[str]) -> tuple[tuple[Change, ...], Mapping[str, Known]]:
         """Look at files that nobody watches, as the outputs of steps.
