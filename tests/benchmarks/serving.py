@@ -24,6 +24,10 @@ LIMIT = 20.0
 REST = 0.7
 """Seconds between two saves: longer than any of the tools gathers changes."""
 
+TICK = 0.1
+"""Seconds between two looks of uvicorn at whether it was told to stop; so its stop takes longer or
+shorter by that. Saves are spread evenly over it, for every tool alike: or chance would decide."""
+
 DEBOUNCE = 20.0
 """devloop's default, in milliseconds."""
 
@@ -37,6 +41,7 @@ def measure(work: Path, rounds: int) -> Iterator[Figure]:
     """
     peers = install()
     took: dict[str, list[float]] = {}
+    served: dict[str, float] = {}
     stops: list[float] = []
     bare: list[float] = []
     inside: dict[str, list[float]] = {}
@@ -57,24 +62,26 @@ def measure(work: Path, rounds: int) -> Iterator[Figure]:
             else:
                 stack.enter_context(_running(peers.commands(port)[name], root, env))
             tools[name] = (root, port, session)
-            _until_served(port, "0")
+            served[name] = _until_served(port, "0")
             took[name] = []
         chance = random.Random(1)
         shop = work / "bare"
         projects.shop(shop)
         for number in range(1, rounds + 1):
             chance.shuffle(names)
+            # Neighbouring rounds are far apart in the tick.
+            phase = (number * 0.382 % 1.0) * TICK
             for name in names:
                 root, port, session = tools[name]
-                # At no set distance from their last one, for most of them tick.
-                time.sleep(REST + chance.random() / 5)
+                _rest(served[name], phase)
                 saved = time.time()
                 projects.edit_shop(root, str(number))
-                took[name].append((_until_served(port, str(number)) - saved) * 1000)
+                served[name] = _until_served(port, str(number))
+                took[name].append((served[name] - saved) * 1000)
                 if session is not None:
                     for key, value in _inside(session, saved, took[name][-1]).items():
                         inside.setdefault(key, []).append(value)
-            start, stop = _bare(shop, _free_port(), _environment(peers), chance)
+            start, stop = _bare(shop, _free_port(), _environment(peers), phase)
             bare.append(start)
             stops.append(stop)
     yield Figure("devloop watch → its app is started", "ms", [first], note="first session")
@@ -150,7 +157,13 @@ def _inside(session: Session, saved: float, took: float) -> dict[str, float]:
     }
 
 
-def _bare(root: Path, port: int, env: dict[str, str], chance: random.Random) -> tuple[float, float]:
+def _rest(served: float, phase: float) -> None:
+    """Rest, up to a phase of the tick of an app that has served since then."""
+    rest = time.time() - served + REST
+    time.sleep(REST + (phase - rest) % TICK)
+
+
+def _bare(root: Path, port: int, env: dict[str, str], phase: float) -> tuple[float, float]:
     """Start the app by itself, and stop it; milliseconds for each."""
     began = time.time()
     process = subprocess.Popen(
@@ -160,12 +173,12 @@ def _bare(root: Path, port: int, env: dict[str, str], chance: random.Random) -> 
         stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    start = _until_served(port, "0") - began
-    time.sleep(REST + chance.random() / 5)
+    served = _until_served(port, "0")
+    _rest(served, phase)
     told = time.time()
     process.terminate()
     process.wait(LIMIT)
-    return start * 1000, (time.time() - told) * 1000
+    return (served - began) * 1000, (time.time() - told) * 1000
 
 
 @contextlib.contextmanager
