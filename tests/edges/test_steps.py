@@ -222,10 +222,11 @@ async def test_what_a_step_needs_is_brought_up_to_date_first(project: Project) -
 async def test_it_is_told_whether_a_step_made_something_else(project: Project) -> None:
     """Another input with the same output changes nothing; without outputs nobody can know."""
     project.write("in.txt", "1 one")
-    code = "open('out.txt', 'w').write(open('in.txt').read()[0])"
+    code = "import sys; open(sys.argv[1], 'w').write(open('in.txt').read()[0])"
+    out, other = (*python(code), "out.txt"), (*python(code), "other.txt")
     project.steps = {
-        "declared": Step(command=python(code), inputs=("in.txt",), outputs=("out.txt",)),
-        "undeclared": Step(command=python(code), inputs=("in.txt",)),
+        "declared": Step(command=out, inputs=("in.txt",), outputs=("out.txt",)),
+        "undeclared": Step(command=other, inputs=("in.txt",)),
     }
     changed = []
     for text in ("1 one", "1 two", "2 two", "2 two"):
