@@ -88,14 +88,14 @@ def _reason(
         if matches(path, target.patterns):
             return Reason("watch", (target.name, path))
     code = [path for path in changed if categorise(path) in (Category.SOURCE, Category.EXTENSION)]
-    if target.entry.python or target.entry.launcher:
+    # What is not Python by its words reads what it is said to read, if anything is said of that.
+    if target.entry.python or (target.entry.launcher and not target.patterns):
         reason = _python_reason(graph, target, code)
         if reason is not None or not target.entry.launcher:
             return reason
     if target.patterns:
         return None
-    # Not Python, and nothing said of what it reads: any file that is not known to be
-    # somebody else's restarts it.
+    # Nothing is said: any file that is not known to be somebody else's restarts it.
     for path in sorted(touched):
         if path in target.entry.named or categorise(path) is Category.DATA:
             return Reason("data", (target.name, path), f"who reads {path} is not known")

@@ -77,13 +77,21 @@ def test_an_unknown_entry_is_reached_by_every_source_but_tests(graph: Graph) -> 
     assert restarted(graph, target, "data.json") is None
 
 
-def test_a_launcher_is_reached_by_sources_and_by_data(graph: Graph) -> None:
+def test_a_launcher_is_reached_by_sources_and_by_data_unless_it_says_what_it_reads(
+    graph: Graph,
+) -> None:
     """What it starts may be Python or not."""
     target = AppTarget("all", Entry(False, launcher=True))
     assert restarted(graph, target, "shop/other.py") is not None
     assert restarted(graph, target, "data.json") is not None
     assert restarted(graph, target, "tests/test_web.py") is None
     assert restarted(graph, target, "README.md") is None
+    declared = AppTarget("all", Entry(False, launcher=True), ("*.py",))
+    assert restarted(graph, declared, "shop/other.py") is not None
+    declared = AppTarget("all", Entry(False, launcher=True), ("all.sh",))
+    assert restarted(graph, declared, "all.sh") is not None
+    assert restarted(graph, declared, "shop/other.py") is None
+    assert restarted(graph, declared, "data.json") is None
 
 
 def test_another_program_is_reached_by_data_unless_it_says_what_it_reads(graph: Graph) -> None:
