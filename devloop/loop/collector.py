@@ -23,3 +23,13 @@ def collector_at_rest() -> Iterator[None]:
         gc.freeze()
         if enabled:
             gc.enable()
+
+
+def thaw() -> None:
+    """Free what was left out of collections and is not needed any more.
+
+    To be called before another project takes the place of one: tasks, callbacks and what they
+    belong to do hold circles.
+    """
+    gc.unfreeze()
+    gc.collect()

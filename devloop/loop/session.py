@@ -19,6 +19,7 @@ import devloop
 from devloop.config.load import Loaded
 from devloop.errors import DevloopError, MissingDistribution
 from devloop.events import Notice, SessionFinished, SessionStarted
+from devloop.loop import collector
 from devloop.loop.loop import Loop
 from devloop.loop.project import Project
 from devloop.loop.scope import Scope
@@ -175,6 +176,8 @@ async def _run(
             loop.emit(Notice(message="the configuration has changed: beginning anew"))
             cycles, loaded = loop.cycles, loaded.again()
             scope = msgspec.structs.replace(scope, postpone=False)
+            del loop, project  # or two of them would be held at once
+            collector.thaw()
     except BaseExceptionGroup as group:
         error = _only(group)
         code = getattr(error, "exit_code", code)
