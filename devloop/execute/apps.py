@@ -282,7 +282,11 @@ class AppSupervisor:
                     if how is None:
                         await self._end(process, reader)
                     else:
-                        await self._mourn(process, reader, how, time.monotonic() - began)
+                        reader.finish()
+                        if said.is_set() and isinstance(self.state, Starting):
+                            # Its last words were that it is ready.
+                            self._is_ready(process, start, began, None)
+                        await self._mourn(process, how, time.monotonic() - began)
 
     async def _attend(
         self, process: Process, reader: Reader, start: _Start, said: anyio.Event, began: float
@@ -328,6 +332,9 @@ class AppSupervisor:
             self._emit(AppFailed(self.name, message, self._tail.text[-OUTPUT_KEPT:]))
             self._settle("failed")
             address = await until_ready(self._app.ready, process.pid, said)
+        self._is_ready(process, start, began, address)
+
+    def _is_ready(self, process: Process, start: _Start, began: float, address: str | None) -> None:
         self.state = Serving(process)
         since = began if start.seen is None else start.seen
         self._emit(AppReady(self.name, process.pid, time.monotonic() - since, address))
@@ -351,10 +358,9 @@ class AppSupervisor:
             return
         self._emit(_exited(self.name, process, how, expected=True))
 
-    async def _mourn(self, process: Process, reader: Reader, how: Ended, lived: float) -> None:
+    async def _mourn(self, process: Process, how: Ended, lived: float) -> None:
         """A process has ended by itself: say so at once, and end what it has left behind."""
         was_ready = isinstance(self.state, Serving)
-        reader.finish()
         self._emit(_exited(self.name, process, how, expected=False))
         if how.code == 0 and (was_ready or self._app.ready is None):
             self.state = Done()
