@@ -201,13 +201,16 @@ def _possible(project: Project, scope: Scope) -> tuple[Scope, list[Notice]]:
             notice = Notice(message=error.message, severity="warning", hint=error.hint)
             return msgspec.structs.replace(scope, tests=False), [notice]
     elif not apps and not steps:
-        notice = Notice(
-            message="there is nothing to run: no tests were found, no apps or steps are configured",
-            severity="warning",
-            hint="Write a file tests/test_something.py, or run an app: "
-            "devloop watch -- python main.py",
-        )
-        return scope, [notice]
+        missing = "no apps or steps are configured" if scope.apps else "no steps are configured"
+        hint = None
+        if scope.tests:
+            missing = f"no tests were found, {missing}"
+            hint = (
+                "Write a file tests/test_something.py, or run an app: "
+                "devloop watch -- python main.py"
+            )
+        message = f"there is nothing to run: {missing}"
+        return scope, [Notice(message=message, severity="warning", hint=hint)]
     return scope, []
 
 
