@@ -64,22 +64,22 @@ def test_flask(
     project = lab(real_copy("flask"), record=False)
     project.install_in_place("flask", version="3.1.3", libraries=distribution(*FLASK))
     watch = watching(project.root)
-    first = watch.cycle(1, timeout=90)
+    first = cycle(watch, 90)
     assert finished(first)["outcome"] == "passed", failures(first)
     tests = {path for path in files_of(first) if path.startswith("tests/")}
     assert tests == {f"tests/{path.name}" for path in project.root.glob("tests/test_*.py")}
 
     append(project.root / "src/flask/json/tag.py")
-    second = watch.cycle(timeout=60)
+    second = cycle(watch, 60)
     assert files_of(second) == oracle(project.root, "src", "flask", "flask.json.tag", tests)
 
     append(project.root / "tests/test_config.py")
-    third = watch.cycle(timeout=60)
+    third = cycle(watch, 60)
     assert files_of(third) == {"tests/test_config.py"}
 
     # Found by a name in a string only: what the command line is given in a test.
     append(project.root / "tests/test_apps/cliapp/factory.py")
-    fourth = watch.cycle(timeout=60)
+    fourth = cycle(watch, 60)
     assert "tests/test_cli.py" in files_of(fourth)
     assert finished(fourth)["outcome"] == "passed", failures(fourth)
     assert watch.end() in (0, 130)
@@ -92,10 +92,10 @@ def test_click(
     project = lab(real_copy("click"), record=False)
     project.install_in_place("click", version="8.5.1")
     watch = watching(project.root)
-    first = watch.cycle(1, timeout=120)
+    first = cycle(watch, 120)
     assert finished(first)["outcome"] == "passed", failures(first)
     append(project.root / "tests/test_parser.py")
-    second = watch.cycle(timeout=60)
+    second = cycle(watch, 60)
     assert files_of(second) == {"tests/test_parser.py"}
     assert watch.end() in (0, 130)
     append(project.root / "src/click/shell_completion.py")
@@ -135,6 +135,12 @@ def once(watching: Callable[..., Any], root: Path) -> list[dict[str, Any]]:
     watch.wait("session-finished", timeout=120)
     assert watch.process.wait(10) in (0, 1), str(watch)
     return list(watch.events)
+
+
+def cycle(watch: Any, seconds: float = 20.0) -> list[dict[str, Any]]:
+    """Go on to the next end of a cycle; all of the cycle's events."""
+    number = watch.wait("cycle-finished", seconds)["cycle"]
+    return [event for event in watch.events if event.get("cycle") == number]
 
 
 def finished(events: list[dict[str, Any]]) -> dict[str, Any]:

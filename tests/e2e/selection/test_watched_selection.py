@@ -1,0 +1,150 @@
+"""The traps of selection while `devloop watch` goes on: what each save runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = """
+pyproject.toml
+    [project]
+    name = "mine"
+effects/__init__.py
+    STATE = []
+effects/sub/__init__.py
+    import effects
+    def state():
+        return effects.STATE
+plugins/__init__.py
+plugins/a.py
+    NAME = "a"
+leaf.py
+    VALUE = 1
+conftest.py
+    import pytest
+    @pytest.fixture
+    def colour():
+        return "red"
+tests/test_effects.py
+    import effects.sub
+    def test_effects():
+        assert effects.sub.state() == []
+tests/test_plugins.py
+    import pkgutil
+    from importlib import import_module
+    import plugins
+    def test_plugins():
+        names = [m.name for m in pkgutil.iter_modules(plugins.__path__)]
+        assert [import_module(f"plugins.{name}").NAME for name in names] == ["a"]
+tests/test_shadow.py
+    import colorsys
+    def test_shadow():
+        assert colorsys.rgb_to_hsv(0, 0, 0) == (0, 0, 0)
+tests/inner/test_inner.py
+    def test_inner(colour):
+        assert colour == "red"
+tests/test_leaf.py
+    import leaf
+    def test_leaf():
+        assert leaf.VALUE == 1
+"""
+
+BLUE = """
+import pytest
+@pytest.fixture
+def colour():
+    return "blue"
+"""
+
+
+def cycle(watch: Any, seconds: float = 20.0) -> list[dict[str, Any]]:
+    """Go on to the next end of a cycle; all of the cycle's events."""
+    number = watch.wait("cycle-finished", seconds)["cycle"]
+    return [event for event in watch.events if event.get("cycle") == number]
+
+
+class Saved:
+    """A watched project: save files, and hear what ran."""
+
+    def __init__(self, root: Path, watch: Any) -> None:
+        self.root = root
+        self.watch = watch
+
+    def save(self, name: str, content: str | None) -> dict[str, str]:
+        """Save a file, or delete it, and give the outcomes of what then ran."""
+        path = self.root / name
+        if content is None:
+            path.unlink()
+        else:
+            path.write_text(content)
+        events = cycle(self.watch)
+        return {e["nodeid"]: e["outcome"] for e in events if e["event"] == "test-finished"}
+
+
+@pytest.fixture
+def saved(
+    tmp_path: Path, write_tree: Callable[[Path, str], None], watching: Callable[..., Any]
+) -> Saved:
+    """A project under `devloop watch`, all of whose tests have passed."""
+    root = tmp_path / "project"
+    write_tree(root, PROJECT)
+    watch = watching(root)
+    first = cycle(watch, 40)
+    assert first[-1]["outcome"] == "passed", str(watch)
+    return Saved(root, watch)
+
+
+EFFECTS, PLUGINS, SHADOW, INNER, LEAF = (
+    "tests/test_effects.py::test_effects",
+    "tests/test_plugins.py::test_plugins",
+    "tests/test_shadow.py::test_shadow",
+    "tests/inner/test_inner.py::test_inner",
+    "tests/test_leaf.py::test_leaf",
+)
+
+
+def test_saves_run_what_they_can_break(saved: Saved) -> None:
+    """S9, S12, S13: a package's effect, a module found by its folder, a shadow; then undone."""
+    assert saved.save("effects/__init__.py", "STATE = [1]\n")[EFFECTS] == "failed"
+    assert saved.save("effects/__init__.py", "STATE = []\n") == {EFFECTS: "passed"}
+    assert saved.save("plugins/b.py", "NAME = 'b'\n")[PLUGINS] == "failed"
+    assert saved.save("plugins/b.py", None) == {PLUGINS: "passed"}
+    assert saved.save("tests/colorsys.py", "rgb_to_hsv = max\n")[SHADOW] == "failed"
+    assert saved.save("tests/colorsys.py", None) == {SHADOW: "passed"}
+
+
+def test_conftests_that_come_and_go(saved: Saved) -> None:
+    """S14: a nested fixture counts from the save on, and no longer."""
+    assert saved.save("tests/inner/conftest.py", BLUE) == {INNER: "failed"}
+    assert saved.save("tests/inner/conftest.py", None) == {INNER: "passed"}
+
+
+def test_renames_and_errors(saved: Saved) -> None:
+    """S29, S31: a module that is gone or broken fails its importers, until it is back."""
+    text = (saved.root / "leaf.py").read_text()
+    (saved.root / "leaf.py").rename(saved.root / "tree.py")
+    events = cycle(saved.watch)
+    assert events[-1]["outcome"] == "failed"
+    assert [e["path"] for e in events if e["event"] == "diagnostic"] == ["tests/test_leaf.py"]
+    (saved.root / "tree.py").rename(saved.root / "leaf.py")
+    assert cycle(saved.watch)[-1]["outcome"] == "passed"
+    (saved.root / "leaf.py").write_text("def (\n")
+    events = cycle(saved.watch)
+    assert events[-1]["outcome"] == "failed"
+    assert "leaf.py" in [e["path"] for e in events if e["event"] == "diagnostic"]
+    assert saved.save("leaf.py", text) == {LEAF: "passed"}
+
+
+def test_what_runs_nothing_and_what_stays_due(saved: Saved) -> None:
+    """S33, S34: a comment runs no test; a failure runs again beside whatever is saved."""
+    assert saved.save("leaf.py", "VALUE = 1  # as before\n") == {}
+    assert saved.save("leaf.py", "VALUE = 2\n") == {LEAF: "failed"}
+    assert saved.save("leaf.py", "# two\nVALUE = 2\n") == {}
+    assert saved.save("effects/__init__.py", "STATE = list()\n") == {
+        LEAF: "failed",
+        EFFECTS: "passed",
+    }
+    assert saved.save("leaf.py", "VALUE = 1\n") == {LEAF: "passed"}
