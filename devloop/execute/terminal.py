@@ -169,7 +169,7 @@ class TerminalInput:
 
 
 @contextlib.contextmanager
-def restored(fd: int) -> Iterator[None]:
+def restored(fd: int) -> Iterator[list[Any]]:
     """Give a terminal its modes back, whatever happens inside.
 
     Against our own SIGKILL there is `Guard.keep_terminal`.
@@ -179,13 +179,13 @@ def restored(fd: int) -> Iterator[None]:
     """
     modes = termios.tcgetattr(fd)
     try:
-        yield
+        yield modes
     finally:
         _set(fd, modes)
 
 
 @contextlib.contextmanager
-def typing(fd: int) -> Iterator[None]:
+def typing(fd: int) -> Iterator[list[Any]]:
     """Have a terminal hand over each key at once and echo nothing; its modes come back after.
 
     An app's own terminal echoes what it reads. Ctrl-C and Ctrl-Z still signal devloop.
@@ -193,13 +193,25 @@ def typing(fd: int) -> Iterator[None]:
     Args:
         fd: of the real terminal.
     """
-    with restored(fd):
-        modes = termios.tcgetattr(fd)
-        modes[0] &= ~termios.ICRNL
-        modes[3] &= ~(termios.ICANON | termios.ECHO | termios.IEXTEN)
-        modes[6][termios.VMIN], modes[6][termios.VTIME] = 1, 0
-        _set(fd, modes)
-        yield
+    with restored(fd) as modes:
+        _set(fd, _typed(fd))
+        yield modes
+
+
+async def suspend(fd: int, modes: list[Any]) -> None:
+    """At each Ctrl-Z give a terminal its modes back, and stop; have it again with the shell's `fg`.
+
+    Args:
+        fd: of the real terminal.
+        modes: its own, as `typing` gives them.
+    """
+    with anyio.open_signal_receiver(signal.SIGTSTP, signal.SIGCONT) as signals:
+        async for number in signals:
+            if number == signal.SIGTSTP:
+                _set(fd, modes)
+                os.kill(os.getpid(), signal.SIGSTOP)
+            elif os.tcgetpgrp(fd) == os.getpgrp():
+                _set(fd, _typed(fd))
 
 
 def size_of(fd: int) -> Size:
@@ -216,6 +228,14 @@ def size_of(fd: int) -> Size:
     except OSError:
         return 24, 80
     return found.lines or 24, found.columns or 80
+
+
+def _typed(fd: int) -> list[Any]:
+    modes = termios.tcgetattr(fd)
+    modes[0] &= ~termios.ICRNL
+    modes[3] &= ~(termios.ICANON | termios.ECHO | termios.IEXTEN)
+    modes[6][termios.VMIN], modes[6][termios.VTIME] = 1, 0
+    return modes
 
 
 def _set(fd: int, modes: list[Any]) -> None:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import anyio
 
 from devloop.execute.guard import Guard
-from devloop.execute.terminal import TerminalInput, size_of, typing
+from devloop.execute.terminal import TerminalInput, size_of, suspend, typing
 from devloop.loop.apps import Apps
 from devloop.report.reporter import Reporter
 
@@ -36,10 +36,11 @@ async def attended(guard: Guard, apps: Apps) -> AsyncIterator[None]:
     """
     fd = sys.stdin.fileno()
     await guard.keep_terminal(fd)
-    with typing(fd):
+    with typing(fd) as modes:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(TerminalInput(fd, apps.typed_to).run)
             tasks.start_soon(_follow_size, fd, apps)
+            tasks.start_soon(suspend, fd, modes)
             try:
                 yield
             finally:
