@@ -348,7 +348,7 @@ def test_no_control_codes_where_none_belong(
     (tmp_path / "test_it.py").write_text(TESTS)
     plain_environment |= {**PLACES[place], "COLUMNS": columns}
     for reporter in ("plain", "terminal"):
-        done = devloop("watch", "--once", "--reporter", reporter, **PLACES[place], COLUMNS=columns)
+        done = devloop("watch", "--once", "--reporter", reporter)
         assert done.returncode == 1, done.stderr
         assert "Traceback" not in done.stdout + done.stderr
         assert "test_bad" in done.stdout
