@@ -95,7 +95,7 @@ class Lab:
             target = self.root / path
             before[path] = target.read_text(encoding="utf-8") if target.exists() else None
             if content is None:
-                target.unlink()
+                target.unlink(missing_ok=True)
             else:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_text(textwrap.dedent(content), encoding="utf-8")
@@ -176,8 +176,11 @@ class Lab:
             What was selected.
         """
         before = self.write(files)
-        selected = set(self.due())
-        changed = self.changed()
+        try:
+            selected = set(self.due())
+            changed = self.changed()
+        finally:
+            self.write(before)
         for end in expected:
             assert any(nodeid.endswith(end) for nodeid in changed), (end, changed)
         left_out = {
@@ -186,7 +189,6 @@ class Lab:
             if nodeid not in selected and nodeid.partition("::")[0] not in selected
         }
         assert not left_out, f"{sorted(files)}: {left_out} not among {selected}"
-        self.write(before)
         return selected
 
 
