@@ -27,7 +27,7 @@ from devloop.events import (
     Notice,
     Output,
 )
-from devloop.execute import tree
+from devloop.execute import readiness, tree
 from devloop.execute.apps import AppSupervisor, Crashed, Done, Serving, Stopped
 from devloop.execute.guard import Guard
 
@@ -89,6 +89,12 @@ async def guard() -> AsyncIterator[Guard]:
     """A guardian of the test's own."""
     async with Guard() as guard:
         yield guard
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A life of a second is no sign of being ready: a busy machine may need one to run it."""
+    monkeypatch.setattr(readiness, "ALIVE", 600.0)
 
 
 @contextlib.asynccontextmanager
@@ -376,6 +382,7 @@ async def test_a_silent_death_is_told(guard: Guard, tmp_path: Path) -> None:
         assert len(marked(guard)) == 2
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_crash_loop_slows_down(guard: Guard, tmp_path: Path) -> None:
     """Each crash doubles the wait; a change is tried at once (P18)."""
     command = write(tmp_path, "app.py", "raise OSError('no database')")
@@ -388,6 +395,7 @@ async def test_a_crash_loop_slows_down(guard: Guard, tmp_path: Path) -> None:
         assert [event.retry_in for event in session.all(AppFailed)] == [0.5, 1.0, 0.5]
 
 
+@pytest.mark.usefixtures("patient")
 async def test_an_app_may_end(guard: Guard, tmp_path: Path) -> None:
     """Exit code 0 is no crash: it is not started again until a change."""
     async with supervised(guard, tmp_path, command="echo done") as session:
@@ -466,7 +474,8 @@ async def test_a_missing_command_is_a_clear_message(guard: Guard, tmp_path: Path
 
 async def test_seconds_count_from_the_change(guard: Guard, tmp_path: Path) -> None:
     """How long it took is what the person has waited."""
-    async with supervised(guard, tmp_path, command="echo up", ready=Ready(log="up")) as session:
+    command = ("sh", "-c", "echo up; exec sleep 600")
+    async with supervised(guard, tmp_path, command=command, ready=Ready(log="up")) as session:
         session.app.restart(time.monotonic() - 100)
         ready = await session.until(AppReady)
         assert 100 < ready.seconds < 120
@@ -484,6 +493,7 @@ async def test_what_must_come_before_a_start(guard: Guard, tmp_path: Path) -> No
     assert seen == [set(), set()]
 
 
+@pytest.mark.usefixtures("patient")
 async def test_the_environment_is_made_of_layers(guard: Guard, tmp_path: Path) -> None:
     """Devloop's own, over it the environment file, over that the configuration."""
     (tmp_path / ".env").write_text('B=file\nC="file ${A}"\n')
@@ -503,6 +513,7 @@ async def test_the_environment_is_made_of_layers(guard: Guard, tmp_path: Path) -
         assert not session.all(Notice)
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
@@ -525,6 +536,7 @@ async def test_a_bad_environment_file_is_told(
         assert problem in notice.message
 
 
+@pytest.mark.usefixtures("patient")
 async def test_the_projects_programs_come_first(guard: Guard, tmp_path: Path) -> None:
     """`python` is the project's interpreter, in its virtual environment, and does not buffer."""
     code = """
@@ -555,6 +567,7 @@ async def test_its_own_reloader_is_turned_off(guard: Guard, tmp_path: Path) -> N
         assert "reloader process" not in session.output
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_flood_of_output_is_taken_in_batches(guard: Guard, tmp_path: Path) -> None:
     """Hundreds of thousands of lines arrive whole and in order, in few events."""
     code = """
