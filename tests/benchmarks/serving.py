@@ -113,7 +113,9 @@ def _figures(
             continue
         median = statistics.median(took[name])
         found.append(Figure(f"save → served: {name}", "ms", took[name]))
-        found.append(Figure(f"  {name}: devloop is ahead by", "x", [median / own], 1.0, least=True))
+        note = f"it gathers no changes, devloop for {DEBOUNCE:.0f} ms" if name == "nodemon" else ""
+        ahead = f"  {name}: devloop is ahead by"
+        found.append(Figure(ahead, "x", [median / own], 1.0, least=True, note=note))
     if OVERLAPPING in took:
         note = "starts the new one before the old one has ended"
         found.append(Figure(f"save → served: {OVERLAPPING}", "ms", took[OVERLAPPING], note=note))
