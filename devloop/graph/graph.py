@@ -336,6 +336,11 @@ class Graph:
             for conftest in self.layout.conftests(path):
                 if conftest in self.files:
                     yield names.CONFTEST, conftest
+            # Whether the folders above are packages decides on the folder that pytest puts on
+            # sys.path, and so on the names of all that lies below.
+            for package in _packages(path):
+                if package in self.files:
+                    yield names.PACKAGE, package
         if is_test:
             for name in self._always:
                 for target in self._modules.get(name, ()):
@@ -349,8 +354,9 @@ class Graph:
             always = always or name in self._always
         if always:
             yield from self.tests
-        if _is_conftest(path):
-            below = path.removesuffix("conftest.py")
+        folder, slash, name = path.rpartition("/")
+        if name in ("conftest.py", "__init__.py"):
+            below = folder + slash
             yield from starting_with(below, self.tests)
             yield from starting_with(below, self._conftests)
 
@@ -363,6 +369,8 @@ class Graph:
             kinds.append(names.ALWAYS)
         if (is_test or _is_conftest(importer)) and imported in self.layout.conftests(importer):
             kinds.append(names.CONFTEST)
+        if (is_test or _is_conftest(importer)) and imported in _packages(importer):
+            kinds.append(names.PACKAGE)
         return min(kinds)
 
     def _resolve(self, name: str) -> Iterable[str]:
@@ -384,6 +392,15 @@ _NOTHING = names.Wants()
 
 def _is_conftest(path: str) -> bool:
     return path.endswith("conftest.py") and path.rpartition("/")[2] == "conftest.py"
+
+
+def _packages(path: str) -> Iterator[str]:
+    """The ``__init__.py`` of each folder above a file, whether there is such a file or not."""
+    folder = path.rpartition("/")[0]
+    while folder:
+        yield f"{folder}/__init__.py"
+        folder = folder.rpartition("/")[0]
+    yield "__init__.py"
 
 
 def _with(before: Paths, news: Iterable[str], files: Mapping[str, Facts]) -> Paths:

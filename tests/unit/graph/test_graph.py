@@ -564,3 +564,26 @@ def test_a_problem_is_part_of_the_facts() -> None:
     problem = SourceProblem("invalid syntax", 3, 1)
     graph = Graph.build(Layout(), {"bad.py": Facts(b"x", problem=problem)})
     assert graph.files["bad.py"].problem == problem
+
+
+@pytest.mark.parametrize("roots", [None, ("src",)])
+def test_a_folder_that_becomes_a_package_or_ceases_to_be_one(
+    build: Build, facts_of: FactsOf, roots: tuple[str, ...] | None
+) -> None:
+    """It decides on what pytest puts on sys.path: all tests below may find other modules."""
+    project = """
+src/shop/__init__.py
+tests/__init__.py
+tests/helpers.py
+tests/test_it.py
+    from tests.helpers import x
+tests/unit/test_other.py
+test_top.py
+"""
+    whole = build(project, roots=roots)
+    without = build(project.replace("tests/__init__.py\n", ""), roots=roots)
+    for graph in (whole, without):
+        affected = graph.affected(["tests/__init__.py"])
+        assert affected.keys() >= {"tests/test_it.py", "tests/unit/test_other.py"}
+        assert affected["tests/unit/test_other.py"].kind == "package"
+        assert "test_top.py" not in affected
