@@ -82,6 +82,7 @@ def line(process: subprocess.Popen[str]) -> dict[str, object]:
 
 
 @LINUX
+@pytest.mark.slow
 def test_an_overflow_while_stopped_is_made_good(
     tmp_path: Path, program: Callable[..., subprocess.Popen[str]]
 ) -> None:

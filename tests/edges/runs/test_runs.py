@@ -397,6 +397,7 @@ async def test_two_quick_saves_of_one_length_run_the_last_bytes(
         assert list((made.root / "__pycache__").glob("*.pyc"))
 
 
+@pytest.mark.slow
 async def test_a_run_of_many_tests_needs_no_long_command_line(
     project: Callable[[str], Project],
 ) -> None:
