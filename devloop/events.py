@@ -57,7 +57,7 @@ class PlannedTarget(msgspec.Struct, frozen=True):
     reason: Reason
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
+class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened.
 
     Args:

@@ -33,6 +33,7 @@ from devloop.execute.terminal import Dialogue, Size, Terminal
 from devloop.execute.wiring import Wiring
 from devloop.plan.backoff import Backoff, only_an_edit_mends
 from devloop.plan.reloader import Tamed, tame
+from devloop.plan.servers import is_server
 
 OUTPUT_KEPT = 16_000
 """Characters of its last output that an `app-failed` carries at most."""
@@ -161,6 +162,8 @@ class AppSupervisor:
         self._tail = Tail()
         self._terminal: Terminal | None = None
         self._said: str | None = None
+        self._serves = is_server(argv(app.command))
+        """It listens some day: it has done so before, or its command is a server's."""
 
     # What the loop asks
 
@@ -326,15 +329,16 @@ class AppSupervisor:
         limit = self._app.ready_timeout
         address: str | None = None
         with anyio.move_on_after(seconds(limit)) as scope:
-            address = await until_ready(self._app.ready, process.pid, said)
+            address = await until_ready(self._app.ready, process.pid, said, serves=self._serves)
         if scope.cancelled_caught:
             message = f"it is not ready after {limit}; it is left running"
             self._emit(AppFailed(self.name, message, self._tail.text[-OUTPUT_KEPT:]))
             self._settle("failed")
-            address = await until_ready(self._app.ready, process.pid, said)
+            address = await until_ready(self._app.ready, process.pid, said, serves=self._serves)
         self._is_ready(process, start, began, address)
 
     def _is_ready(self, process: Process, start: _Start, began: float, address: str | None) -> None:
+        self._serves |= address is not None
         self.state = Serving(process)
         since = began if start.seen is None else start.seen
         self._emit(AppReady(self.name, process.pid, time.monotonic() - since, address))

@@ -22,13 +22,16 @@ _PACE = ((1.0, 0.005), (10.0, 0.025), (float("inf"), 0.25))
 """Until which age, in seconds, how long to wait between two checks: most apps start quickly."""
 
 
-async def until_ready(ready: Ready | None, pid: int, said: anyio.Event) -> str | None:
+async def until_ready(
+    ready: Ready | None, pid: int, said: anyio.Event, *, serves: bool = False
+) -> str | None:
     """Wait until an app is ready. It does not end by itself where the app never is.
 
     Args:
         ready: how the app shows it; None takes its first listen, or a second of life.
         pid: of the app.
         said: set when a line of its output has matched ``ready.log``.
+        serves: it is known to listen some day, so that a second of life proves nothing.
 
     Returns:
         Where it listens, where that is known.
@@ -42,7 +45,7 @@ async def until_ready(ready: Ready | None, pid: int, said: anyio.Event) -> str |
     if ready is not None and ready.port is not None:
         port = ready.port
         return await _poll(lambda: _accepts(port))
-    with anyio.move_on_after(ALIVE):
+    with anyio.move_on_after(None if serves else ALIVE):
         return await _poll(lambda: _listens(pid))
     return None
 

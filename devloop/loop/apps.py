@@ -111,6 +111,17 @@ class Apps:
         self.due.update((app.name, app) for app in affected)
         return bool(affected)
 
+    def note_installed(self) -> bool:
+        """Make those due again that have failed: what they lacked may be installed now.
+
+        Returns:
+            Whether there are any.
+        """
+        for name in self.failed & self._supervisors.keys():
+            reason = Reason("environment", (name,), "what is installed has changed")
+            self.due[name] = SelectedTarget(name, reason)
+        return bool(self.failed & self._supervisors.keys())
+
     def note_built(self, built: Collection[str]) -> None:
         """Make those due that need what steps have made anew.
 

@@ -227,6 +227,8 @@ class Loop:
         self._broken = frozenset(broken(self.project.graph, self._broken | applied.touched))
         self._steps.note(applied.touched)
         apps = self._apps.note(applied)
+        if applied.installed:
+            apps |= self._apps.note_installed()
         if not (applied.changed or apps or self._steps.due) and self._are_byproducts(changes):
             return
         if self._arrived is None:
@@ -432,7 +434,8 @@ class Loop:
     def _settle(self) -> None:
         """End the cycle if nothing is left that it waits for."""
         if self._cycle is not None and not self._cycle.waiting:
-            self._finish("failed" if self._verdict or self._tests.failing else "passed")
+            bad = self._verdict or self._tests.failing or self._broken
+            self._finish("failed" if bad else "passed")
 
     def _finish(self, outcome: CycleOutcome) -> None:
         assert self._cycle is not None

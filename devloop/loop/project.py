@@ -64,11 +64,13 @@ class Applied(msgspec.Struct, frozen=True):
         touched: paths whose bytes are other ones.
         changed: paths and facts whose content is another one in what matters to selection; an
             edit of comments is not among them.
+        installed: something was installed, or removed, for the project's interpreter.
         problem: what could not be read anew, so that what was known before has to do.
     """
 
     touched: frozenset[str]
     changed: frozenset[str]
+    installed: bool = False
     problem: DevloopError | None = None
 
 
@@ -293,7 +295,7 @@ class Project:
             for path in (*paths, *self._facts_beside_files())
             if self.contents.get(path) != before.get(path)
         }
-        return Applied(frozenset(paths), frozenset(changed), problem)
+        return Applied(frozenset(paths), frozenset(changed), bool(installs), problem)
 
     def _look_again(self, installed: bool, configured: bool) -> DevloopError | None:
         """Ask anew what is installed, or how pytest is configured, where that has changed.
@@ -341,13 +343,13 @@ class Project:
             contents: what it ran on.
             doubtful: test files whose verdicts hold for no content for certain.
         """
-        # A folder or a conftest.py that is broken breaks the test files below it.
-        broken = frozenset(
-            path
-            for path in self.test_files
-            if any(is_below(path, bad.removesuffix("conftest.py")) for bad in ran.broken)
+        # A folder or a conftest.py that is broken hinders the test files below it.
+        above = [bad.removesuffix("conftest.py") for bad in ran.broken]
+        hindered = {p for p in self.test_files if any(is_below(p, folder) for folder in above)}
+        broken = ran.broken & set(self.test_files)
+        ran = msgspec.structs.replace(
+            ran, broken=frozenset(broken), hindered=frozenset(hindered - broken)
         )
-        ran = msgspec.structs.replace(ran, broken=broken)
         self._save(lambda: self.records.learn(ran, contents, frozenset(doubtful)))
         if len(set(self.records.collected.values())) > REVISIONS:
             self._save(

@@ -72,6 +72,8 @@ class Tests:
     @property
     def failing(self) -> int:
         """How many tests are known to fail, whether or not they ran lately."""
+        if not self._scope.tests:
+            return 0
         return failing(self._project.test_files, self._project.records)
 
     @property

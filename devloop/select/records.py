@@ -20,6 +20,9 @@ ABSENT = b""
 BROKEN = 0
 """Stands for the revision as of which a file's tests are known, where it could not be collected."""
 
+HINDERED = -1
+"""The same where something above the file, a `conftest.py` say, was at fault."""
+
 Contents = Mapping[str, bytes]
 """For each path (and each fact that is not a file) a digest of what matters about it."""
 
@@ -62,7 +65,8 @@ class Learned(msgspec.Struct, frozen=True):
     Args:
         entries: new entries of the history.
         verdicts: of the tests that ran.
-        collected: test files all of whose tests are known as of that revision, or `BROKEN`.
+        collected: test files all of whose tests are known as of that revision, `BROKEN` or
+            `HINDERED`.
         gone: tests that are no longer there.
     """
 
@@ -79,11 +83,13 @@ class Ran(msgspec.Struct, frozen=True):
         outcomes: for each test that ended: its file, outcome and seconds.
         whole: the files all of whose tests were collected and ended, with all their nodeids.
         broken: the files that could not be collected.
+        hindered: the files that could not be, because of something above them.
     """
 
     outcomes: Mapping[str, tuple[str, TestOutcome, float]]
     whole: Mapping[str, frozenset[str]]
     broken: frozenset[str] = frozenset()
+    hindered: frozenset[str] = frozenset()
 
 
 class Records:
@@ -92,8 +98,8 @@ class Records:
     Args:
         entries: the history, in any order.
         verdicts: the last one of each test.
-        collected: for each test file the revision as of which all its tests are known, or
-            `BROKEN`.
+        collected: for each test file the revision as of which all its tests are known,
+            `BROKEN` or `HINDERED`.
     """
 
     __slots__ = ("_history", "collected", "revision", "verdicts")
@@ -171,6 +177,7 @@ class Records:
         )
         collected = (
             *((path, revision) for path in sorted(ran.whole) if path not in doubtful),
+            *((path, HINDERED) for path in sorted(ran.hindered)),
             *((path, BROKEN) for path in sorted(ran.broken)),
         )
         gone = tuple(

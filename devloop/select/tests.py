@@ -9,7 +9,7 @@ import msgspec
 from devloop.events import Reason
 from devloop.graph.graph import Graph
 from devloop.select.reach import Categorise, Reach
-from devloop.select.records import BROKEN, GOOD, Contents, Learned, Records, Verdict
+from devloop.select.records import BROKEN, GOOD, HINDERED, Contents, Learned, Records, Verdict
 from devloop.select.selection import SelectedFile
 
 _ORDER = {"edited": 0, "failed": 1}
@@ -59,7 +59,7 @@ def due(graph: Graph, records: Records, contents: Contents, categorise: Categori
             ranked.append((_rank(selected, 0, seconds), selected))
             wholes.add("never ran before")
             continue
-        if collected == BROKEN:
+        if collected in (BROKEN, HINDERED):
             reason = Reason("failed", (path,), "could not be collected when it last ran")
             selected = SelectedFile(path, reason)
             ranked.append((_rank(selected, 0, seconds), selected))

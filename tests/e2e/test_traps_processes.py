@@ -289,7 +289,7 @@ def test_a_crash_loop_backs_off_until_the_next_save(
     watch = watching(root, APP_PORT=str(port))
     watch.cycle(outcome="failed")
     tries = [watch.of("app-failed")[0], watch.wait("app-failed"), watch.wait("app-failed")]
-    waits = [event["retry-in"] for event in tries]
+    waits = [event["retry_in"] for event in tries]
     assert waits == sorted(set(waits))
     gaps = [b["t"] - a["t"] for a, b in itertools.pairwise(tries)]
     assert all(gap >= wait for gap, wait in zip(gaps, waits, strict=False))
