@@ -180,6 +180,25 @@ def test_a_test_that_writes_into_the_tree_does_not_loop(
     assert len(watch.of("run-started")) == settled + 2
 
 
+def test_a_save_while_the_project_is_read_is_not_lost(tmp_path: Path, watching: Watch) -> None:
+    """P5: the app starts before a cold graph is complete; what is saved meanwhile restarts it."""
+    body = "".join(f"def f{n}(a, b=1):\n    return [a, b, {n}]\n" for n in range(40))
+    files = {f"pkg/m{n}.py": f"import os\n{body}" for n in range(2000)}
+    files |= {
+        "devloop.toml": app(),
+        "app.py": SLEEPER.format(module="zz.shop"),
+        "zz/shop.py": "VALUE = 0\n",
+    }
+    root = project(tmp_path / "p", files)
+    watch = watching(root)
+    watch.wait("output", text="up 0")
+    watch.save("zz/shop.py", "VALUE = 1\n")
+    watch.wait("output", text="up 1")
+    watch.cycle(outcome="passed")
+    watch.save("zz/shop.py", "VALUE = 2\n")
+    watch.wait("output", text="up 2")
+
+
 def test_half_a_file_is_not_the_last_word(tmp_path: Path, watching: Watch) -> None:
     """P22: a file that is written in many parts, slowly: what runs in the end is all of it."""
     files = {
