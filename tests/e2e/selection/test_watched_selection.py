@@ -148,3 +148,42 @@ def test_what_runs_nothing_and_what_stays_due(saved: Saved) -> None:
         EFFECTS: "passed",
     }
     assert saved.save("leaf.py", "VALUE = 1\n") == {LEAF: "passed"}
+
+
+def test_a_save_while_the_tests_run(
+    tmp_path: Path, write_tree: Callable[[Path, str], None], watching: Callable[..., Any]
+) -> None:
+    """S30: what ran on the old content proves nothing of the new one, nor of the old one after."""
+    root, go = tmp_path / "project", tmp_path / "go"
+    project = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+consts.py
+    A = 1
+tests/test_consts.py
+    import consts, pathlib, time
+    def test_consts():
+        while not pathlib.Path(GO).exists():
+            time.sleep(0.01)
+        assert consts.A < 3
+"""
+    write_tree(root, project.replace("GO", repr(str(go))))
+    go.touch()
+    watch = watching(root)
+    assert cycle(watch, 40)[-1]["outcome"] == "passed"
+    go.unlink()
+    (root / "consts.py").write_text("A = 2\n")
+    watch.wait("test-started")
+    (root / "consts.py").write_text("A = 3\n")
+    watch.wait("cycle-started", trigger="change", changes=[MODIFIED])
+    go.touch()
+    while (last := cycle(watch)[-1])["outcome"] == "cancelled":
+        pass
+    assert last["outcome"] == "failed"
+    (root / "consts.py").write_text("A = 2\n")
+    events = cycle(watch)
+    assert [e["outcome"] for e in events if e["event"] == "test-finished"] == ["passed"]
+
+
+MODIFIED = {"path": "consts.py", "kind": "modified"}
