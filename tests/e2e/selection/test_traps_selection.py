@@ -96,6 +96,7 @@ tests/test_alone.py
 """
 
 
+@pytest.mark.slow
 def test_values_classes_and_what_runs_at_import(lab: MakeLab) -> None:
     """S1, S2, S3, S4, S26, S36: what no test's function runs is an edit all the same."""
     project = lab(VALUES)
@@ -195,6 +196,7 @@ conftest.py
 """
 
 
+@pytest.mark.slow
 def test_packages_names_and_dynamic_imports(lab: MakeLab) -> None:
     """S9 to S13, S22: every way in which a name leads to a file."""
     project = lab(PACKAGES)
@@ -209,6 +211,7 @@ def test_packages_names_and_dynamic_imports(lab: MakeLab) -> None:
     project.check({"patched/inner.py": "pass\n"}, "::test_patch")  # S22
 
 
+@pytest.mark.slow
 def test_modules_that_go_move_or_break(lab: MakeLab) -> None:
     """S22, S29, S31: a deleted, a renamed and a broken module select all who wanted it."""
     project = lab(PACKAGES)
@@ -291,6 +294,7 @@ def colour():
 """
 
 
+@pytest.mark.slow
 def test_conftests_plugins_and_configuration(lab: MakeLab) -> None:
     """S14, S15, S16: what pytest loads by place, by name, and by its settings."""
     project = lab(FIXTURES)
@@ -464,6 +468,7 @@ class Migration(migrations.Migration):
 """
 
 
+@pytest.mark.slow
 def test_django(lab: MakeLab, distribution: Callable[..., str]) -> None:
     """S23: settings named in a string, an installed app's models, urls and a new migration."""
     project = lab(DJANGO, PYTHONPATH=distribution("django==5.2.19"))
