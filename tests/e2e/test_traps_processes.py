@@ -142,6 +142,7 @@ def test_a_broken_save_is_mended_by_the_next(
     assert served(port) == "two"
 
 
+@pytest.mark.slow
 def test_saves_while_it_starts_or_stops_are_not_lost(
     tmp_path: Path, watching: Watch, port: int
 ) -> None:
@@ -298,6 +299,7 @@ def test_a_crash_loop_backs_off_until_the_next_save(
     assert served(port) == "1"
 
 
+@pytest.mark.slow
 def test_the_last_bytes_run_whatever_is_cached(tmp_path: Path, watching: Watch, port: int) -> None:
     """P23: saves of one length within a second: app, test, helper and a subprocess run the last.
 

@@ -75,6 +75,7 @@ def git(root: Path, *words: str) -> None:
 # Saves
 
 
+@pytest.mark.slow
 def test_a_branch_switch_is_one_cycle(tmp_path: Path, watching: Watch) -> None:
     """P8: git writes 1,100 files: one cycle, with one restart of the app and one test run."""
     root = project(
@@ -180,6 +181,7 @@ def test_a_test_that_writes_into_the_tree_does_not_loop(
     assert len(watch.of("run-started")) == settled + 2
 
 
+@pytest.mark.slow
 def test_a_save_while_the_project_is_read_is_not_lost(tmp_path: Path, watching: Watch) -> None:
     """P5: the app starts before a cold graph is complete; what is saved meanwhile restarts it."""
     body = "".join(f"def f{n}(a, b=1):\n    return [a, b, {n}]\n" for n in range(40))
@@ -569,6 +571,7 @@ def test_a_second_watch_is_refused(tmp_path: Path, watching: Watch, devloop: Dev
     watch.cycle(outcome="passed")
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_the_project_is_read(tmp_path: Path, watching: Watch) -> None:
     """Ctrl-C during a cold start on 3,000 files: it ends, with exit code 0, and the next works."""
     body = "".join(f"def f{n}(a, b=1):\n    return [a, b, {n}]\n" for n in range(60))
