@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from devloop.config.document import Document, dotted
-from devloop.config.fault import Fault
+from devloop.config.document import Document, KeyPath, dotted
+from devloop.config.fault import Fault, nearest
 from devloop.config.types import App, Config, OnBusy
 from devloop.errors import ConfigError
 
@@ -132,7 +132,11 @@ def _convert(documents: list[Document], root: Path) -> Config:
         config = msgspec.convert(table, Config)
     except msgspec.ValidationError as error:
         raise _error(documents, shape.find(table) or Fault((), str(error))) from None
-    fault = checks.find(config) or _interpreter_fault(config.python.interpreter, root)
+    fault = (
+        checks.find(config)
+        or _interpreter_fault(config.python.interpreter, root)
+        or _missing_path(config, root)
+    )
     if fault is not None:
         raise _error(documents, fault)
     return config
@@ -186,6 +190,22 @@ def _interpreter_fault(interpreter: str | None, root: Path) -> Fault | None:
         return Fault(key, f'"{interpreter}" is neither a file nor a program on PATH')
     broken = " (it is a link to a file that is gone)" if path.is_symlink() else ""
     return Fault(key, f"{path} does not exist{broken}", "Create it, or name another interpreter.")
+
+
+def _missing_path(config: Config, root: Path) -> Fault | None:
+    """A folder or file that is named and not there: nothing would run, and nobody would know."""
+    named: dict[KeyPath, tuple[str, ...]] = {
+        ("watch", "paths"): config.watch.paths,
+        ("python", "roots"): config.python.roots or (),
+        ("tests", "paths"): config.tests.paths,
+    }
+    for key, paths in named.items():
+        for path in paths:
+            if not (root / path).exists():
+                meant = nearest(path, [entry.name for entry in root.iterdir()])
+                hint = f'Did you mean "{meant}"?' if meant else None
+                return Fault(key, f'there is no "{path}" in {root}', hint)
+    return None
 
 
 def _error(documents: list[Document], fault: Fault) -> ConfigError:

@@ -14,6 +14,7 @@ from devloop.config.load import Loaded
 from devloop.errors import UsageError
 from devloop.events import Change, PlannedTarget, PlannedTest, Reason, encode
 from devloop.graph.graph import Graph
+from devloop.loop.nodeids import holds, require_known
 from devloop.loop.project import Project
 from devloop.plan.plan import planned, targets
 from devloop.report import tables
@@ -74,9 +75,7 @@ def find_affected(project: Project, *, since: str | None = None, staged: bool = 
     """
     if since is not None or staged:
         changes = (
-            revisions.staged(project.root)
-            if staged
-            else revisions.changed_since(project.root, since or "HEAD")
+            revisions.staged(project.root) if staged else project.changes_since(since or "HEAD")
         )
         paths = frozenset(change.path for change in changes)
         due = select_tests.reached(project.graph, project.records, paths, project.categorise)
@@ -227,7 +226,7 @@ def _current_reason(project: Project, target: str) -> Reason | None:
         return named.get(target)
     path = _test_file(project, target)
     for test in found.tests:
-        if test.nodeid == path or f"{test.nodeid}[".startswith((f"{target}[", f"{target}::")):
+        if test.nodeid in (target, path) or holds(target, test.nodeid):
             return test.reason
     return None
 
@@ -247,14 +246,14 @@ def _reason_by(project: Project, target: str, file: str) -> Reason | None:
 
 def _test_file(project: Project, target: str) -> str:
     path = target.partition("::")[0]
-    if path not in project.graph.files:
+    if not project.layout.is_test(path) or path not in project.test_files:
         names = [*project.config.apps, *project.config.steps]
         raise UsageError(
             f"{target} is not a test, a step or an app of this project",
             hint=f"The apps and steps are {', '.join(names)}." if names else None,
         )
-    if "::" in target:
-        _check_nodeid(project, path, target)
+    if project.contents.get(path) == project.records.content_of(path):
+        require_known(project.records, target)
     return path
 
 

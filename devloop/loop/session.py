@@ -21,6 +21,7 @@ from devloop.errors import DevloopError, MissingDistribution
 from devloop.events import Notice, SessionFinished, SessionStarted
 from devloop.loop import collector
 from devloop.loop.loop import Loop
+from devloop.loop.nodeids import holds, require_known
 from devloop.loop.project import Project
 from devloop.loop.scope import Scope
 from devloop.report.reporter import ReaderGone, Reporter
@@ -96,10 +97,15 @@ def test(
         if everything:
             due = select_tests.everything(project.test_files, project.records, "all were asked for")
         elif since is not None:
-            changed = [change.path for change in revisions.changed_since(project.root, since)]
+            changed = [change.path for change in project.changes_since(since)]
             due = select_tests.reached(project.graph, project.records, changed, project.categorise)
         else:
             due = project.due()
+        whole = {file.path for file in due.files if not file.nodeids}
+        for path in paths:
+            # A file that has been edited may hold new tests.
+            if path.partition("::")[0] not in whole:
+                require_known(project.records, path)
         return _within(due, paths)
 
     scope = Scope(
@@ -225,15 +231,11 @@ def _within(due: Due, paths: tuple[str, ...]) -> Due:
             files.append(file)
         elif named:
             kept = tuple(
-                nodeid for nodeid in file.nodeids if any(_holds(name, nodeid) for name in named)
+                nodeid for nodeid in file.nodeids if any(holds(name, nodeid) for name in named)
             )
             if kept or not file.nodeids:
                 files.append(SelectedFile(file.path, file.reason, kept or named))
     return Due(tuple(files), due.all_reason)
-
-
-def _holds(outer: str, nodeid: str) -> bool:
-    return nodeid == outer or nodeid.startswith((f"{outer}::", f"{outer}["))
 
 
 def _only(group: BaseExceptionGroup) -> BaseException:

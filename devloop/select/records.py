@@ -140,6 +140,11 @@ class Records:
         changed.update(path for path in contents if path not in self._history)
         return frozenset(changed)
 
+    def content_of(self, path: str) -> bytes:
+        """The content that a path had in the last revision."""
+        entries = self._history.get(path)
+        return entries[-1][1] if entries else ABSENT
+
     def entries_for(self, contents: Contents) -> tuple[HistoryEntry, ...]:
         """The entries that bring the history up to these contents.
 

@@ -34,6 +34,11 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
             b"[python]\ninterpreter = 'gone/bin/python'\n",
             "error: devloop.toml:2: python.interpreter: ",
         ),
+        (
+            "devloop.toml",
+            b"[watch]\non-busy = 'queue'\n[tests]\npaths = ['tset']\n",
+            'error: devloop.toml:4: tests.paths: there is no "tset" in ',
+        ),
         ("pyproject.toml", b"[project\n[tool.devloop]\n", "error: pyproject.toml:1:9: not valid"),
     ],
 )

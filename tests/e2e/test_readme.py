@@ -90,6 +90,7 @@ def test_words_that_keys_take_are_named() -> None:
 def test_every_configuration_loads(tmp_path: Path, file: str, text: str) -> None:
     """An example of a configuration has no fault and is not passed over."""
     (tmp_path / file).write_text(text, encoding="utf-8")
+    (tmp_path / "src").mkdir()
     interpreter = tmp_path / ".venv/bin/python"
     interpreter.parent.mkdir(parents=True)
     interpreter.symlink_to(sys.executable)

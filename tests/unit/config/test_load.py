@@ -33,6 +33,8 @@ def test_a_pyproject_without_our_table_says_nothing(tmp_path: Path) -> None:
 
 def test_the_whole_file_of_the_contract_loads(tmp_path: Path) -> None:
     """Every key, as the documentation shows it."""
+    for folder in ("src", "tests"):
+        (tmp_path / folder).mkdir()
     (tmp_path / "devloop.toml").write_text(
         """
 [watch]
