@@ -130,10 +130,15 @@ def run(arguments: Sequence[str]) -> int:
             reconfigure(errors="backslashreplace")  # names of files need not be valid text
     try:
         code = _invoke(arguments)
-        sys.stdout.flush()
     except BrokenPipeError:
         _write_nowhere()
         return READER_GONE
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # A pipe whose reader has gone, or a terminal that was closed.
+        _write_nowhere()
+        return READER_GONE if isinstance(error, BrokenPipeError) else code
     return code
 
 

@@ -169,13 +169,18 @@ class AppSupervisor:
 
     async def run(self) -> None:
         """Do what is asked for, until cancelled; then the app is stopped."""
-        while True:
-            wanted = await self._next()
-            if isinstance(wanted, _Start):
-                await self._live(wanted)
-            else:
-                self.state = Stopped()
-                self._settle("stopped")
+        try:
+            while True:
+                wanted = await self._next()
+                if isinstance(wanted, _Start):
+                    await self._live(wanted)
+                else:
+                    self.state = Stopped()
+                    self._settle("stopped")
+        finally:
+            # Nothing more will come of what is asked for: nobody shall wait for it.
+            self._outcome = "stopped"
+            self._settled.set()
 
     def restart(self, seen: float | None = None) -> None:
         """Ask for a fresh process; returns at once. What was asked for before is forgotten.

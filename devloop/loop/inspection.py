@@ -257,23 +257,6 @@ def _test_file(project: Project, target: str) -> str:
     return path
 
 
-def _check_nodeid(project: Project, path: str, target: str) -> None:
-    """Refuse a nodeid that cannot be one, in a file whose tests are all known as it is now."""
-    nodeids = [v.nodeid for v in select_tests.by_file(project.records).get(path, ())]
-    whole = any(file.path == path and not file.nodeids for file in project.due().files)
-    if whole or any(
-        one == target or one.startswith((f"{target}::", f"{target}[")) for one in nodeids
-    ):
-        return
-    from difflib import get_close_matches
-
-    near = get_close_matches(target, nodeids, n=1)
-    raise UsageError(
-        f"{path} has no test {target.removeprefix(path + '::')}",
-        hint=f"Did you mean {near[0]}?" if near else None,
-    )
-
-
 @contextmanager
 def _opened(loaded: Loaded) -> Iterator[Project]:
     """The project, read to the end."""

@@ -53,7 +53,7 @@ from devloop.loop.tests import Tests
 from devloop.plan.busy import Busy, Command, Impact, arrived, ended
 from devloop.plan.changes import merged
 from devloop.plan.plan import Plan, as_event, make
-from devloop.report.reporter import Reporter
+from devloop.report.reporter import ReaderGone, Reporter
 from devloop.select.apps import broken
 from devloop.select.category import Category
 from devloop.select.selection import SelectedFile, SelectedTarget
@@ -188,7 +188,11 @@ class Loop:
             event: its time and cycle are filled in here.
         """
         number = self._cycle.number if self._cycle is not None else None
-        self.reporter.handle(msgspec.structs.replace(event, t=time.time(), cycle=number))
+        try:
+            self.reporter.handle(msgspec.structs.replace(event, t=time.time(), cycle=number))
+        except ReaderGone:
+            # Whoever has emitted this goes on: an app that is being stopped must be stopped.
+            self._send.send_nowait(Stop(0))
 
     # What happens
 
@@ -214,7 +218,6 @@ class Loop:
             return
         self._edited.update(change.path for change in changes)
         self._drop_bytecode()
-        assert self._watcher is not None
         self.project.muted = self._watcher.muted
         applied = await self.project.apply(changes, self._watcher.known, self._parsers)
         if applied.problem is not None:
@@ -360,6 +363,7 @@ class Loop:
     def _start_steps(self) -> None:
         assert self._cycle is not None
         self._cycle.waiting.add("steps")
+        self._steps.begin()
         self._tasks.start_soon(self._run_steps)
 
     def _work(self) -> None:
@@ -409,7 +413,8 @@ class Loop:
         assert self._cycle is not None
         self._cycle.waiting.add("tests")
         self._busy = msgspec.structs.replace(self._busy, working=True)
-        self._tasks.start_soon(self._run_tests, files)
+        self._tests.begin(files)
+        self._tasks.start_soon(self._run_tests)
 
     def _start_apps(self, targets: Collection[SelectedTarget]) -> None:
         assert self._cycle is not None
@@ -466,9 +471,9 @@ class Loop:
         self._drop_bytecode()
         await self._send.send(StepsDone(await self._steps.run()))
 
-    async def _run_tests(self, files: tuple[SelectedFile, ...]) -> None:
+    async def _run_tests(self) -> None:
         self._drop_bytecode()
-        result = await self._tests.run(files)
+        result = await self._tests.run()
         # The first tests did not wait for the project to be read; their verdicts do.
         await self._read.wait()
         moved = await anyio.to_thread.run_sync(self.project.moved)
@@ -505,7 +510,10 @@ class Loop:
 
     async def _tick(self, cycle: Cycle) -> None:
         while self._cycle is cycle:
-            self.reporter.tick(time.time())
+            try:
+                self.reporter.tick(time.time())
+            except ReaderGone:
+                self._send.send_nowait(Stop(0))
             await anyio.sleep(TICK)
 
     async def _obey_signals(self) -> None:

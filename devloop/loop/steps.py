@@ -70,16 +70,23 @@ class Steps:
         affected = affected_steps(self._project.config.steps, touched)
         self.due.update((step.name, step) for step in affected)
 
-    async def run(self) -> tuple[StepFinished, ...]:
-        """Bring those that are due up to date.
+    def begin(self) -> None:
+        """Take up those that are due; `run` then brings them up to date.
 
-        Returns:
-            How they came out.
+        Apart from `run`, which is a task's and begins some time later: from here on they count
+        as running.
         """
         self._looked.extend(self.due.values())
         self.running = frozenset(self.due)
         self.due.clear()
         self._scope = anyio.CancelScope()
+
+    async def run(self) -> tuple[StepFinished, ...]:
+        """Bring those that have been taken up up to date.
+
+        Returns:
+            How they came out.
+        """
         return await run_steps(
             self._project.config.steps,
             self.running,

@@ -130,14 +130,11 @@ class Tests:
             return Impact.BESIDE if self._running is None else Impact.ADDS
         return Impact.NOTHING
 
-    async def run(self, files: tuple[SelectedFile, ...]) -> RunResult:
-        """Run tests.
+    def begin(self, files: tuple[SelectedFile, ...]) -> None:
+        """Plan a run on the contents of now; from here on it is in progress.
 
         Args:
             files: those that are due.
-
-        Returns:
-            What they have shown; to be given to `done`.
         """
         project, tests = self._project, self._project.config.tests
         run = TestRun(
@@ -158,7 +155,15 @@ class Tests:
         )
         paths = frozenset(file.path for file in files)
         self._running = Running(run, dict(project.contents), paths, set())
-        return await run.wait()
+
+    async def run(self) -> RunResult:
+        """Run what was planned.
+
+        Returns:
+            What it has shown; to be given to `done`.
+        """
+        assert self._running is not None
+        return await self._running.run.wait()
 
     def planned_on_what_was_read(self) -> None:
         """The project has been read: that is what a run that did not wait for it was planned on."""

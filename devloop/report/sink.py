@@ -30,7 +30,7 @@ _ASCII = str.maketrans(
 
 
 class ReaderGone(Exception):
-    """Nobody reads what a reporter writes: the other end of the pipe has closed."""
+    """Nobody reads what a reporter writes: the pipe or the terminal was closed at its other end."""
 
 
 class Sink:
@@ -63,7 +63,7 @@ class Sink:
         try:
             self.stream.write(text)
             self.stream.flush()
-        except (BrokenPipeError, ConnectionResetError) as error:
+        except OSError as error:
             raise self._leave() from error
 
     def write_bytes(self, data: bytes) -> None:
@@ -84,7 +84,7 @@ class Sink:
             else:
                 binary.write(data)
             self.stream.flush()
-        except (BrokenPipeError, ConnectionResetError) as error:
+        except OSError as error:
             raise self._leave() from error
 
     def _leave(self) -> ReaderGone:
