@@ -210,8 +210,16 @@ async def suspend(fd: int, modes: list[Any]) -> None:
             if number == signal.SIGTSTP:
                 _set(fd, modes)
                 os.kill(os.getpid(), signal.SIGSTOP)
-            elif os.tcgetpgrp(fd) == os.getpgrp():
+            elif _in_foreground(fd):
                 _set(fd, _typed(fd))
+
+
+def _in_foreground(fd: int) -> bool:
+    try:
+        return os.tcgetpgrp(fd) == os.getpgrp()
+    except OSError:
+        # It was closed: the kernel sends SIGCONT with its SIGHUP.
+        return False
 
 
 def size_of(fd: int) -> Size:

@@ -561,14 +561,19 @@ class Loop:
         self.emit(Notice(message=message, severity="error", hint=error.hint))
 
     async def _wind_up(self) -> None:
+        was_read = self._read.is_set()
+        # A run that would wait for the project to be read waits no longer; nobody takes it up.
+        self._read.set()
         with anyio.CancelScope(shield=True):
             self._steps.cancel()
             self._tests.interrupt(STOP_RUN)
             await self._apps.stop()
             while self._tests.running or self._steps.running:
                 match await self._receive.receive():
-                    case RunDone() as message:
+                    case RunDone() as message if was_read:
                         self._tests.done(message.result, message.moved)
+                    case RunDone():
+                        self._tests.forget()
                     case StepsDone() as message:
                         self._steps.done(message.finished)
         if self._cycle is not None:

@@ -190,6 +190,10 @@ class Tests:
         self._project.learn(result.ran, running.contents, doubtful)
         self._gone += tuple(sorted(failing - self._project.records.verdicts.keys()))
 
+    def forget(self) -> None:
+        """Keep nothing of a run: on what it ran was never read."""
+        self._running = None
+
     def take_gone(self) -> tuple[str, ...]:
         """Take out the failing tests that were shown not to exist any more."""
         gone, self._gone = self._gone, ()

@@ -250,6 +250,33 @@ def test_a_debugger_is_left_by_a_save(shell: Callable[[dict[str, str]], Shell]) 
     assert at.ended() == 0
 
 
+@pytest.mark.parametrize("before", ["", "\x03", "\x1a"], ids=["idle", "stopping", "suspended"])
+def test_a_closed_terminal_ends_everything(
+    shell: Callable[[dict[str, str]], Shell], before: str
+) -> None:
+    """P6: the window is closed, whatever devloop is doing: nothing that it started is left.
+
+    Writing to such a terminal fails; that must not keep an app from being stopped.
+    """
+    person = shell(
+        {
+            "app.py": SLOW,
+            "devloop.toml": '[apps.a]\ncommand = "python app.py"\nstop-timeout = "1s"\n',
+        }
+    )
+    person.run("watch")
+    person.expect("app is up")
+    person.expect("Ctrl-C quits")
+    if before:
+        person.child.send(before)
+        person.expect("stopping" if before == "\x03" else "Stopped")
+    person.child.close(force=False)
+    deadline = time.monotonic() + 20
+    while left := person.others():
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+
+
 def test_devloop_can_be_suspended(shell: Callable[[dict[str, str]], Shell]) -> None:
     """P16: Ctrl-Z gives the prompt back, with its modes; `fg` goes on with what was saved since."""
     at = shell(
