@@ -78,6 +78,11 @@ class Lines:
         """The line that has not ended yet may be a prompt; one that is written over is not."""
         return bool(self._rest) and b"\r" not in self._rest
 
+    def take_rest(self) -> bytes:
+        """Take out the line that has not ended yet."""
+        rest, self._rest = self._rest, b""
+        return rest
+
     def end(self) -> list[str]:
         """The stream has ended, and its last line with it.
 
@@ -137,8 +142,9 @@ class Reader:
         on_lines: called with whole lines, many at once where many have come.
         on_prompt: called with a line that has not ended and seems not to go on; the line itself
             comes to `on_lines` all the same when it ends. None where nobody can answer.
-        divert: called with all bytes first, and with what passes on the lines so far, to be
-            called before anything is shown elsewhere; only what it returns is split into lines.
+        divert: called with all bytes first, and with what passes on the lines so far and gives
+            out the line that has not ended, to be called before anything is shown elsewhere;
+            only what it returns is split into lines.
     """
 
     def __init__(
@@ -146,7 +152,7 @@ class Reader:
         fd: int,
         on_lines: Callable[[list[str]], None],
         on_prompt: Callable[[str], None] | None = None,
-        divert: Callable[[bytes, Callable[[], None]], bytes] | None = None,
+        divert: Callable[[bytes, Callable[[], bytes]], bytes] | None = None,
     ) -> None:
         self._fd = fd
         self._on_lines = on_lines
@@ -196,7 +202,7 @@ class Reader:
                 break
             size += len(data)
             if self._divert is not None:
-                data = self._divert(data, self._pass_on)
+                data = self._divert(data, self._give_out)
             self._waiting += self._lines.feed(data)
         self._pass_on()
         return size
@@ -206,6 +212,10 @@ class Reader:
             lines, self._waiting = self._waiting, []
             self._prompt = ""
             self._on_lines(lines)
+
+    def _give_out(self) -> bytes:
+        self._pass_on()
+        return self._lines.take_rest()
 
     def finish(self) -> None:
         """The process has ended: take what is left, an unended line too."""

@@ -108,25 +108,26 @@ class Dialogue:
         self._show = show
         self._active = False
 
-    def take(self, data: bytes, before: Callable[[], None]) -> bytes:
+    def take(self, data: bytes, before: Callable[[], bytes]) -> bytes:
         """Show what belongs to the dialogue.
 
         Args:
             data: what the app has printed.
-            before: called before anything is shown: it shows what was printed earlier.
+            before: called before anything is shown: it shows the lines that were printed earlier,
+                and gives the beginning of the last one, if that has not ended. (A terminal may
+                hand over a line and its end apart.)
 
         Returns:
             The rest, which is output.
         """
         if self._terminal.raw:
-            before()
+            begun = before()
             self._active = True
-            self._show(data)
+            self._show(begun + data)
             return b""
         if not self._active:
             return data
-        before()
-        head, end, rest = data.partition(b"\n")
+        head, end, rest = (before() + data).partition(b"\n")
         self._show(head + end)
         if end:
             self.end()

@@ -247,20 +247,39 @@ async def test_typing_at_nobody_does_not_block(tmp_path: Path) -> None:
 async def test_a_dialogue_ends_with_its_line(tmp_path: Path) -> None:
     """What comes after the end of the line that was edited is output again."""
     shown: list[bytes | None] = []
+
+    def earlier() -> bytes:
+        shown.append(b"earlier")
+        return b""
+
     terminal = Terminal()
     with contextlib.closing(terminal):
         dialogue = Dialogue(terminal, shown.append)
-        assert dialogue.take(b"before\n", lambda: shown.append(b"earlier")) == b"before\n"
+        assert dialogue.take(b"before\n", earlier) == b"before\n"
         modes = termios.tcgetattr(terminal.slave)
         cooked = modes[3]
         modes[3] = cooked & ~termios.ICANON
         termios.tcsetattr(terminal.slave, termios.TCSANOW, modes)
-        assert dialogue.take(b"(Pdb) c", lambda: shown.append(b"earlier")) == b""
+        assert dialogue.take(b"(Pdb) c", earlier) == b""
         modes[3] = cooked
         termios.tcsetattr(terminal.slave, termios.TCSANOW, modes)
-        assert dialogue.take(b"\r\nafter\n", lambda: shown.append(b"earlier")) == b"after\n"
-        assert dialogue.take(b"more\n", lambda: shown.append(b"earlier")) == b"more\n"
+        assert dialogue.take(b"\r\nafter\n", earlier) == b"after\n"
+        assert dialogue.take(b"more\n", earlier) == b"more\n"
     assert shown == [b"earlier", b"(Pdb) c", b"earlier", b"\r\n", None]
+
+
+async def test_a_line_whose_end_comes_with_the_prompt_stays_before_it() -> None:
+    """A terminal may hand over `42` and its line's end apart: the answer is not shown after the
+    next prompt."""
+    shown: list[bytes | None] = []
+    terminal = Terminal()
+    with contextlib.closing(terminal):
+        dialogue = Dialogue(terminal, shown.append)
+        modes = termios.tcgetattr(terminal.slave)
+        modes[3] &= ~termios.ICANON
+        termios.tcsetattr(terminal.slave, termios.TCSANOW, modes)
+        assert dialogue.take(b"\r\n(Pdb) ", lambda: b"42") == b""
+    assert shown == [b"42\r\n(Pdb) "]
 
 
 @pytest.fixture
