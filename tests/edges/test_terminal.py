@@ -269,8 +269,7 @@ async def test_a_dialogue_ends_with_its_line(tmp_path: Path) -> None:
 
 
 async def test_a_line_whose_end_comes_with_the_prompt_stays_before_it() -> None:
-    """A terminal may hand over `42` and its line's end apart: the answer is not shown after the
-    next prompt."""
+    """A terminal may hand over `42` and its line's end apart; the answer still comes first."""
     shown: list[bytes | None] = []
     terminal = Terminal()
     with contextlib.closing(terminal):
