@@ -119,7 +119,7 @@ def find_project(
         NotAProject: there is none.
         ConfigError: its configuration has a fault.
     """
-    from devloop.config.load import Overrides, load
+    from devloop.config.load import Overrides, load, require_paths
     from devloop.config.root import find_root
     from devloop.errors import NotAProject
 
@@ -130,7 +130,9 @@ def find_project(
         if not command:
             raise
         root = here
-    return load(root, Overrides(debounce=debounce, on_busy=on_busy, command=command))
+    loaded = load(root, Overrides(debounce=debounce, on_busy=on_busy, command=command))
+    require_paths(loaded)
+    return loaded
 
 
 def project_path(root: Path, path: str, *, must_exist: bool = True) -> str:

@@ -101,15 +101,36 @@ def load(root: Path, overrides: Overrides = NOTHING) -> Loaded:
         ConfigError: a file cannot be read, or says something that it may not. One fault is named,
             with file, line, key, what was expected and, for a misspelt name, the nearest one.
     """
+    documents = _documents(root)
+    source = documents[0].path if documents else None
+    config = overrides.apply(_convert(documents, root))
+    return Loaded(root, config, source, (root / OWN_FILE, root / SHARED_FILE), overrides)
+
+
+def require_paths(loaded: Loaded) -> None:
+    """See to it that the folders and files that are named are there.
+
+    Apart from `load`, because `doctor` and `init` have their own to say of a project that is
+    not there yet.
+
+    Args:
+        loaded: a configuration.
+
+    Raises:
+        ConfigError: one is not: nothing would run, and nobody would know why.
+    """
+    fault = _missing_path(loaded.config, loaded.root)
+    if fault is not None:
+        raise _error(_documents(loaded.root), fault)
+
+
+def _documents(root: Path) -> list[Document]:
     own, shared = root / OWN_FILE, root / SHARED_FILE
-    documents = [
+    return [
         document
         for document in (_read(own, OWN_FILE, ()), _read(shared, SHARED_FILE, SHARED_TABLE))
         if document is not None and document.table() is not None
     ]
-    source = documents[0].path if documents else None
-    config = overrides.apply(_convert(documents, root))
-    return Loaded(root, config, source, (own, shared), overrides)
 
 
 def _read(path: Path, name: str, prefix: tuple[str, ...]) -> Document | None:
@@ -132,11 +153,7 @@ def _convert(documents: list[Document], root: Path) -> Config:
         config = msgspec.convert(table, Config)
     except msgspec.ValidationError as error:
         raise _error(documents, shape.find(table) or Fault((), str(error))) from None
-    fault = (
-        checks.find(config)
-        or _interpreter_fault(config.python.interpreter, root)
-        or _missing_path(config, root)
-    )
+    fault = checks.find(config) or _interpreter_fault(config.python.interpreter, root)
     if fault is not None:
         raise _error(documents, fault)
     return config
@@ -193,7 +210,6 @@ def _interpreter_fault(interpreter: str | None, root: Path) -> Fault | None:
 
 
 def _missing_path(config: Config, root: Path) -> Fault | None:
-    """A folder or file that is named and not there: nothing would run, and nobody would know."""
     named: dict[KeyPath, tuple[str, ...]] = {
         ("watch", "paths"): config.watch.paths,
         ("python", "roots"): config.python.roots or (),
