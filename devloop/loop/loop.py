@@ -131,7 +131,7 @@ class Loop:
         self._watcher: Watcher | None = None
         self._read = anyio.Event()
         self._made: set[str] = set()
-        self._edited: set[str] = set()
+        self._edited = set(project.edited)
         self._send, self._receive = anyio.create_memory_object_stream[Message](1000)
 
     async def run(self) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from hashlib import blake2b
 from pathlib import Path
@@ -51,6 +52,9 @@ from devloop.watch import revisions
 from devloop.watch.patterns import Named
 from devloop.watch.scan import Scan, scan
 from devloop.watch.signatures import Known, Signature, look
+
+RECENT = 10_000_000_000
+"""Nanoseconds since its last edit within which a source that was never read counts as edited."""
 
 REVISIONS = 8
 """How many revisions verdicts may be as of before those that still hold are renewed."""
@@ -105,6 +109,10 @@ class Project:
         self._scripts = console_scripts(root)
         self.read_late: frozenset[str] = frozenset()
         """Files that had changed between the survey and their reading."""
+        self.edited: set[str] = set()
+        """Sources that were edited since they were last read, or just now: of these old bytecode
+        may lie there that looks current (one length, one second)."""
+
         self._unread: dict[str, Signature] = {}
         self._gone: list[str] = []
         self._ignored: set[str] = set()
@@ -178,6 +186,9 @@ class Project:
                 or (path.endswith(SOURCES) and record.facts is None)
             ):
                 self._unread[path] = signature
+                recent = time.time_ns() - signature.mtime_ns < RECENT
+                if path.endswith(SOURCES) and (record is not None or recent):
+                    self.edited.add(path)
             else:
                 self._take(path, Known(signature, record.digest or None), record.facts, facts)
         self._gone = []
