@@ -131,7 +131,6 @@ class Loop:
         self._watcher: Watcher | None = None
         self._read = anyio.Event()
         self._made: set[str] = set()
-        self._edited = set(project.edited)
         self._send, self._receive = anyio.create_memory_object_stream[Message](1000)
 
     async def run(self) -> int:
@@ -216,7 +215,7 @@ class Loop:
         changes = message.change_set.changes
         if self._begins_anew(changes):
             return
-        self._edited.update(change.path for change in changes)
+        self.project.edited.update(change.path for change in changes)
         self._drop_bytecode()
         self.project.muted = self._watcher.muted
         applied = await self.project.apply(changes, self._watcher.known, self._parsers)
@@ -254,7 +253,7 @@ class Loop:
         cached what it had read before the edit.
         """
         prefix = self._environment.get("PYTHONPYCACHEPREFIX", "")
-        bytecode.drop(self._edited, self.project.root, [prefix])
+        bytecode.drop(self.project.edited, self.project.root, [prefix])
 
     async def _on_read(self) -> None:
         await self._take_in_outputs()
@@ -267,7 +266,7 @@ class Loop:
         if late:
             # Apps and first tests did not wait, so they may have begun on what was there before.
             applied = self.project.as_applied(late)
-            self._edited.update(applied.touched)
+            self.project.edited.update(applied.touched)
             self._drop_bytecode()
             self._heed(late, time.monotonic(), applied)
         if cycle is not None and cycle is self._cycle and "graph" in cycle.waiting:

@@ -185,10 +185,7 @@ class Project:
                 or record.signature != signature
                 or (path.endswith(SOURCES) and record.facts is None)
             ):
-                self._unread[path] = signature
-                recent = time.time_ns() - signature.mtime_ns < RECENT
-                if path.endswith(SOURCES) and (record is not None or recent):
-                    self.edited.add(path)
+                self._leave_unread(path, signature, was_known=record is not None)
             else:
                 self._take(path, Known(signature, record.digest or None), record.facts, facts)
         self._gone = []
@@ -200,6 +197,13 @@ class Project:
         self.graph = Graph.build(self.layout, facts)
         self.contents.update(self._facts_beside_files())
 
+    def _leave_unread(self, path: str, signature: Signature, *, was_known: bool) -> None:
+        """Leave a file to `read`."""
+        self._unread[path] = signature
+        recent = time.time_ns() - signature.mtime_ns < RECENT
+        if path.endswith(SOURCES) and (was_known or recent):
+            self.edited.add(path)
+
     def _survey_ignored(self, path: str, record: FileRecord, facts: dict[str, Facts]) -> None:
         """Take up a file that the scan has not met: it is ignored, or there no more."""
         signature = look(str(self.root / path)) if path.endswith(SOURCES + EXTENSIONS) else None
@@ -209,7 +213,7 @@ class Project:
         # It was imported although it is ignored, when it was last read.
         self._ignored.add(path)
         if record.signature != signature or (path.endswith(SOURCES) and not record.facts):
-            self._unread[path] = signature
+            self._leave_unread(path, signature, was_known=True)
         else:
             self._take(path, Known(signature, record.digest or None), record.facts, facts)
 
