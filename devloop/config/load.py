@@ -124,6 +124,34 @@ def require_paths(loaded: Loaded) -> None:
         raise _error(_documents(loaded.root), fault)
 
 
+def place_of(loaded: Loaded, key: KeyPath) -> tuple[str, int] | None:
+    """Where the configuration speaks of something, as the files are now.
+
+    Args:
+        loaded: a configuration.
+        key: of a table or a value, below the table that is devloop's.
+
+    Returns:
+        The file, relative to the root, and the line, counted from 1: of the key, or else of the
+        nearest table around it. None where no file is there that says anything, or none that
+        can be read.
+    """
+    try:
+        documents = _documents(loaded.root)
+    except ConfigError:
+        return None
+    if not documents:
+        return None
+    while not any(document.holds(key) for document in documents):
+        key = key[:-1]
+    return _find(documents, key)
+
+
+def _find(documents: list[Document], key: KeyPath) -> tuple[str, int]:
+    document = next(item for item in documents if item.holds(key))
+    return document.name, document.line(key) or 1
+
+
 def _documents(root: Path) -> list[Document]:
     own, shared = root / OWN_FILE, root / SHARED_FILE
     return [

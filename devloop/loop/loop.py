@@ -50,6 +50,7 @@ from devloop.loop.project import Applied, Project
 from devloop.loop.scope import Scope
 from devloop.loop.steps import Steps
 from devloop.loop.tests import Tests
+from devloop.loop.unplaced import Unplaced
 from devloop.plan.busy import Busy, Command, Impact, arrived, ended
 from devloop.plan.changes import merged
 from devloop.plan.plan import Plan, as_event, make
@@ -131,6 +132,7 @@ class Loop:
         self._watcher: Watcher | None = None
         self._read = anyio.Event()
         self._made: set[str] = set()
+        self._unplaced = Unplaced(project)
         self._send, self._receive = anyio.create_memory_object_stream[Message](1000)
 
     async def run(self) -> int:
@@ -187,8 +189,10 @@ class Loop:
             event: its time and cycle are filled in here.
         """
         number = self._cycle.number if self._cycle is not None else None
+        problem = self._unplaced.diagnostic(event)
         try:
-            self.reporter.handle(msgspec.structs.replace(event, t=time.time(), cycle=number))
+            for one in (event,) if problem is None else (event, problem):
+                self.reporter.handle(msgspec.structs.replace(one, t=time.time(), cycle=number))
         except ReaderGone:
             # Whoever has emitted this goes on: an app that is being stopped must be stopped.
             self._send.send_nowait(Stop(0))

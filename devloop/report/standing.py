@@ -6,7 +6,6 @@ when its test passes or is gone, its file is deleted, its step succeeds, its app
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -14,11 +13,6 @@ import msgspec
 from devloop import events as ev
 from devloop.report.clean import one_line
 from devloop.report.places import in_project, last_message, last_place
-
-CONFIGURATION = "devloop.toml"
-"""The file that a problem without a place of its own is shown at."""
-
-_TAIL = 60
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -116,7 +110,6 @@ class Standing:
         self._live: Counts | None = None
         self._planned: set[str] = set()
         self._collected = False
-        self._tails: dict[str, deque[str]] = {}
         self._owners: set[str] = {"pytest"}
 
     @property
@@ -141,10 +134,6 @@ class Standing:
         # Those that come by the thousand are first.
         if isinstance(event, ev.TestFinished):
             self._test(event)
-        elif isinstance(event, ev.Output):
-            if event.source == "app":
-                tail = self._tails.setdefault(event.name, deque(maxlen=_TAIL))
-                tail.extend(event.text.split("\n")[-_TAIL:])
         elif isinstance(event, ev.Diagnostic):
             self._diagnostic(event)
         elif isinstance(event, (ev.RunStarted, ev.RunCollected, ev.RunFinished)):
@@ -294,26 +283,6 @@ class Standing:
             found_here = self._found.get(f"test {nodeid}")
             if found_here is None or not has_error(found_here.problems):
                 yield self._places[nodeid]
-        if self.run_failure is not None:
-            message = self.run_failure.message or "pytest ended without a result"
-            yield self._unplaced(message, self.run_failure.output, "pytest")
-        for name, message in self.failed_apps.items():
-            if not has_error(self._of_source(name)):
-                tail = "\n".join(self._tails.get(name, ()))
-                yield self._unplaced(f"app {name}: {message}", tail, name)
-        for name, message in self.failed_steps.items():
-            if not has_error(self._of_source(name)):
-                yield self._unplaced(f"step {name}: {message}", "", name)
-
-    def _of_source(self, name: str) -> list[Problem]:
-        found = self._found.get(f"source {name}")
-        return found.problems if found is not None else []
-
-    def _unplaced(self, message: str, output: str, source: str) -> Problem:
-        path, line = last_place(output, self.root) or (CONFIGURATION, 1)
-        said = last_message(output)
-        message = f"{message}: {said}" if said else message
-        return Problem(path, line, 1, "error", one_line(message), None, source)
 
     # Steps and apps
 
@@ -333,17 +302,14 @@ class Standing:
     def _app(self, event: ev.AppStarted | ev.AppReady | ev.AppFailed | ev.AppExited) -> None:
         name = event.name
         self._owners.add(name)
+        if isinstance(event, ev.AppExited) and not event.expected and event.code != 0:
+            self.failed_apps.setdefault(name, ended(event))
+            return
+        self._found.pop(f"source {name}", None)
         if isinstance(event, ev.AppFailed):
             self.failed_apps[name] = one_line(event.message)
-            if event.output:
-                self._tails[name] = deque(event.output.split("\n"), _TAIL)
-        elif isinstance(event, ev.AppExited) and not event.expected and event.code != 0:
-            self.failed_apps.setdefault(name, ended(event))
         else:
             self.failed_apps.pop(name, None)
-            self._found.pop(f"source {name}", None)
-            if isinstance(event, ev.AppStarted):
-                self._tails.pop(name, None)
 
 
 def has_error(problems: Iterable[Problem]) -> bool:

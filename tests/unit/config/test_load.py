@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devloop.config import shape
-from devloop.config.load import Overrides, load
+from devloop.config.load import Overrides, load, place_of
 from devloop.config.types import Config, argv, seconds
 from devloop.errors import ConfigError
 
@@ -327,3 +327,42 @@ def test_shape_and_types_agree(table: dict[str, Any]) -> None:
         assert found.key
     else:
         assert shape.find(table) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "line"),
+    [
+        ("[watch]\n\n[apps.web]\ncommand = 'a'\n", ("apps", "web"), 3),
+        ("\n[apps]\nweb.env-file = 'e'\nweb.command = 'a'\n", ("apps", "web"), 3),
+        ("\n\napps.web = { command = 'a' }\n", ("apps", "web"), 3),
+        ("apps = { web = { command = 'a' } }\n[tests]\n", ("apps", "web"), 1),
+        ("# no\n[apps.'my web']\ncommand = 'a'\n", ("apps", "my web"), 2),
+        ("[steps.a]\ncommand = 'a'\n[steps.b]\ncommand = 'b'", ("steps", "b"), 3),
+        ("[watch]\n[tests]\n", ("tests",), 2),
+        ("[watch]\n", ("tests",), 1),
+    ],
+)
+def test_a_table_has_a_line(tmp_path: Path, text: str, key: tuple[str, ...], line: int) -> None:
+    """That of its header, its first dotted key or its inline table; else of what is around it."""
+    (tmp_path / "devloop.toml").write_text(text)
+    assert place_of(load(tmp_path), key) == ("devloop.toml", line)
+
+
+def test_a_table_of_pyproject_has_a_line(tmp_path: Path) -> None:
+    """Each is looked for in the file that has it; what none has is at the table that is ours."""
+    shared = tmp_path / "pyproject.toml"
+    shared.write_text("[project]\nname = 'a'\n[tool.devloop.apps.web]\ncommand = 'a'\n")
+    loaded = load(tmp_path)
+    assert place_of(loaded, ("apps", "web")) == ("pyproject.toml", 3)
+    assert place_of(loaded, ("tests",)) == ("pyproject.toml", 3)
+    (tmp_path / "devloop.toml").write_text("\n[steps.css]\ncommand = 'a'\n")
+    assert place_of(loaded, ("steps", "css")) == ("devloop.toml", 2)
+    assert place_of(loaded, ("apps", "web")) == ("pyproject.toml", 3)
+
+
+def test_a_table_of_no_file_has_no_line(tmp_path: Path) -> None:
+    """Nothing is configured, or the file is being edited and does not parse."""
+    loaded = load(tmp_path)
+    assert place_of(loaded, ("tests",)) is None
+    (tmp_path / "devloop.toml").write_text("[tests\n")
+    assert place_of(loaded, ("tests",)) is None

@@ -302,6 +302,11 @@ def runner_cycle(recorder: Recorder) -> None:
             output=CONFTEST_OUTPUT,
         )
     )
+    recorder.problem(
+        "tests/conftest.py",
+        4,
+        "pytest ended with code 4 and no result: ModuleNotFoundError: No module named 'nowhere'",
+    )
     recorder.end("failed", due=6)
 
 
@@ -320,6 +325,12 @@ def crash_cycle(recorder: Recorder) -> None:
         ev.AppFailed(
             name="web", message="exited with code 1 before it was ready", output=APP_OUTPUT
         )
+    )
+    recorder.problem(
+        "shop/main.py",
+        9,
+        "app web: exited with code 1 before it was ready: SyntaxError: '(' was never closed",
+        source="web",
     )
     recorder.add(ev.AppExited(name="web", pid=4300, code=1))
     recorder.end("failed", due=6)

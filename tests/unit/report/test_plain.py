@@ -194,51 +194,46 @@ def test_step_problems_stand_until_the_step_runs_again() -> None:
     assert problems(plain([*broken, *built])) == []
 
 
-def test_a_step_that_fails_without_a_place_is_a_problem_too() -> None:
-    """Nothing that failed is left out of the problems for want of a place."""
-    text = plain(
-        cycle(
-            ev.StepStarted(name="css"),
-            ev.StepFinished(name="css", outcome="failed", message="exited with code 2"),
-        )
-    )
-    assert problems(text) == ["devloop.toml:1:1: error: step css: exited with code 2"]
+def at_table(line: int, message: str, source: str) -> ev.Diagnostic:
+    """What the loop says of a failure that no source is known for."""
+    return ev.Diagnostic(path="devloop.toml", line=line, message=message, source=source)
 
 
-def test_a_failed_app_is_a_problem_at_the_frame_that_failed() -> None:
-    """The place is the innermost frame of the project; it goes when the app is ready."""
-    output = (
-        "Traceback (most recent call last):\n"
-        '  File "/p/shop/main.py", line 9, in <module>\n    import nowhere\n'
-        '  File "/usr/lib/python3.12/x.py", line 1, in f\n    g()\n'
-        "ModuleNotFoundError: No module named 'nowhere'\n"
-    )
-    root = ev.SessionStarted(root="/p", command="watch", version="1", pid=1)
-    broken = [root, *cycle(ev.AppFailed(name="web", message="exited", output=output))]
-    assert problems(plain([*broken, *cycle()])) == [
-        "shop/main.py:9:1: error: app web: exited: ModuleNotFoundError: No module named 'nowhere'"
+def test_a_step_that_failed_stands_until_it_succeeds() -> None:
+    """Its problem may be told after its end; that of an earlier run goes."""
+    start = ev.StepStarted(name="css")
+    failed = ev.StepFinished(name="css", outcome="failed", message="exited with code 2")
+    told = at_table(4, "step css: exited with code 2", "css")
+    text = plain([*cycle(start, failed, told), *cycle()])
+    assert problems(text) == ["devloop.toml:4:1: error: step css: exited with code 2"]
+    again = at_table(4, "step css: exited with code 3", "css")
+    text = plain([*cycle(start, failed, told), *cycle(start, failed, again)])
+    assert problems(text) == ["devloop.toml:4:1: error: step css: exited with code 3"]
+    built = ev.StepFinished(name="css", outcome="built")
+    assert problems(plain([*cycle(start, failed, told), *cycle(start, built)])) == []
+
+
+def test_a_failed_app_is_one_problem_until_it_is_ready() -> None:
+    """The last failure counts: between cycles too, and where the app was not started again."""
+    crash = [
+        ev.AppExited(name="web", pid=2, signal="SIGKILL"),
+        ev.AppFailed(name="web", message="it was ended by SIGKILL"),
+        at_table(2, "app web: it was ended by SIGKILL", "web"),
     ]
+    stands = ["devloop.toml:2:1: error: app web: it was ended by SIGKILL"]
+    assert problems(plain([*crash, *cycle()])) == stands
+    slow = cycle(ev.AppFailed(name="web", message="slow"), at_table(2, "app web: slow", "web"))
+    assert problems(plain([*slow[:-1], *crash, slow[-1]])) == stands
     ready = cycle(ev.AppStarted(name="web", pid=2), ev.AppReady(name="web", pid=2, seconds=1))
-    assert problems(plain([*broken, *ready])) == []
-
-
-def test_an_app_that_crashed_between_cycles_is_a_problem_in_the_next() -> None:
-    """An exit that devloop did not ask for stands until the app runs again."""
-    crash = ev.AppExited(name="web", pid=2, signal="SIGKILL")
-    assert problems(plain([crash, *cycle()])) == [
-        "devloop.toml:1:1: error: app web: ended by SIGKILL"
-    ]
-    done = ev.AppExited(name="web", pid=2, code=0)
-    assert problems(plain([done, *cycle()])) == []
+    assert problems(plain([*crash, *ready])) == []
 
 
 def test_a_runner_failure_stands_until_a_run_begins() -> None:
-    """A runner that died is one problem, at the place that its output names."""
-    died = ev.RunFinished(
-        outcome="runner-failed", message="no result", output="conftest.py:4: in <module>\nE   No"
-    )
-    broken = cycle(ev.RunStarted(selected=1), died)
-    assert problems(plain([*broken, *cycle()])) == ["conftest.py:4:1: error: no result: No"]
+    """A runner that died is a problem of its own, which the next run takes away."""
+    died = ev.RunFinished(outcome="runner-failed", message="no result")
+    told = at_table(1, "no result", "pytest")
+    broken = cycle(ev.RunStarted(selected=1), died, told)
+    assert problems(plain([*broken, *cycle()])) == ["devloop.toml:1:1: error: no result"]
     fine = cycle(ev.RunStarted(selected=1), ev.RunFinished(outcome="passed", passed=1))
     assert problems(plain([*broken, *fine])) == []
 
@@ -280,7 +275,7 @@ def test_what_others_print_is_never_taken_for_a_line_of_ours(line: str) -> None:
     assert lines.count(END) == 1
     assert lines[-1] == END
     matched = [found for text in lines if (found := PROBLEM.match(text))]
-    assert [found["path"] for found in matched] == ["devloop.toml", "devloop.toml", "t.py"]
+    assert [found["path"] for found in matched] == ["t.py"]
 
 
 @pytest.mark.parametrize(
