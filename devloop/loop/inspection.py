@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from devloop.config.load import Loaded
 from devloop.errors import UsageError
 from devloop.events import Change, PlannedTarget, PlannedTest, Reason, encode
 from devloop.graph.graph import Graph
+from devloop.loop import difference
 from devloop.loop.nodeids import holds, require_known
 from devloop.loop.project import Project
 from devloop.plan.plan import planned, targets
@@ -24,6 +25,7 @@ from devloop.select.apps import affected_apps
 from devloop.select.reach import Reach
 from devloop.select.steps import affected_steps
 from devloop.watch import revisions
+from devloop.watch.revisions import Difference
 
 
 class Affected(msgspec.Struct, frozen=True):
@@ -74,30 +76,47 @@ def find_affected(project: Project, *, since: str | None = None, staged: bool = 
         Tests, steps and apps, each with its reason.
     """
     if since is not None or staged:
-        changes = (
-            revisions.staged(project.root) if staged else project.changes_since(since or "HEAD")
-        )
-        paths = frozenset(change.path for change in changes)
-        due = select_tests.reached(project.graph, project.records, paths, project.categorise)
+        found = revisions.staged(project.root) if staged else difference.since(project, since or "")
+        changes = tuple(one.change for one in found)
+        changed = _changed(project, found)
+        due = select_tests.reached(project.graph, project.records, changed, project.categorise)
     else:
         changes = project.changes_since_last_run()
-        paths = frozenset(change.path for change in changes)
+        changed = frozenset(change.path for change in changes)
         due = project.due()
+    touched = frozenset(change.path for change in changes)
     known = select_tests.by_file(project.records)
     tests = [
         test
         for file in due.files
         for test in planned(file, [verdict.nodeid for verdict in known.get(file.path, ())])
     ]
-    apps = affected_apps(project.graph, project.app_targets(), paths, paths, project.categorise)
+    apps = affected_apps(project.graph, project.app_targets(), changed, touched, project.categorise)
     return Affected(
         changes,
         tuple(tests),
         due.all_reason is not None,
         due.all_reason,
-        targets(affected_steps(project.config.steps, paths)),
+        targets(affected_steps(project.config.steps, touched)),
         targets(apps),
     )
+
+
+def _changed(project: Project, differences: Collection[Difference]) -> frozenset[str]:
+    """The paths among them whose content is another one in what matters to selection."""
+    known: Mapping[str, bytes] = {}
+    if objects := difference.objects(differences):
+        import anyio
+
+        known = anyio.run(_fingerprints, project, objects)
+    return difference.changed(differences, known, project.contents)
+
+
+async def _fingerprints(project: Project, objects: Collection[str]) -> Mapping[str, bytes]:
+    from devloop.execute.parsing import Parsers
+
+    async with Parsers(project.interpreter.path, project.root) as parsers:
+        return await difference.fingerprints(project.root, objects, parsers)
 
 
 def why(loaded: Loaded, *, target: str, file: str | None) -> int:

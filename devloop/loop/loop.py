@@ -373,7 +373,9 @@ class Loop:
         """The steps are done: select, plan, and let tests and apps run side by side."""
         assert self._cycle is not None
         project = self.project
-        if not project.complete and project.records.collected and self.scope.tests:
+        prepared = self.scope.prepare is None or self._read.is_set()
+        complete = project.complete or not project.records.collected
+        if self.scope.tests and not (prepared and complete):
             # Which tests are due is told by the graph; the apps do not wait for it.
             self._start_apps(self._plan(Due(())).apps)
             self._cycle.waiting.add("graph")
@@ -489,6 +491,8 @@ class Loop:
 
         if not self.project.complete:
             await self.project.read(self._parsers, progress)
+        if self.scope.prepare is not None:
+            await self.scope.prepare(self.project, self._parsers)
         await self._send.send(Read())
         if self.scope.watch:
             async with self._make_watcher() as watcher:

@@ -48,7 +48,6 @@ from devloop.select.records import Learned, Ran, Records
 from devloop.select.tests import Due
 from devloop.store.records import FileRecord
 from devloop.store.store import Store
-from devloop.watch import revisions
 from devloop.watch.patterns import Named
 from devloop.watch.scan import Scan, scan
 from devloop.watch.signatures import Known, Signature, look
@@ -379,21 +378,6 @@ class Project:
             # Another devloop (a `test` beside a `watch`) has written since: its revisions first.
             self.records = self.store.load_records()
         self.records = self.records.with_learned(learned)
-
-    def changes_since(self, revision: str) -> tuple[Change, ...]:
-        """What differs from a commit, as far as it is watched.
-
-        Args:
-            revision: anything that git takes for one.
-
-        Raises:
-            UsageError: there is no git checkout here, or no such revision.
-        """
-        return tuple(
-            change
-            for change in revisions.changed_since(self.root, revision)
-            if change.kind == "deleted" or change.path in self.known
-        )
 
     def changes_since_last_run(self) -> tuple[Change, ...]:
         """What differs from the contents of the last run; nothing before the first."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from devloop.execute.parsing import Parsers
 from devloop.loop.project import Project
 from devloop.select.tests import Due
 
@@ -21,6 +22,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
         force: run steps that are up to date too.
         postpone: begin nothing before the first change.
         choose: what is to be tested at the start, instead of what is due.
+        prepare: looks at what `choose` must know, when the project has been read.
         pytest_args: added to those of the configuration.
         poll: seconds between two looks at the tree where notification is not to be used.
     """
@@ -32,5 +34,6 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     force: bool = False
     postpone: bool = False
     choose: Callable[[Project], Due] | None = None
+    prepare: Callable[[Project, Parsers], Awaitable[None]] | None = None
     pytest_args: tuple[str, ...] = ()
     poll: float | None = None

@@ -19,7 +19,8 @@ import devloop
 from devloop.config.load import Loaded
 from devloop.errors import DevloopError, MissingDistribution
 from devloop.events import Notice, SessionFinished, SessionStarted
-from devloop.loop import collector
+from devloop.execute.parsing import Parsers
+from devloop.loop import collector, difference
 from devloop.loop.loop import Loop
 from devloop.loop.nodeids import holds, require_known
 from devloop.loop.project import Project
@@ -92,12 +93,20 @@ def test(
     Raises:
         DevloopError: the session could not go on.
     """
+    known: dict[str, bytes] = {}
+
+    async def prepare(project: Project, parsers: Parsers) -> None:
+        assert since is not None
+        objects = difference.objects(difference.since(project, since))
+        known.update(await difference.fingerprints(project.root, objects, parsers))
 
     def choose(project: Project) -> Due:
         if everything:
             due = select_tests.everything(project.test_files, project.records, "all were asked for")
         elif since is not None:
-            changed = [change.path for change in project.changes_since(since)]
+            # Steps may have run since the fingerprints were found: git is asked anew.
+            differences = difference.since(project, since)
+            changed = difference.changed(differences, known, project.contents)
             due = select_tests.reached(project.graph, project.records, changed, project.categorise)
         else:
             due = project.due()
@@ -112,6 +121,7 @@ def test(
         watch=False,
         apps=False,
         choose=choose,
+        prepare=prepare if since is not None else None,
         steps=loaded.config.tests.needs,
         pytest_args=pytest_args,
     )

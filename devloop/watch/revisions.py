@@ -4,15 +4,34 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+import msgspec
 
 from devloop.errors import UsageError
 from devloop.events import Change, ChangeKind
 
 _KINDS: dict[str, ChangeKind] = {"A": "created", "D": "deleted"}
+_REGULAR = ("100644", "100755")
+"""The modes of regular files, in which git knows no other permission than that to be executed."""
 
 
-def changed_since(root: Path, revision: str) -> tuple[Change, ...]:
+class Difference(msgspec.Struct, frozen=True, order=True):
+    """A path whose bytes, mode or presence differ.
+
+    Args:
+        change: what has become of it.
+        before: the object that was a regular file's content; None where there was no such file.
+        after: likewise of what is staged; None also where the working tree was asked about.
+    """
+
+    change: Change
+    before: str | None = None
+    after: str | None = None
+
+
+def changed_since(root: Path, revision: str) -> tuple[Difference, ...]:
     """The paths below the root that differ from a revision.
 
     Args:
@@ -21,35 +40,62 @@ def changed_since(root: Path, revision: str) -> tuple[Change, ...]:
             this branch left ``main``.
 
     Returns:
-        Changes of the working tree, untracked files included.
+        How the working tree differs, untracked files included.
 
     Raises:
         UsageError: there is no git checkout here, or no such revision.
     """
     base = _commit(root, revision)
-    listed = _git(root, "diff", "--name-status", "--no-renames", "--relative", "-z", base, "--")
-    changes = _changes(listed)
+    found = [Difference(one.change, one.before) for one in _differences(root, base)]
     untracked = _git(root, "ls-files", "--others", "--exclude-standard", "-z")
-    changes.extend(Change(path, "created") for path in _words(untracked))
-    return tuple(sorted(changes))
+    found.extend(Difference(Change(path, "created")) for path in _words(untracked))
+    return tuple(sorted(found, key=lambda one: one.change))
 
 
-def staged(root: Path) -> tuple[Change, ...]:
+def staged(root: Path) -> tuple[Difference, ...]:
     """The paths below the root whose staged content differs from the last commit.
 
     Args:
         root: the project's.
 
     Returns:
-        Changes of the index.
+        How the index differs.
 
     Raises:
         UsageError: there is no git checkout here.
     """
-    listed = _git(
-        root, "diff", "--cached", "--name-status", "--no-renames", "--relative", "-z", "--"
-    )
-    return tuple(sorted(_changes(listed)))
+    return tuple(sorted(_differences(root, "--cached"), key=lambda one: one.change))
+
+
+def read_objects(root: Path, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Read contents that git holds, by one process.
+
+    Args:
+        root: the project's.
+        names: of objects, in full.
+
+    Yields:
+        Each with its content; those that are not at hand are left out.
+    """
+    # Of a clone without all its contents (`--filter`) git would fetch each one for itself.
+    environ = {**os.environ, "GIT_NO_LAZY_FETCH": "1"}
+    with subprocess.Popen(
+        ["git", "cat-file", "--batch"],
+        cwd=root,
+        env=environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as git:
+        assert git.stdin is not None
+        assert git.stdout is not None
+        for name in names:
+            git.stdin.write(f"{name}\n".encode())
+            git.stdin.flush()
+            words = git.stdout.readline().split()  # "NAME blob SIZE", or "NAME missing"
+            if len(words) == 3:
+                yield name, git.stdout.read(int(words[2]))
+                git.stdout.read(1)
 
 
 def check_out_index(root: Path, folder: Path) -> Path:
@@ -80,12 +126,23 @@ def _commit(root: Path, revision: str) -> str:
     ).strip()
 
 
-def _changes(listed: bytes) -> list[Change]:
+def _differences(root: Path, *arguments: str) -> Iterator[Difference]:
+    listed = _git(
+        root, "diff", *arguments, "--raw", "--no-abbrev", "--no-renames", "--relative", "-z", "--"
+    )
     words = _words(listed)
-    return [
-        Change(path, _KINDS.get(status[:1], "modified"))
-        for status, path in zip(words[::2], words[1::2], strict=True)
-    ]
+    for about, path in zip(words[::2], words[1::2], strict=True):
+        mode_before, mode_after, before, after, status = about.removeprefix(":").split(" ")
+        yield Difference(
+            Change(path, _KINDS.get(status[:1], "modified")),
+            _object(mode_before, before),
+            _object(mode_after, after),
+        )
+
+
+def _object(mode: str, name: str) -> str | None:
+    # Zeros stand for content that git has not got.
+    return name if mode in _REGULAR and name.strip("0") else None
 
 
 def _words(data: bytes) -> list[str]:

@@ -18,6 +18,51 @@ from typing import Any, Protocol
 
 import pytest
 
+SHOP = """
+pyproject.toml
+    [project]
+    name = "shop"
+    [tool.pytest.ini_options]
+    pythonpath = ["src"]
+    [tool.devloop.apps.web]
+    command = "python -m shop"
+    watch = ["templates/**"]
+    [tool.devloop.steps.css]
+    command = "true"
+    inputs = ["styles/*.css"]
+.gitignore
+    .devloop/
+    __pycache__/
+    .pytest_cache/
+    .venv/
+src/shop/__init__.py
+src/shop/__main__.py
+    from shop import cart
+src/shop/cart.py
+    from shop import prices
+    def total():
+        return prices.PRICE
+src/shop/prices.py
+    PRICE = 1
+src/shop/alone.py
+    X = 1
+styles/a.css
+    a
+tests/test_cart.py
+    from shop import cart
+    def test_total():
+        assert cart.total() == 1
+    def test_again():
+        assert cart.total() == 1
+    class TestIt:
+        def test_inner(self):
+            pass
+tests/test_alone.py
+    from shop import alone
+    def test_x():
+        assert alone.X == 1
+"""
+
 
 class Devloop(Protocol):
     """Run `devloop` to its end."""
@@ -111,9 +156,27 @@ class Lab:
 
     def due(self, *options: str) -> dict[str, dict[str, Any]]:
         """What `devloop affected` names: the reason of each test."""
-        done = self.run("affected", "--format", "json", *options)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return {test["nodeid"]: test["reason"] for test in json.loads(done.stdout)["tests"]}
+        return {t["nodeid"]: t["reason"] for t in self.ask("affected", *options)["tests"]}
+
+    def ask(self, *arguments: str) -> Any:
+        """What a question answers in JSON."""
+        done = self.run(*arguments, "--format", "json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def ran(self, *arguments: str, code: int = 0) -> set[str]:
+        """The tests that `devloop test` runs."""
+        done = self.run("test", "--reporter", "jsonl", *arguments)
+        assert done.returncode == code, done.stdout + done.stderr
+        events = map(json.loads, done.stdout.splitlines())
+        return {event["nodeid"] for event in events if event["event"] == "test-finished"}
+
+    def commit(self, message: str = "A commit") -> None:
+        """Commit all that is there, in a repository that is made where there is none."""
+        if not (self.root / ".git").exists():
+            self.git("init", "-q", "-b", "main")
+        self.git("add", "--all", ".")
+        self.git("commit", "-q", "-m", message)
 
     def outcomes(self) -> dict[str, str]:
         """What plain pytest says of each test, without any bytecode of before.
@@ -212,6 +275,18 @@ def lab(
         return made
 
     return make
+
+
+@pytest.fixture
+def shop_tree() -> str:
+    """A project with an app, a step and tests, as a tree of text."""
+    return SHOP
+
+
+@pytest.fixture
+def shop(lab: Callable[..., Lab], shop_tree: str) -> Lab:
+    """That project; its tests have passed, and nothing is due."""
+    return lab(shop_tree)
 
 
 @pytest.fixture(scope="session")

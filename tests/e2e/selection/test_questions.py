@@ -1,4 +1,4 @@
-"""`affected`, `why` and `graph`, and what `test` makes of revisions, paths and nodeids."""
+"""`affected`, `why` and `graph`, and what `test` makes of paths and nodeids."""
 
 from __future__ import annotations
 
@@ -7,85 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 MakeLab = Callable[..., Any]
-
-SHOP = """
-pyproject.toml
-    [project]
-    name = "shop"
-    [tool.pytest.ini_options]
-    pythonpath = ["src"]
-    [tool.devloop.apps.web]
-    command = "python -m shop"
-    watch = ["templates/**"]
-    [tool.devloop.steps.css]
-    command = "true"
-    inputs = ["styles/*.css"]
-.gitignore
-    .devloop/
-    __pycache__/
-    .pytest_cache/
-    .venv/
-src/shop/__init__.py
-src/shop/__main__.py
-    from shop import cart
-src/shop/cart.py
-    from shop import prices
-    def total():
-        return prices.PRICE
-src/shop/prices.py
-    PRICE = 1
-src/shop/alone.py
-    X = 1
-styles/a.css
-    a
-tests/test_cart.py
-    from shop import cart
-    def test_total():
-        assert cart.total() == 1
-    def test_again():
-        assert cart.total() == 1
-    class TestIt:
-        def test_inner(self):
-            pass
-tests/test_alone.py
-    from shop import alone
-    def test_x():
-        assert alone.X == 1
-"""
 
 TOTAL = "tests/test_cart.py::test_total"
 CHAIN = ["tests/test_cart.py", "src/shop/cart.py", "src/shop/prices.py"]
 
 
-@pytest.fixture
-def shop(lab: MakeLab) -> Any:
-    """A project whose tests have passed, with nothing due."""
-    return lab(SHOP)
-
-
-@pytest.fixture
-def committed(shop: Any) -> Any:
-    """The same in git, with one commit."""
-    shop.git("init", "-q", "-b", "main")
-    shop.git("add", ".")
-    shop.git("commit", "-q", "-m", "First")
-    return shop
-
-
-def asked(project: Any, *arguments: str) -> Any:
-    """What a question answers in JSON."""
-    done = project.run(*arguments, "--format", "json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 def test_affected_names_tests_apps_and_steps_with_their_chains(shop: Any) -> None:
     """One edit: what it reaches, why, and by which files."""
     shop.write({"src/shop/prices.py": "PRICE = 2\n", "styles/a.css": "b\n"})
-    found = asked(shop, "affected")
+    found = shop.ask("affected")
     assert found["v"] == 1
     assert {"path": "src/shop/prices.py", "kind": "modified"} in found["changes"]
     reasons = {test["nodeid"]: test["reason"] for test in found["tests"]}
@@ -100,8 +31,8 @@ def test_affected_names_tests_apps_and_steps_with_their_chains(shop: Any) -> Non
 def test_affected_runs_nothing_and_answers_twice_alike(shop: Any) -> None:
     """What is due stays due until it has run."""
     shop.write({"src/shop/prices.py": "PRICE = 2\n"})
-    first = asked(shop, "affected")
-    assert asked(shop, "affected") == first
+    first = shop.ask("affected")
+    assert shop.ask("affected") == first
     assert set(first) >= {"v", "changes", "tests", "all", "all_reason", "steps", "apps"}
     assert first["all"] is False
     assert first["all_reason"] is None
@@ -111,10 +42,10 @@ def test_affected_runs_nothing_and_answers_twice_alike(shop: Any) -> None:
     assert "test_alone" not in text
 
 
-def test_before_the_first_run_a_file_stands_for_its_tests(lab: MakeLab) -> None:
+def test_before_the_first_run_a_file_stands_for_its_tests(lab: MakeLab, shop_tree: str) -> None:
     """Nothing has been collected: nodeids are the files' paths, and all of them are due."""
-    project = lab(SHOP, record=False)
-    found = asked(project, "affected")
+    project = lab(shop_tree, record=False)
+    found = project.ask("affected")
     assert {t["nodeid"] for t in found["tests"]} == {"tests/test_cart.py", "tests/test_alone.py"}
     assert found["all"] is True
     assert found["all_reason"]
@@ -122,91 +53,9 @@ def test_before_the_first_run_a_file_stands_for_its_tests(lab: MakeLab) -> None:
 
 def test_nothing_affected_is_good(shop: Any) -> None:
     """Exit code 0, for `affected` and for `test`."""
-    assert asked(shop, "affected")["tests"] == []
+    assert shop.ask("affected")["tests"] == []
     assert shop.run("affected").returncode == 0
     assert shop.run("test").returncode == 0
-
-
-def test_since_a_revision_is_whatever_differs_from_it(committed: Any) -> None:
-    """Committed or not, and whatever the records say: what the changes reach, and no more."""
-    assert asked(committed, "affected", "--since", "HEAD")["tests"] == []
-    committed.write({"src/shop/prices.py": "PRICE = 1 + 0\n"})
-    committed.git("commit", "-q", "-a", "-m", "Second")
-    assert committed.run("test").returncode == 0
-    assert asked(committed, "affected")["tests"] == []
-    found = asked(committed, "affected", "--since", "HEAD~1")
-    assert [change["path"] for change in found["changes"]] == ["src/shop/prices.py"]
-    assert {test["nodeid"].partition("::")[0] for test in found["tests"]} == {"tests/test_cart.py"}
-    done = committed.run("test", "--since", "HEAD~1", "--reporter", "jsonl")
-    assert done.returncode == 0
-    ran = {e["nodeid"] for e in map(json.loads, done.stdout.splitlines()) if "outcome" in e
-           and e["event"] == "test-finished"}  # fmt: skip
-    assert ran == {
-        TOTAL,
-        "tests/test_cart.py::test_again",
-        "tests/test_cart.py::TestIt::test_inner",
-    }
-    committed.write({"src/shop/new.py": "Y = 1\n", "src/shop/alone.py": None})
-    found = asked(committed, "affected", "--since", "HEAD")
-    kinds = {change["path"]: change["kind"] for change in found["changes"]}
-    assert kinds == {"src/shop/new.py": "created", "src/shop/alone.py": "deleted"}
-    assert {test["nodeid"].partition("::")[0] for test in found["tests"]} == {"tests/test_alone.py"}
-
-
-def test_staged_looks_at_the_index_alone(committed: Any) -> None:
-    """What is edited and not staged is no part of it."""
-    committed.write({"src/shop/prices.py": "PRICE = 1 + 0\n"})
-    committed.git("add", "src/shop/prices.py")
-    committed.write({"src/shop/alone.py": "X = 2\n"})
-    found = asked(committed, "affected", "--staged")
-    assert [change["path"] for change in found["changes"]] == ["src/shop/prices.py"]
-    assert {test["nodeid"].partition("::")[0] for test in found["tests"]} == {"tests/test_cart.py"}
-
-
-@pytest.mark.parametrize("installed", [False, True])
-def test_what_is_staged_is_tested_not_the_working_tree(lab: MakeLab, installed: bool) -> None:
-    """A commit made now would hold the index: with a src layout installed in place, too."""
-    text = SHOP.replace('pythonpath = ["src"]', "") if installed else SHOP
-    project = lab(text, record=False)
-    if installed:
-        project.install_in_place("shop")
-    project.git("init", "-q", "-b", "main")
-    project.git("add", ".")
-    project.git("commit", "-q", "-m", "First")
-    assert project.run("test", "--staged").returncode == 0
-    project.write({"src/shop/prices.py": "PRICE = 2\n"})
-    project.git("add", ".")
-    project.write({"src/shop/prices.py": "PRICE = 1\n"})
-    done = project.run("test", "--staged", "--reporter", "plain")
-    assert done.returncode == 1, done.stdout
-    # The place is named in the project, where it can be opened, not in a copy that is gone.
-    assert "tests/test_cart.py:3" in done.stdout
-    assert "devloop-staged" not in done.stdout.partition("\n")[2]
-    project.git("add", ".")
-    project.write({"src/shop/prices.py": "PRICE = 2\n"})
-    assert project.run("test", "--staged").returncode == 0
-    assert project.run("test").returncode == 1
-    assert project.root.joinpath("src/shop/prices.py").read_text() == "PRICE = 2\n"
-
-
-@pytest.mark.parametrize("command", ["affected", "test"])
-def test_a_revision_that_git_does_not_know(committed: Any, command: str) -> None:
-    """Exit code 4, one message that names it, no traceback."""
-    for revision in ("no-such", "--output=x", "nothing..."):
-        done = committed.run(command, f"--since={revision}")
-        assert done.returncode == 4, done.stderr
-        assert revision.removesuffix("...") in done.stderr
-        assert "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize("option", ["--staged", "--since=HEAD"])
-@pytest.mark.parametrize("command", ["affected", "test"])
-def test_revisions_need_a_checkout(shop: Any, command: str, option: str) -> None:
-    """Outside git there are none: exit code 4, and the message says what is missing."""
-    done = shop.run(command, option)
-    assert done.returncode == 4
-    assert "git" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_why_tells_the_chain_of_the_current_edits(shop: Any) -> None:
@@ -245,7 +94,7 @@ def test_why_of_what_is_not_there(shop: Any) -> None:
 
 def test_graph_of_one_file(shop: Any) -> None:
     """Both ways, in each form."""
-    found = asked(shop, "graph", "src/shop/cart.py")
+    found = shop.ask("graph", "src/shop/cart.py")
     edges = {(e["importer"], e["imported"], e["kind"]) for e in found["edges"]}
     assert ("src/shop/cart.py", "src/shop/prices.py", "imports") in edges
     assert ("tests/test_cart.py", "src/shop/cart.py", "imports") in edges
@@ -260,7 +109,7 @@ def test_graph_of_one_file(shop: Any) -> None:
 def test_graph_of_the_whole_project(shop: Any) -> None:
     """Every source is in it, those without an edge too."""
     sources = {str(p.relative_to(shop.root)) for p in shop.root.glob("*/**/*.py")}
-    assert set(asked(shop, "graph")["nodes"]) == sources
+    assert set(shop.ask("graph")["nodes"]) == sources
     tree = shop.run("graph").stdout
     assert all(path in tree for path in sources)
     assert "src/shop/alone.py" in shop.run("graph", "--format", "dot").stdout
@@ -283,31 +132,23 @@ def test_questions_are_asked_from_below_the_root(shop: Any) -> None:
     assert "src/shop/cart.py" in said.stdout
 
 
-def run_nodeids(project: Any, *arguments: str, code: int = 0) -> set[str]:
-    """The tests that `devloop test` ran."""
-    done = project.run("test", "--reporter", "jsonl", *arguments)
-    assert done.returncode == code, done.stdout + done.stderr
-    events = map(json.loads, done.stdout.splitlines())
-    return {event["nodeid"] for event in events if event["event"] == "test-finished"}
-
-
 def test_paths_and_nodeids_restrict_what_is_run(shop: Any) -> None:
     """Of what is due only what lies there; with `--all`, due or not."""
-    assert run_nodeids(shop, "tests/test_cart.py") == set()
-    assert run_nodeids(shop, "--all", "tests/test_alone.py") == {"tests/test_alone.py::test_x"}
-    assert run_nodeids(shop, "--all", "tests/test_cart.py::TestIt") == {
+    assert shop.ran("tests/test_cart.py") == set()
+    assert shop.ran("--all", "tests/test_alone.py") == {"tests/test_alone.py::test_x"}
+    assert shop.ran("--all", "tests/test_cart.py::TestIt") == {
         "tests/test_cart.py::TestIt::test_inner"
     }
-    assert len(run_nodeids(shop, "--all")) == 4
+    assert len(shop.ran("--all")) == 4
     shop.write({"src/shop/prices.py": "PRICE = 1 + 0\n", "src/shop/alone.py": "X = 1 + 0\n"})
     shop.write({"src/shop/prices.py": "PRICE = int(1)\n", "src/shop/alone.py": "X = int(1)\n"})
-    assert run_nodeids(shop, TOTAL) == {TOTAL}
-    assert run_nodeids(shop, "tests") >= {
+    assert shop.ran(TOTAL) == {TOTAL}
+    assert shop.ran("tests") >= {
         "tests/test_cart.py::test_again",
         "tests/test_cart.py::TestIt::test_inner",
         "tests/test_alone.py::test_x",
     }
-    assert run_nodeids(shop) == set()
+    assert shop.ran() == set()
 
 
 def test_exit_codes(shop: Any) -> None:
@@ -341,6 +182,6 @@ def test_a_nodeid_that_has_vanished_is_no_error(shop: Any) -> None:
     shop.write({cart: failing})
     assert shop.run("test").returncode == 1
     shop.write({cart: text.replace("test_total", "test_sum")})
-    assert "tests/test_cart.py::test_sum" in run_nodeids(shop)
+    assert "tests/test_cart.py::test_sum" in shop.ran()
     assert shop.due() == {}
     assert Path(shop.root, ".devloop").is_dir()

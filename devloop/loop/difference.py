@@ -1,0 +1,101 @@
+"""What differs from a revision: git compares bytes, and selection what the bytes say.
+
+So of each source that differs the content that git holds is parsed as the one in the tree was,
+and an edit of comments or formatting is none, as between two runs.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from devloop.execute.parsing import Parsers
+from devloop.loop.project import Project
+from devloop.select.category import SOURCES
+from devloop.watch import revisions
+from devloop.watch.revisions import Difference
+
+
+def since(project: Project, revision: str) -> tuple[Difference, ...]:
+    """How the tree differs from a revision, as far as it is watched.
+
+    Args:
+        project: read to the end.
+        revision: anything that git takes for one.
+
+    Raises:
+        UsageError: there is no git checkout here, or no such revision.
+    """
+    return tuple(
+        one
+        for one in revisions.changed_since(project.root, revision)
+        if one.change.kind == "deleted" or one.change.path in project.known
+    )
+
+
+def objects(differences: Iterable[Difference]) -> frozenset[str]:
+    """The contents that have to be parsed to tell what matters.
+
+    Args:
+        differences: from git.
+
+    Returns:
+        Names of git's objects.
+    """
+    return frozenset(
+        name
+        for one in differences
+        if one.change.kind == "modified" and one.change.path.endswith(SOURCES)
+        for name in (one.before, one.after)
+        if name is not None
+    )
+
+
+async def fingerprints(root: Path, names: Iterable[str], parsers: Parsers) -> Mapping[str, bytes]:
+    """Find the fingerprints of sources that git holds.
+
+    Args:
+        root: the project's.
+        names: of git's objects.
+        parsers: the workers.
+
+    Returns:
+        By object; those that are not at hand are left out.
+    """
+    import anyio.to_thread
+
+    with tempfile.TemporaryDirectory(prefix="devloop-revision-") as folder:
+        paths = await anyio.to_thread.run_sync(_written, root, names, Path(folder))
+        parsed = await parsers.parse(paths.values())
+    return {name: parsed[path].facts.fingerprint for name, path in paths.items() if path in parsed}
+
+
+def _written(root: Path, names: Iterable[str], folder: Path) -> Mapping[str, str]:
+    """Write contents that git holds into a folder; gives the path of each."""
+    paths = {}
+    for name, content in revisions.read_objects(root, names):
+        path = folder / f"{name}.py"
+        path.write_bytes(content)
+        paths[name] = str(path)
+    return paths
+
+
+def changed(
+    differences: Iterable[Difference], known: Mapping[str, bytes], contents: Mapping[str, bytes]
+) -> frozenset[str]:
+    """The paths whose content is another one in what matters to selection.
+
+    Args:
+        differences: from git.
+        known: the fingerprints of objects; what has none counts as changed.
+        contents: of the tree.
+    """
+    found = set()
+    for one in differences:
+        path = one.change.path
+        before = known.get(one.before or "")
+        after = known.get(one.after) if one.after is not None else contents.get(path)
+        if before is None or before != after:
+            found.add(path)
+    return frozenset(found)
