@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Watching
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -209,47 +211,6 @@ def test_steps_run_in_the_order_of_their_needs(copied: Callable[[str], Path], de
     assert "de, en, fr, ja" in (root / "build/page.html").read_text()
 
 
-class Watching:
-    """A running `devloop watch --reporter jsonl`."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self.seen: list[Event] = []
-
-    def until(self, kind: str) -> list[Event]:
-        """Read up to and with an event of a kind; return what came since the last call."""
-        assert self.process.stdout is not None
-        self.seen = []
-        for line in self.process.stdout:
-            self.seen.append(json.loads(line))
-            if self.seen[-1]["event"] == kind:
-                return self.seen
-        raise AssertionError(f"ended without {kind}: {self.seen}")
-
-
-@pytest.fixture
-def watch(
-    devloop_command: tuple[str, ...], plain_environment: dict[str, str]
-) -> Iterator[Callable[..., Watching]]:
-    """Start `devloop watch` in a folder; it is ended after the test."""
-    with ExitStack() as stack:
-
-        def start(root: Path, **environment: str) -> Watching:
-            process = subprocess.Popen(
-                [*devloop_command, "-C", str(root), "watch", "--reporter", "jsonl"],
-                env={**plain_environment, **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-            )
-            stack.enter_context(process)
-            stack.callback(process.kill)
-            return Watching(process)
-
-        yield start
-
-
 def page(port: str, path: str) -> str:
     """What the fleet's gate answers; its greeter may be between two lives."""
     deadline = time.monotonic() + 20
@@ -263,31 +224,27 @@ def page(port: str, path: str) -> str:
 
 
 def test_the_fleet_follows_an_edit(
-    copied: Callable[[str], Path], watch: Callable[..., Watching], ports: dict[str, str]
+    copied: Callable[[str], Path], watching: Callable[..., Watching], ports: dict[str, str]
 ) -> None:
     """A word is edited: the steps run, the greeter restarts, the gate and the script live on."""
     root = copied("fleet")
-    watching = watch(root, **ports)
-    first = watching.until("cycle-finished")
-    pids = {event["name"]: event["pid"] for event in of("app-ready", first)}
-    assert set(pids) == {"greeter", "gate", "heartbeat"}
+    watch = watching(root, **ports)
+    first = watch.cycle()
+    assert {event["name"] for event in of("app-ready", first)} == {"greeter", "gate", "heartbeat"}
     assert "<h1>こんにちは</h1>" in page(ports["GATE_PORT"], "/ja")
 
     edit(root / "words/ja.txt", "こんにちは", "やあ")
-    second = watching.until("cycle-finished")
-    assert second[-1]["outcome"] == "passed"
+    second = watch.cycle(outcome="passed")
     steps = {event["name"]: event["outcome"] for event in of("step-finished", second)}
     assert steps == {"words": "built", "page": "built"}
     assert [event["name"] for event in of("app-ready", second)] == ["greeter"]
     assert "<h1>やあ</h1>" in page(ports["GATE_PORT"], "/ja")
 
     edit(root / "fleet/gate.py", '"8101"', '"8102"')
-    third = watching.until("cycle-finished")
+    third = watch.cycle()
     assert [event["name"] for event in of("app-ready", third)] == ["gate"]
     assert "<h1>やあ</h1>" in page(ports["GATE_PORT"], "/ja")
 
-    watching.process.send_signal(signal.SIGINT)
-    last = watching.until("session-finished")
-    assert last[-1]["code"] == 0
-    assert watching.process.wait(20) == 0
+    assert watch.end() == 0
+    watch.wait("session-finished", code=0)
     assert not any(map(listens, ports.values()))
