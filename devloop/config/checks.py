@@ -82,6 +82,7 @@ def _words(error: ValueError) -> str:
 def _app_faults(table: KeyPath, app: App) -> Iterator[Fault]:
     if app.ready is not None:
         yield from _ready_faults((*table, "ready"), app.ready)
+    yield from _listen_faults((*table, "listen"), app.listen)
     known = [item.name for item in signal.Signals]
     if app.stop_signal not in known:
         meant = nearest(app.stop_signal, known) or nearest(f"SIG{app.stop_signal}", known)
@@ -91,6 +92,21 @@ def _app_faults(table: KeyPath, app: App) -> Iterator[Fault]:
             f'expected the name of a signal, got "{app.stop_signal}"{suggestion}',
             None if meant else "Signals are named as in SIGTERM, SIGINT or SIGQUIT.",
         )
+
+
+def _listen_faults(key: KeyPath, listen: tuple[str, ...]) -> Iterator[Fault]:
+    for index, address in enumerate(listen):
+        host, _, port = address.rpartition(":")
+        if address.startswith("unix:"):
+            fits = len(address) > len("unix:")
+        else:
+            fits = bool(host) and port.isascii() and port.isdigit() and 1 <= int(port) <= 65535
+        if not fits:
+            yield Fault(
+                (*key, index),
+                f'expected an address, got "{address}"',
+                'An address looks like "127.0.0.1:3000", "[::1]:3000" or "unix:run/app.sock".',
+            )
 
 
 def _ready_faults(key: KeyPath, ready: Ready) -> Iterator[Fault]:

@@ -104,6 +104,8 @@ def _homes(name: str) -> list[str]:
 def _fits(value: Any, kind: types.Type) -> bool:
     if isinstance(kind, types.UnionType):
         return any(_fits(value, _choose(value, part)) for part in kind.types)
+    if isinstance(kind, types.BoolType):
+        return isinstance(value, bool)
     if isinstance(kind, types.LiteralType):
         return isinstance(value, str) and value in kind.values
     if isinstance(kind, types.StrType):
@@ -129,6 +131,8 @@ def _unexpected(value: Any, kind: types.Type, key: KeyPath) -> Fault:
             hint = f'Write "{mended}".'
         else:
             hint = "The units are ms, s, m and h."
+    elif isinstance(kind, types.BoolType) and str(value).lower() in ("true", "false", "1", "0"):
+        hint = f"Write {'true' if str(value).lower() in ('true', '1') else 'false'}."
     elif isinstance(kind, types.LiteralType) and isinstance(value, str):
         if meant := nearest(value, [str(item) for item in kind.values]):
             message += f'; did you mean "{meant}"?'
@@ -153,6 +157,8 @@ def _describe(kind: types.Type) -> str:
     if isinstance(kind, types.UnionType):
         parts = [_describe(p) for p in kind.types if not isinstance(p, types.NoneType)]
         return " or ".join(parts)
+    if isinstance(kind, types.BoolType):
+        return "true or false"
     if isinstance(kind, types.LiteralType):
         return " or ".join(f'"{value}"' for value in kind.values)
     if isinstance(kind, types.StrType):

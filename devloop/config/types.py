@@ -15,6 +15,7 @@ DURATION = r"^\d+(\.\d+)?(ms|s|m|h)$"
 """What a duration looks like."""
 
 OnBusy: TypeAlias = Literal["restart", "queue", "ignore"]
+Handover: TypeAlias = Literal["drain", "stop-first", "overlap"]
 Duration: TypeAlias = Annotated[
     str,
     Meta(
@@ -139,6 +140,35 @@ class App(Table, frozen=True):
             examples=[["templates/**"]],
         ),
     ] = ()
+    start: Annotated[
+        Literal["warm", "cold"],
+        Meta(
+            description="Where the app's process comes from: warm is forked from a process that "
+            "holds what it imports from outside the project, where that is safe; cold never is."
+        ),
+    ] = "warm"
+    preload: Annotated[
+        bool,
+        Meta(description="Whether the project's own modules that an edit left alone are held too."),
+    ] = True
+    handover: Annotated[
+        Handover | None,
+        Meta(
+            description="How the new process follows the old one: drain lets the old one finish "
+            "what it had accepted beside the new one, stop-first waits for its end, overlap lets "
+            "it serve until the new one is ready. Default: drain where devloop holds the app's "
+            "socket, else stop-first."
+        ),
+    ] = None
+    listen: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Addresses that devloop listens on from the start and passes to the "
+            "command as systemd does (LISTEN_FDS): HOST:PORT, or unix:PATH relative to the "
+            "project's root.",
+            examples=[["127.0.0.1:3000", "unix:run/app.sock"]],
+        ),
+    ] = ()
     ready: Annotated[
         Ready | None,
         Meta(
@@ -220,6 +250,23 @@ class Step(Table, frozen=True):
     ] = None
 
 
+class Warm(Table, frozen=True):
+    """Warm starts: what is held in memory for the next start of an app or a test run."""
+
+    exclude: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Modules and packages that are never held, each start imports them anew.",
+            examples=[["torch"]],
+        ),
+    ] = ()
+    layers: Annotated[
+        bool,
+        Meta(description="Whether modules of the project that an edit left alone are held too."),
+    ] = True
+    tests: Annotated[bool, Meta(description="Whether test runs start warm.")] = True
+
+
 class Config(Table, frozen=True):
     """The whole of devloop.toml."""
 
@@ -228,6 +275,7 @@ class Config(Table, frozen=True):
     apps: Annotated[
         dict[str, App], Meta(description="Processes that run all the time, by name.")
     ] = {}
+    warm: Warm = Warm()
     tests: Tests = Tests()
     steps: Annotated[
         dict[str, Step], Meta(description="Commands that make files from files, by name.")

@@ -53,6 +53,10 @@ env = { DEBUG = "1" }
 env-file = ".env"
 cwd = "site"
 watch = ["templates/**"]
+start = "cold"
+preload = false
+handover = "overlap"
+listen = ["127.0.0.1:3000", "[::1]:3000", "unix:run/app.sock"]
 ready = { http = "http://127.0.0.1:8000/" }
 ready-timeout = "1m"
 stop-signal = "SIGINT"
@@ -62,6 +66,11 @@ needs = ["css"]
 [apps.worker]
 command = ["python", "-m", "shop.worker"]
 ready = { log = "^ready" }
+
+[warm]
+exclude = ["torch"]
+layers = false
+tests = false
 
 [tests]
 paths = ["tests"]
@@ -210,6 +219,18 @@ APP = '[apps.web]\ncommand = "x"\n'
         ),
         ("[tests]\nworkers = -1", 'expected "auto" or a whole number from 0, got the number -1'),
         ("[tests]\nworkers = true", "got true"),
+        ("[warm]\ntests = 0", "expected true or false, got the number 0\nWrite false."),
+        ("[warm]\nlayers = 'True'", 'expected true or false, got "True"\nWrite true.'),
+        (
+            "[apps.web]\ncommand = 'a'\nhandover = 'drian'",
+            'expected "drain" or "overlap" or "stop-first", got "drian"; did you mean "drain"?',
+        ),
+        (
+            "[apps.web]\ncommand = 'a'\nlisten = ['8000']",
+            'an address, got "8000"\nAn address looks',
+        ),
+        ("[apps.web]\ncommand = 'a'\nlisten = ['h:0']", 'expected an address, got "h:0"'),
+        ("[apps.web]\ncommand = 'a'\nlisten = ['unix:']", 'expected an address, got "unix:"'),
         ("[apps.web]\ncommand = 1979-05-27", "got a date or a time"),
         ("[apps.web]\ncommand = []", "devloop.toml:2: apps.web.command: names no program"),
         ("[apps.web]\ncommand = '  '", "names no program"),
