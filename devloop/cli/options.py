@@ -49,14 +49,22 @@ def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> s
     """Check that an option is a duration; it stays text, as in devloop.toml.
 
     Raises:
-        BadParameter: it has no unit, or is no number.
+        BadParameter: it has no unit, is no number, or makes no sense.
     """
-    from devloop.config.types import DURATION
+    from devloop.config.limits import LONGEST_DEBOUNCE
+    from devloop.config.types import DURATION, SPAN, seconds
 
-    if value is not None and not re.search(DURATION, value):
+    if value is None:
+        return None
+    if not re.search(DURATION, value):
         raise click.BadParameter(
             f'expected a duration with its unit, such as 20ms or 5s, got "{value}"', ctx, param
         )
+    if param.name == "poll" and not re.search(SPAN, value):
+        raise click.BadParameter(f'expected a duration above zero, got "{value}"', ctx, param)
+    if seconds(value) > LONGEST_DEBOUNCE:
+        limit = f"{LONGEST_DEBOUNCE:g}s"
+        raise click.BadParameter(f'expected at most {limit}, got "{value}"', ctx, param)
     return value
 
 

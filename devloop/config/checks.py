@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from devloop.config import limits
 from devloop.config.document import KeyPath
 from devloop.config.fault import Fault, nearest
 from devloop.config.types import DIAGNOSTIC_TOOLS, App, Command, Config, Ready, Step
@@ -41,6 +42,7 @@ def _faults(config: Config) -> Iterator[Fault]:
     ):
         yield from _needs_faults(table, needs, config)
     yield from _circle_faults(config)
+    yield from limits.faults(config)
     yield from _overlap_faults(config)
 
 
@@ -130,16 +132,30 @@ def _ready_faults(key: KeyPath, ready: Ready) -> Iterator[Fault]:
 
 def _diagnostics_faults(table: KeyPath, step: Step) -> Iterator[Fault]:
     form = step.diagnostics
-    if form is None or form in DIAGNOSTIC_TOOLS or ("%f" in form and "%m" in form):
+    if form is None or form in DIAGNOSTIC_TOOLS:
+        return
+    key = (*table, "diagnostics")
+    if "%f" in form and "%m" in form:
+        yield from _format_faults(key, form)
         return
     tools = ", ".join(DIAGNOSTIC_TOOLS)
     meant = nearest(form, DIAGNOSTIC_TOOLS)
     yield Fault(
-        (*table, "diagnostics"),
+        key,
         f'expected a known tool or a format with %f and %m, got "{form}"'
         + (f'; did you mean "{meant}"?' if meant else ""),
         f"Known tools: {tools}. A format looks like %f:%l:%c: %m",
     )
+
+
+def _format_faults(key: KeyPath, form: str) -> Iterator[Fault]:
+    hint = "%f is the file, %l the line, %c the column, %m the message, %% a percent sign."
+    fields = [f"%{letter}" for letter in re.findall(r"%(.?)", form, re.DOTALL)]
+    for index, field in enumerate(fields):
+        if field not in ("%f", "%l", "%c", "%m", "%%"):
+            yield Fault(key, f'nothing is called {field} in a format, got "{form}"', hint)
+        elif field != "%%" and field in fields[:index]:
+            yield Fault(key, f'{field} stands twice in the format "{form}"', hint)
 
 
 def _needs_faults(table: KeyPath, needs: tuple[str, ...], config: Config) -> Iterator[Fault]:

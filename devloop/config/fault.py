@@ -39,3 +39,17 @@ def nearest(word: str, words: Collection[str]) -> str | None:
     spelt = {other.lower().replace("_", "-"): other for other in words}
     close = difflib.get_close_matches(word.lower().replace("_", "-"), spelt, n=1)
     return spelt[close[0]] if close else None
+
+
+def quoted(text: str) -> str:
+    """A string in one line, as it could stand in the file.
+
+    Args:
+        text: any.
+
+    Returns:
+        It in quotation marks, cut where it is long.
+    """
+    import json
+
+    return json.dumps(text if len(text) <= 40 else f"{text[:40]}…", ensure_ascii=False)

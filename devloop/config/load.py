@@ -119,7 +119,9 @@ def require_paths(loaded: Loaded) -> None:
     Raises:
         ConfigError: one is not: nothing would run, and nobody would know why.
     """
-    fault = _missing_path(loaded.config, loaded.root)
+    fault = _missing_path(loaded.config, loaded.root) or _folder_for_file(
+        loaded.config, loaded.root
+    )
     if fault is not None:
         raise _error(_documents(loaded.root), fault)
 
@@ -145,6 +147,14 @@ def place_of(loaded: Loaded, key: KeyPath) -> tuple[str, int] | None:
     while not any(document.holds(key) for document in documents):
         key = key[:-1]
     return _find(documents, key)
+
+
+def _folder_for_file(config: Config, root: Path) -> Fault | None:
+    for name, app in config.apps.items():
+        if app.env_file is not None and (root / app.env_file).is_dir():
+            key = ("apps", name, "env-file")
+            return Fault(key, f'expected a file of variables, but "{app.env_file}" is a folder')
+    return None
 
 
 def _find(documents: list[Document], key: KeyPath) -> tuple[str, int]:

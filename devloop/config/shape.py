@@ -14,8 +14,8 @@ from typing import Any
 import msgspec.inspect as types
 
 from devloop.config.document import KeyPath, dotted
-from devloop.config.fault import Fault, nearest
-from devloop.config.types import Config
+from devloop.config.fault import Fault, nearest, quoted
+from devloop.config.types import DURATION, SPAN, Config
 
 
 def find(table: Any) -> Fault | None:
@@ -129,7 +129,7 @@ def _unexpected(value: Any, kind: types.Type, key: KeyPath) -> Fault:
             hint = f'Write "{value}ms" or "{value}s".'
         elif isinstance(value, str) and (mended := _mend_duration(value, kind.pattern)):
             hint = f'Write "{mended}".'
-        else:
+        elif not (isinstance(value, str) and re.search(DURATION, value)):
             hint = "The units are ms, s, m and h."
     elif isinstance(kind, types.BoolType) and str(value).lower() in ("true", "false", "1", "0"):
         hint = f"Write {'true' if str(value).lower() in ('true', '1') else 'false'}."
@@ -162,6 +162,8 @@ def _describe(kind: types.Type) -> str:
     if isinstance(kind, types.LiteralType):
         return " or ".join(f'"{value}"' for value in kind.values)
     if isinstance(kind, types.StrType):
+        if kind.pattern == SPAN:
+            return 'a duration above zero with its unit, such as "5s"'
         return 'a duration with its unit, such as "20ms"' if kind.pattern else "a string"
     if isinstance(kind, types.IntType):
         top = "" if kind.le is None else f" to {kind.le}"
@@ -173,7 +175,7 @@ def _describe(kind: types.Type) -> str:
 
 def _show(value: Any) -> str:
     if isinstance(value, str):
-        return f'"{value}"' if len(value) <= 40 else f'"{value[:40]}…"'
+        return quoted(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):

@@ -11,8 +11,10 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-DURATION = r"^\d+(\.\d+)?(ms|s|m|h)$"
-"""What a duration looks like."""
+DURATION = r"^\d+(\.\d+)?(ms|s|m|h)$(?!\n)"
+"""What a duration looks like; to Python, not to editors, ``$`` is also before a last newline."""
+SPAN = rf"^(?=.*[1-9]){DURATION[1:]}"
+"""What a duration looks like that is longer than nothing."""
 
 OnBusy: TypeAlias = Literal["restart", "queue", "ignore"]
 Handover: TypeAlias = Literal["drain", "stop-first", "overlap"]
@@ -21,6 +23,14 @@ Duration: TypeAlias = Annotated[
     Meta(
         pattern=DURATION,
         description="A number with its unit: ms, s, m or h.",
+        examples=["20ms", "5s"],
+    ),
+]
+Span: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=SPAN,
+        description="A number above zero with its unit: ms, s, m or h.",
         examples=["20ms", "5s"],
     ),
 ]
@@ -33,16 +43,29 @@ Command: TypeAlias = Annotated[
     ),
 ]
 Environment: TypeAlias = Annotated[
-    dict[str, str], Meta(description="Environment variables, on top of devloop's own.")
+    dict[str, str],
+    Meta(
+        description="Environment variables, on top of devloop's own.",
+        extra_json_schema={"propertyNames": {"pattern": "^[^=\\u0000]+$"}},
+    ),
 ]
 Needs: TypeAlias = Annotated[
-    tuple[str, ...], Meta(description="The steps that must be up to date before this starts.")
+    tuple[str, ...],
+    Meta(
+        description="The steps that must be up to date before this starts.",
+        extra_json_schema={"uniqueItems": True},
+    ),
+]
+Output: TypeAlias = Annotated[
+    str, Meta(extra_json_schema={"not": {"pattern": r"^/|(^|/)\.\.(/|$)"}})
 ]
 Folder: TypeAlias = Annotated[
     "str | None",
     Meta(description="The folder that the command runs in, relative to the project's root."),
 ]
 
+MOST_WORKERS = 512
+"""More processes than that no machine runs for tests; whoever asks for them has mistyped."""
 DIAGNOSTIC_TOOLS = ("ruff", "mypy", "pyright", "ty")
 """The tools whose output a step's `diagnostics` can name instead of a format."""
 
@@ -177,7 +200,7 @@ class App(Table, frozen=True):
         ),
     ] = None
     ready_timeout: Annotated[
-        Duration, Meta(description="How long to wait for the app to be ready.")
+        Span, Meta(description="How long to wait for the app to be ready.")
     ] = "60s"
     stop_signal: Annotated[
         str, Meta(description="The signal that asks the app to stop.", examples=["SIGINT"])
@@ -203,7 +226,7 @@ class Tests(Table, frozen=True):
         Meta(description="Further arguments for pytest.", examples=[["-q"]]),
     ] = ()
     workers: Annotated[
-        Literal["auto"] | Annotated[int, Meta(ge=0)],
+        Literal["auto"] | Annotated[int, Meta(ge=0, le=MOST_WORKERS)],
         Meta(
             description="How many processes run tests: auto chooses by the predicted duration, "
             "0 runs them in one process, N is pytest-xdist's -n N."
@@ -225,9 +248,10 @@ class Step(Table, frozen=True):
         ),
     ] = ()
     outputs: Annotated[
-        tuple[str, ...],
+        tuple[Output, ...],
         Meta(
-            description="The files that the command writes; no two steps write the same.",
+            description="The files of the project that the command writes; no two steps write "
+            "the same.",
             examples=[["static/app.css"]],
         ),
     ] = ()
@@ -235,7 +259,7 @@ class Step(Table, frozen=True):
     env: Environment = {}
     cwd: Folder = None
     timeout: Annotated[
-        Duration | None,
+        Span | None,
         Meta(description="How long the command may take before it is stopped. Default: forever."),
     ] = None
     diagnostics: Annotated[

@@ -57,6 +57,8 @@ def test_each_command_has_help_that_fits_the_window(devloop: Run, name: str, col
         (["watch", "--onec"], "--once"),
         (["watch", "--debounce", "20"], "expected a duration with its unit"),
         (["watch", "--poll=soon"], "expected a duration with its unit"),
+        (["watch", "--poll=0s"], "expected a duration above zero"),
+        (["watch", "--debounce=1h"], "expected at most 60s"),
         (["watch", "--on-busy", "panic"], "restart"),
         (["watch", "--once", "--postpone"], "cannot go together"),
         (["test", "--since", "main", "--staged"], "--since and --staged cannot go together"),

@@ -39,6 +39,11 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
             b"[watch]\non-busy = 'queue'\n[tests]\npaths = ['tset']\n",
             'error: devloop.toml:4: tests.paths: there is no "tset" in ',
         ),
+        (
+            "devloop.toml",
+            b"[apps.web]\ncommand = 'true'\nenv-file = '.'\n",
+            "error: devloop.toml:3: apps.web.env-file: expected a file of variables, but",
+        ),
         ("pyproject.toml", b"[project\n[tool.devloop]\n", "error: pyproject.toml:1:9: not valid"),
     ],
 )

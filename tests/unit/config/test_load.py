@@ -217,7 +217,10 @@ APP = '[apps.web]\ncommand = "x"\n'
             APP + "ready = { prot = 1 }",
             "apps.web.ready.prot: unknown key in [apps.web.ready]; did you mean port?",
         ),
-        ("[tests]\nworkers = -1", 'expected "auto" or a whole number from 0, got the number -1'),
+        (
+            "[tests]\nworkers = -1",
+            'expected "auto" or a whole number from 0 to 512, got the number -1',
+        ),
         ("[tests]\nworkers = true", "got true"),
         ("[warm]\ntests = 0", "expected true or false, got the number 0\nWrite false."),
         ("[warm]\nlayers = 'True'", 'expected true or false, got "True"\nWrite true.'),
@@ -283,6 +286,49 @@ APP = '[apps.web]\ncommand = "x"\n'
         ),
         (STEP + 'diagnostics = "ruf"', 'did you mean "ruff"?'),
         (STEP + 'diagnostics = "%l: %m"', "expected a known tool or a format with %f and %m"),
+        (STEP + 'diagnostics = "%f: %m %f"', "%f stands twice"),
+        (STEP + 'diagnostics = "%f:%d: %m"', "nothing is called %d in a format"),
+        (STEP + 'timeout = "0s"', "expected a duration above zero with its unit"),
+        (STEP + 'timeout = "0.0h"', 'got "0.0h"'),
+        (STEP + 'timeout = "-1s"', 'got "-1s"'),
+        (
+            STEP + 'timeout = "25h"',
+            'devloop.toml:3: steps.css.timeout: expected at most 24h, got "25h"',
+        ),
+        (APP + 'ready-timeout = "0ms"', "apps.web.ready-timeout: expected a duration above zero"),
+        (APP + 'stop-timeout = "1000h"', "apps.web.stop-timeout: expected at most 24h"),
+        ('[watch]\ndebounce = "1h"', "devloop.toml:2: watch.debounce: expected at most 60s"),
+        ('[watch]\ndebounce = "20ms\\n"', "expected a duration with its unit"),
+        (
+            APP + 'env = { "A=1" = "2" }',
+            'devloop.toml:3: apps.web.env."A=1": expected the name of a variable, without = and '
+            'not empty\nWrite A = "1".',
+        ),
+        (STEP + 'env = { "" = "2" }', 'steps.css.env."": expected the name of a variable'),
+        ('[tests.env]\nA = "1"\n"B\\u0000" = ""', "devloop.toml:3: tests.env."),
+        ('[tests]\nenv = { A = "\\u0000" }', "tests.env.A: a variable's value cannot hold"),
+        (
+            STEP + 'outputs = ["a", "/srv/a.css"]',
+            "devloop.toml:3: steps.css.outputs[1]: expected a path in the project, relative to "
+            'its root, got "/srv/a.css"',
+        ),
+        (STEP + 'outputs = ["../a"]', 'got "../a"'),
+        (STEP + 'outputs = ["."]', '"." is the whole project'),
+        (STEP + 'outputs = [" "]', "expected a pattern, got an empty one"),
+        (STEP + 'inputs = ["!"]', 'devloop.toml:3: steps.css.inputs[0]: not a pattern: "!"'),
+        ('[watch]\nignore = ["a", "[z-a]"]', "watch.ignore[1]: not a pattern"),
+        (APP + "watch = ['a\\']", "apps.web.watch[0]: not a pattern"),
+        ("[tests]\nworkers = 100000", "a whole number from 0 to 512, got the number 100000"),
+        (APP + "ready = { port = 0 }", "expected a whole number from 1 to 65535"),
+        (
+            APP + 'ready = { http = "http://a:70000/" }',
+            "apps.web.ready.http: expected a URL with a host and a port from 1 to 65535",
+        ),
+        (APP + 'ready = { http = "http://:80/" }', "expected a URL with a host"),
+        (
+            STEP + '[steps.b]\ncommand = "x"\nneeds = ["css", "css"]',
+            'devloop.toml:5: steps.b.needs[1]: "css" is named twice',
+        ),
         ('[python]\ninterpreter = ".venv/bin/python"', "devloop.toml:2: python.interpreter: "),
         ('[python]\ninterpreter = "no-such-python"', "neither a file nor a program on PATH"),
         ('[python]\ninterpreter = "."', "is another folder"),
@@ -387,3 +433,30 @@ def test_a_table_of_no_file_has_no_line(tmp_path: Path) -> None:
     assert place_of(loaded, ("tests",)) is None
     (tmp_path / "devloop.toml").write_text("[tests\n")
     assert place_of(loaded, ("tests",)) is None
+
+
+def test_what_makes_some_sense_is_taken(tmp_path: Path) -> None:
+    """No debounce, an immediate kill, ignore patterns of every kind, outputs that are patterns."""
+    (tmp_path / "devloop.toml").write_text(
+        """
+[watch]
+debounce = "0ms"
+ignore = ["!keep", "[a-z].txt", "a b", "**/x/", "\\\\#a"]
+
+[tests]
+workers = 0
+
+[apps.web]
+command = "a"
+stop-timeout = "0s"
+ready-timeout = "0.5s"
+ready = { http = "https://[::1]:65535/a" }
+env = { "a.b" = "" }
+
+[steps.css]
+command = "a"
+outputs = ["out/", "./a..b", "b/*.css"]
+diagnostics = "100%%: %f: %m"
+"""
+    )
+    assert load(tmp_path).config.watch.ignore[-1] == "\\#a"
