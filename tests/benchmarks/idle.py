@@ -12,7 +12,7 @@ from tests.benchmarks import projects
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.graphs import APP, LARGE
 from tests.benchmarks.peers import install
-from tests.benchmarks.session import Session, environment, watching
+from tests.benchmarks.session import Session, watching
 
 SETTLED = 5.0
 """Seconds after which nothing is left to be done, all that it does beside work included."""
@@ -27,9 +27,8 @@ def measure(work: Path, seconds: float) -> Iterator[Figure]:
     """
     shop, large = work / "shop", work / "idle-large"
     projects.shop(shop)
-    peers = install()
     # Their environment, which is watched too, is one that nobody else reads or writes just now.
-    env = environment(PATH=peers.path, VIRTUAL_ENV=str(peers.python))
+    env = install().env
     with watching(shop, "--", *APP, env=env) as session:
         yield from _cost("a small project", session, shop / "shop" / "prices.py", seconds, 60.0)
     projects.modules(large, LARGE)

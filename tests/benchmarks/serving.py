@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
-import signal
-import socket
 import statistics
 import subprocess
 import time
@@ -14,12 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.benchmarks import projects
+from tests.benchmarks.asking import LIMIT, free_port, running, until_served
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.peers import OVERLAPPING, Peers, install
-from tests.benchmarks.session import Session, environment, named, watching
-
-LIMIT = 20.0
-"""Seconds within which an app must serve."""
+from tests.benchmarks.session import Session, named, watching
 
 REST = 0.7
 """Seconds between two saves: longer than any of the tools gathers changes."""
@@ -49,9 +44,9 @@ def measure(work: Path, rounds: int) -> Iterator[Figure]:
         tools: dict[str, tuple[Path, int, Session | None]] = {}
         names = ["devloop", *peers.commands(0)]
         for name in names:
-            root, port = work / name.replace(" ", "").replace(",", ""), _free_port()
+            root, port = work / name.replace(" ", "").replace(",", ""), free_port()
             projects.shop(root)
-            env = _environment(peers)
+            env = peers.env
             session: Session | None = None
             if name == "devloop":
                 began = time.time()
@@ -60,9 +55,9 @@ def measure(work: Path, rounds: int) -> Iterator[Figure]:
                 events = session.until_cycle()
                 first = (named(events, "app-started")["t"] - began) * 1000
             else:
-                stack.enter_context(_running(peers.commands(port)[name], root, env))
+                stack.enter_context(running(peers.commands(port)[name], root, env))
             tools[name] = (root, port, session)
-            served[name] = _until_served(port, "0")
+            served[name] = until_served(port, "0")
             took[name] = []
         chance = random.Random(1)
         shop = work / "bare"
@@ -73,15 +68,15 @@ def measure(work: Path, rounds: int) -> Iterator[Figure]:
             phase = (number * 0.382 % 1.0) * TICK
             for name in names:
                 root, port, session = tools[name]
-                _rest(served[name], phase)
+                rest(served[name], phase)
                 saved = time.time()
                 projects.edit_shop(root, str(number))
-                served[name] = _until_served(port, str(number))
+                served[name] = until_served(port, str(number))
                 took[name].append((served[name] - saved) * 1000)
                 if session is not None:
                     for key, value in _inside(session, saved, took[name][-1]).items():
                         inside.setdefault(key, []).append(value)
-            start, stop = _bare(shop, _free_port(), _environment(peers), phase)
+            start, stop = _bare(shop, free_port(), peers.env, phase)
             bare.append(start)
             stops.append(stop)
     yield Figure("devloop watch → its app is started", "ms", [first], note="first session")
@@ -159,10 +154,15 @@ def _inside(session: Session, saved: float, took: float) -> dict[str, float]:
     }
 
 
-def _rest(served: float, phase: float) -> None:
-    """Rest, up to a phase of the tick of an app that has served since then."""
-    rest = time.time() - served + REST
-    time.sleep(REST + (phase - rest) % TICK)
+def rest(served: float, phase: float) -> None:
+    """Rest, up to a phase of uvicorn's tick.
+
+    Args:
+        served: since when the app has served, in seconds since the epoch.
+        phase: seconds, less than a tick.
+    """
+    until = time.time() - served + REST
+    time.sleep(REST + (phase - until) % TICK)
 
 
 def _bare(root: Path, port: int, env: dict[str, str], phase: float) -> tuple[float, float]:
@@ -175,68 +175,9 @@ def _bare(root: Path, port: int, env: dict[str, str], phase: float) -> tuple[flo
         stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    served = _until_served(port, "0")
-    _rest(served, phase)
+    served = until_served(port, "0")
+    rest(served, phase)
     told = time.time()
     process.terminate()
     process.wait(LIMIT)
     return (served - began) * 1000, (time.time() - told) * 1000
-
-
-@contextlib.contextmanager
-def _running(command: list[str], root: Path, env: dict[str, str]) -> Iterator[None]:
-    process = subprocess.Popen(
-        command,
-        cwd=root,
-        env=env,
-        start_new_session=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(5)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _environment(peers: Peers) -> dict[str, str]:
-    return environment(PATH=peers.path, VIRTUAL_ENV=str(peers.python))
-
-
-def _until_served(port: int, version: str) -> float:
-    """Wait until the app answers with a version; when, in seconds since the epoch."""
-    end = time.monotonic() + LIMIT
-    while (answer := _ask(port)) != version:
-        if time.monotonic() > end:
-            raise TimeoutError(f"{version} was not served within {LIMIT} s, but {answer}")
-        # The old one is seldom asked: an open connection keeps it from stopping.
-        time.sleep(0.001 if answer is None else 0.02)
-    return time.time()
-
-
-def _ask(port: int) -> str | None:
-    """One request; None where nobody answers."""
-    data = b""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=LIMIT) as connection:
-            connection.sendall(b"GET / HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\n")
-            while part := connection.recv(4096):
-                data += part
-    except OSError:
-        return None
-    head, _, body = data.partition(b"\r\n\r\n")
-    return body.decode() if head.startswith(b"HTTP/1.1 200") else None
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
