@@ -13,18 +13,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-_PYTHON = re.compile(r"^(?:python|pypy)(?:\d+(?:\.\d+)*t?)?$")
+from devloop.select.launchers import base_name, unwrap
+
 _ASSIGNMENT = re.compile(r"^[A-Za-z_]\w*=")
-_RUNNERS = frozenset({"uv", "poetry", "pdm", "hatch", "pipenv", "rye", "pixi"})
 _SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ksh", "fish"})
-_PYTHON_OPTIONS_WITH_VALUE = frozenset({"-W", "-X", "--check-hash-based-pycs"})
-_RUNNER_OPTIONS_WITH_VALUE = frozenset(
-    {
-        "--allow-insecure-host", "--directory", "--env-file", "--environment", "--extra",
-        "--group", "--index", "--index-url", "--manifest-path", "--package", "--project",
-        "--python", "--with", "--with-editable", "--with-requirements", "-C", "-P", "-e", "-p",
-    }
-)  # fmt: skip
 _NO = frozenset({"", "0", "false", "no", "off", "n", "f"})
 
 
@@ -111,7 +103,7 @@ def tame(argv: Sequence[str], env: Mapping[str, str]) -> Tamed | None:
     Returns:
         What to run in its place; None where the command has no reloader, or has it turned off.
     """
-    if _name(argv[0]) in _SHELLS:
+    if base_name(argv[0]) in _SHELLS:
         return _in_shell(argv, env)
     found = _find(argv)
     if found is None:
@@ -178,42 +170,8 @@ def _without(words: Sequence[str], tool: _Tool) -> list[str]:
 
 def _find(argv: Sequence[str]) -> tuple[str, int] | None:
     """The program that a command runs in the end, and where its name stands."""
-    at = 0
-    while at < len(argv):
-        name = _name(argv[at])
-        if name in _TOOLS:
-            return name, at
-        if _PYTHON.match(name):
-            return _find_in_python(argv, at + 1)
-        if name in _RUNNERS and "run" in argv[at + 1 :]:
-            at = _skip(argv, argv.index("run", at + 1) + 1, _RUNNER_OPTIONS_WITH_VALUE)
-        elif name == "env":
-            at += 1
-            while at < len(argv) and (argv[at].startswith("-") or _ASSIGNMENT.match(argv[at])):
-                at += 1
-        else:
-            return None
-    return None
-
-
-def _find_in_python(argv: Sequence[str], at: int) -> tuple[str, int] | None:
-    while at < len(argv) and argv[at].startswith("-"):
-        word = argv[at]
-        if word == "-m" or (word.startswith("-") and not word.startswith("--") and word[-1] == "m"):
-            known = at + 1 < len(argv) and argv[at + 1] in _TOOLS
-            return (argv[at + 1], at + 1) if known else None
-        if word == "-c":
-            return None
-        at += 2 if word in _PYTHON_OPTIONS_WITH_VALUE else 1
-    if at < len(argv) and (name := _name(argv[at])) in _TOOLS:
-        return name, at
-    return None
-
-
-def _skip(argv: Sequence[str], at: int, with_value: frozenset[str]) -> int:
-    while at < len(argv) and argv[at].startswith("-"):
-        at += 2 if argv[at] in with_value else 1
-    return at
+    run = unwrap(argv)
+    return (run.name, run.at) if run.name in _TOOLS and run.kind != "unknown" else None
 
 
 def _in_shell(argv: Sequence[str], env: Mapping[str, str]) -> Tamed | None:
@@ -236,7 +194,3 @@ def _in_shell(argv: Sequence[str], env: Mapping[str, str]) -> Tamed | None:
         f"turn that off, as in: {better}"
     )
     return Tamed(tuple(argv), {}, message)
-
-
-def _name(word: str) -> str:
-    return word.replace("\\", "/").rpartition("/")[2].removesuffix(".exe")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from devloop.select.launchers import unwrap
 
 _SERVERS = frozenset(
     {"uvicorn", "gunicorn", "hypercorn", "granian", "daphne", "waitress-serve", "http.server"}
@@ -16,7 +16,6 @@ _SUBCOMMANDS: dict[str, set[str] | None] = {
     "manage.py": {"runserver"},
     "streamlit": {"run"},
 }
-_PYTHON = re.compile(r"(python|pypy)[\d.]*w?(\.exe)?")
 
 
 def is_server(argv: tuple[str, ...]) -> bool:
@@ -26,17 +25,13 @@ def is_server(argv: tuple[str, ...]) -> bool:
         argv: the program and its arguments.
 
     Returns:
-        True for the well-known servers of Python, run by name, by ``python -m`` or by
-        ``manage.py``; False where nothing is known.
+        True for the well-known servers of Python, run by name, by ``python -m``, by
+        ``manage.py`` or by what starts them (``uv run``); False where nothing is known.
     """
-    words = [word.replace("\\", "/").rpartition("/")[2] for word in argv]
-    if words and _PYTHON.fullmatch(words[0]):
-        words = [word for word in words[1:] if not word.startswith("-")]
-    if not words:
-        return False
-    if words[0] in _SERVERS:
+    run = unwrap(argv)
+    if run.name in _SERVERS:
         return True
-    if words[0] not in _SUBCOMMANDS:
+    if run.name not in _SUBCOMMANDS:
         return False
-    wanted = _SUBCOMMANDS[words[0]]
-    return wanted is None or not wanted.isdisjoint(words[1:])
+    wanted = _SUBCOMMANDS[run.name]
+    return wanted is None or not wanted.isdisjoint(argv[run.at + 1 :])

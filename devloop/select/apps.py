@@ -103,6 +103,8 @@ def _reason(
 
 
 def _python_reason(graph: Graph, target: AppTarget, code: list[str]) -> Reason | None:
+    if target.entry.foreign:
+        return None
     if not target.entry.paths:
         for path in sorted(code):
             if not graph.layout.is_test(path):

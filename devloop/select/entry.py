@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import msgspec
 
 from devloop.graph.graph import Graph
+from devloop.select.launchers import PYTHON, RUNNERS, Run, base_name, unwrap
 
 _REFERENCE = re.compile(r"(?P<module>[^\W\d]\w*(\.[^\W\d]\w*)*)(:[^\W\d].*)?")
-_PYTHON = re.compile(r"(python|pypy)[\d.]*w?(\.exe)?")
 _FLASK_DEFAULTS = ("app.py", "wsgi.py")
 _SHELLS = ("sh", "bash", "dash", "zsh", "fish", "ksh")
 _RUNNERS = ("make", "gmake", "just", "task", "doit", "invoke", "inv", "tox", "nox", "poe")
-_STARTERS = ("honcho", "foreman", "overmind", "hatch", "pdm", "pipenv", "poetry", "uv", "rye")
-_LAUNCHERS = frozenset((*_SHELLS, *_RUNNERS, *_STARTERS))
+_STARTERS = ("honcho", "foreman", "overmind")
+_LAUNCHERS = frozenset((*_SHELLS, *_RUNNERS, *_STARTERS, *RUNNERS))
 """Programs that start others, which their words need not name."""
+_OTHERS = frozenset(
+    {
+        "bun", "caddy", "cargo", "deno", "docker", "docker-compose", "go", "java", "nginx", "node",
+        "npm", "npx", "php", "pnpm", "podman", "ruby", "yarn",
+    }
+)  # fmt: skip
+"""Programs of other languages, which a starter of Python's may start too."""
+_STARTING_MODULES = frozenset(
+    {
+        "asyncio", "bdb", "cProfile", "code", "doctest", "idlelib", "pdb", "profile", "pydoc",
+        "runpy", "test", "timeit", "trace", "unittest",
+    }
+)  # fmt: skip
+"""Modules of the standard library that run or look at others, which their words need not name."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -27,12 +42,14 @@ class Entry(msgspec.Struct, frozen=True):
         paths: the sources that it starts from; empty where the words do not tell.
         named: the files of the project that its words name and that are not Python.
         launcher: it starts others that its words do not name, which may be Python.
+        foreign: it is known to enter nothing of the project: a module of the standard library.
     """
 
     python: bool
     paths: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
     launcher: bool = False
+    foreign: bool = False
 
 
 def entry(
@@ -43,6 +60,7 @@ def entry(
     python: bool = False,
     folder: str = "",
     environ: Mapping[str, str] | None = None,
+    library: Collection[str] = sys.stdlib_module_names,
 ) -> Entry:
     """Tell where a command enters the project.
 
@@ -53,6 +71,7 @@ def entry(
         python: the program is known to be Python, whatever its name.
         folder: where it runs, relative to the root.
         environ: what it finds in its environment, where that names modules.
+        library: the top-level modules of the standard library.
 
     Returns:
         The entry. Every word that names a source, a module or a script of the project counts,
@@ -62,7 +81,8 @@ def entry(
     scripts, environ = scripts or {}, environ or {}
     prefix = f"{folder}/" if folder else ""
     words = tuple(_words(argv))
-    programs = {word.replace("\\", "/").rpartition("/")[2] for word in words}
+    programs = {base_name(word) for word in words}
+    run = unwrap(argv)
     paths: dict[str, None] = {}
     named: dict[str, None] = {}
     for word in words:
@@ -78,13 +98,38 @@ def entry(
         paths.update(dict.fromkeys(_of_flask(prefix, graph, environ)))
     if "gunicorn" in programs and f"{prefix}gunicorn.conf.py" in graph.files and paths:
         paths[f"{prefix}gunicorn.conf.py"] = None
-    python = python or bool(paths) or any(map(_PYTHON.fullmatch, programs))
+    foreign = _is_foreign(run, library)
+    if foreign:
+        paths.update(dict.fromkeys(_shadowing(prefix, graph, library)))
+    runs_python = run.kind != "program"
+    python = python or runs_python or bool(paths) or any(map(PYTHON.fullmatch, programs))
     if "celery" in programs:
         # It looks for tasks in modules that no word names.
         python = True
         paths.clear()
-    launcher = not paths and (not programs.isdisjoint(_LAUNCHERS) or argv[0].endswith(".sh"))
-    return Entry(python, tuple(paths), tuple(named), launcher)
+    if run.name in _OTHERS and not runs_python:
+        python = bool(paths)
+    elif not paths and not runs_python:
+        launcher = not programs.isdisjoint(_LAUNCHERS) or argv[0].endswith(".sh")
+        return Entry(python, (), tuple(named), launcher)
+    return Entry(python, tuple(paths), tuple(named), foreign=foreign and not paths)
+
+
+def _is_foreign(run: Run, library: Collection[str]) -> bool:
+    """Whether a module of the standard library runs that runs no other."""
+    top = run.name.partition(".")[0]
+    return run.kind == "module" and top in library and top not in _STARTING_MODULES
+
+
+def _shadowing(prefix: str, graph: Graph, library: Collection[str]) -> Iterator[str]:
+    """The modules that `python -m` finds before those of the standard library.
+
+    The working directory comes first then (Python, *Command line and environment*).
+    """
+    for name in sorted(library):
+        for path in (f"{prefix}{name}.py", f"{prefix}{name}/__init__.py"):
+            if path in graph.files:
+                yield path
 
 
 def _words(argv: Iterable[str]) -> Iterator[str]:

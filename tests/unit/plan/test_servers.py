@@ -17,6 +17,8 @@ from devloop.plan.servers import is_server
         "flask --app x run",
         "python manage.py runserver",
         "fastapi dev main.py",
+        "uv run --with rich uvicorn main:app",
+        "poetry run python manage.py runserver",
     ],
 )
 def test_servers_are_known(command: str) -> None:

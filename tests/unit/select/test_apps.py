@@ -77,6 +77,13 @@ def test_an_unknown_entry_is_reached_by_every_source_but_tests(graph: Graph) -> 
     assert restarted(graph, target, "data.json") is None
 
 
+def test_what_enters_nothing_of_the_project_restarts_for_its_patterns_only(graph: Graph) -> None:
+    """A server of the standard library runs on, whatever is edited."""
+    target = AppTarget("http.server", Entry(True, foreign=True), ("site/**",))
+    assert restarted(graph, target, "shop/other.py", "data.json") is None
+    assert restarted(graph, target, "site/conf.py") == ("watch", ("http.server", "site/conf.py"))
+
+
 def test_a_launcher_is_reached_by_sources_and_by_data_unless_it_says_what_it_reads(
     graph: Graph,
 ) -> None:

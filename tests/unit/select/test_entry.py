@@ -58,6 +58,9 @@ def graph(build: Callable[..., Graph]) -> Graph:
         ("sh -c 'exec python app.py'", ["app.py"]),
         ("sh -c 'python app.py; true'", ["app.py"]),
         ("uv run uvicorn app:app", ["app.py"]),
+        ("uv run -m pkg", ["pkg/__init__.py", "pkg/__main__.py"]),
+        ("hatch run dev:python app.py", ["app.py"]),
+        ("python -m pdb app.py", ["app.py"]),
         ("python -c 'import shop.web; shop.web.run()'", ["src/shop/web.py"]),
     ],
 )
@@ -126,3 +129,72 @@ def test_celery_finds_tasks_that_no_word_names(graph: Graph) -> None:
     found = entry(("celery", "-A", "proj", "worker"), graph)
     assert found.python
     assert found.paths == ()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "python -m http.server",
+        "python3.13 -u -mhttp.server 8000 --directory build",
+        "poetry run python -m http.server",
+        "uv run -m http.server",
+        "env A=1 python -m wsgiref.simple_server",
+    ],
+)
+def test_a_module_of_the_standard_library_enters_nothing_of_the_project(
+    graph: Graph, command: str
+) -> None:
+    """Whatever starts it."""
+    found = entry(tuple(command.split()), graph)
+    assert (found.python, found.paths, found.foreign, found.launcher) == (True, (), True, False)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "python -m unittest",
+        "python -m pydoc -b",
+        "python -m timeit 1+1",
+        "python -m gunicorn",
+        "python -c 'import http.server'",
+        "gunicorn",
+    ],
+)
+def test_what_may_import_the_project_by_other_ways_is_unknown(graph: Graph, command: str) -> None:
+    """Modules that run others, and those that are installed: configuration may name the app."""
+    found = entry(tuple(shlex.split(command)), graph, python=True)
+    assert (found.python, found.paths, found.foreign) == (True, (), False)
+
+
+def test_a_module_of_the_project_may_hide_one_of_the_standard_library(
+    build: Callable[..., Graph],
+) -> None:
+    """Then it is entered: where the command runs, by itself or by what the library imports."""
+    graph = build("http/__init__.py\nhttp/server.py\napi/socketserver.py\nlib/html.py\n")
+    command = ("python", "-m", "http.server")
+    found = entry(command, graph)
+    assert set(found.paths) == {"http/__init__.py", "http/server.py"}
+    assert not found.foreign
+    graph = build("api/socketserver.py\nlib/html.py\n")
+    assert entry(command, graph, folder="api").paths == ("api/socketserver.py",)
+    assert entry(command, graph).foreign
+
+
+def test_the_standard_library_is_that_of_the_interpreter(graph: Graph) -> None:
+    """A module may have come, or gone, since devloop's own."""
+    command = ("python", "-m", "compression.zstd")
+    assert entry(command, graph, library={"compression"}).foreign
+    assert not entry(command, graph, library=()).foreign
+
+
+@pytest.mark.parametrize("command", ["poetry run node server.js", "env A=1 npm run dev"])
+def test_another_language_is_seen_behind_what_starts_it(graph: Graph, command: str) -> None:
+    """It is neither Python, nor may it be anything."""
+    found = entry(tuple(command.split()), graph)
+    assert (found.python, found.launcher) == (False, False)
+
+
+@pytest.mark.parametrize("command", ["hatch run serve", "pdm run start", "uv run gunicorn"])
+def test_a_task_of_a_runner_may_be_anything(graph: Graph, command: str) -> None:
+    """What it is stands in a file of the runner's, or it is configured by one of its own."""
+    assert entry(tuple(command.split()), graph).launcher
