@@ -1,38 +1,26 @@
-"""One app: started, watched, restarted, told of."""
+"""One app: started, watched, restarted, told of (what one process does is `life.py`)."""
 
 from __future__ import annotations
 
-import re
-import signal
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import anyio
 
-from devloop.config.types import App, argv, seconds
+from devloop.config.types import App, Handover, argv
 from devloop.errors import CommandError, GuardianLost
-from devloop.events import (
-    AppExited,
-    AppFailed,
-    AppReady,
-    AppStarted,
-    AppStopping,
-    Event,
-    Notice,
-    Output,
-)
-from devloop.execute.environment import for_project, read_file
-from devloop.execute.guard import Ended, Guard, Process, Spawn
-from devloop.execute.readiness import until_ready
-from devloop.execute.streams import Reader, Tail, plain
-from devloop.execute.terminal import Dialogue, Size, Terminal
+from devloop.events import AppFailed, AppReady, AppStarted, Event
+from devloop.execute.app_spawn import AppSpawn
+from devloop.execute.guard import Guard, Process
+from devloop.execute.life import Life, Watchers
+from devloop.execute.terminal import Size, Terminal
 from devloop.execute.wiring import Wiring
 from devloop.plan.backoff import Backoff, only_an_edit_mends
-from devloop.plan.reloader import Tamed, tame
 from devloop.plan.servers import is_server
 
 OUTPUT_KEPT = 16_000
@@ -105,9 +93,11 @@ class _Rest:
 class AppSupervisor:
     """Keeps one app in the state that was asked for last.
 
-    At any time at most one process of the app exists: a restart ends the old one and all that
-    came of it before it starts the new one, and what is asked for meanwhile takes the place of
-    what was asked for before.
+    What is asked for meanwhile takes the place of what was asked for before. How a new process
+    follows the old one is its table's `handover`: *stop-first* ends the old one and all that came
+    of it before it starts the new one; *drain* asks the old one to stop and starts the new one
+    at once, and there is never more than one such predecessor; *overlap* leaves the old one
+    alone until the new one is ready.
 
     Args:
         name: in the configuration.
@@ -120,7 +110,8 @@ class AppSupervisor:
         terminal: give it a pseudo-terminal, of that size; None is pipes.
         dialogue: called with bytes for the real terminal while the app reads keys, and with None
             when it no longer does (see `terminal.Dialogue`).
-        before_start: called when the old process has ended, just before the new one is started.
+        before_start: called just before a new process is started; with *stop-first* the old one
+            has ended by then.
     """
 
     def __init__(
@@ -145,38 +136,45 @@ class AppSupervisor:
         self._app = app
         self._guard = guard
         self._emit = emit
-        self._root = root
-        self._interpreter = interpreter
-        self._environ = environ
+        self._spawn = AppSpawn(
+            name, app, emit=emit, root=root, interpreter=interpreter, environ=environ
+        )
         self._size = terminal
-        self._dialogue = dialogue
         self._before_start = before_start
-        self._stop_signal = signal.Signals[app.stop_signal]
-        self._stop_timeout = seconds(app.stop_timeout)
-        self._log = re.compile(app.ready.log) if app.ready and app.ready.log else None
+        self._tell = Watchers(
+            emit, self._heard, self._is_ready, self._is_late, self._has_ended, dialogue
+        )
         self._wanted: _Start | _Rest | None = None
-        self._asked = anyio.Event()
+        self._news = anyio.Event()
         self._settled = anyio.Event()
         self._outcome: Settled = "stopped"
         self._backoff = Backoff()
-        self._tail = Tail()
-        self._terminal: Terminal | None = None
-        self._said: str | None = None
+        self._retry_at: float | None = None
         self._serves = is_server(argv(app.command))
         """It listens some day: it has done so before, or its command is a server's."""
+
+        self._lives: list[Life] = []
+        """All of which something is left, the oldest first."""
+
+        self._current: Life | None = None
+        self._serving: Life | None = None
+        """With overlap, the one that serves until the current one is ready."""
+
+        self._draining: Life | None = None
 
     # What the loop asks
 
     async def run(self) -> None:
         """Do what is asked for, until cancelled; then the app is stopped."""
         try:
-            while True:
-                wanted = await self._next()
-                if isinstance(wanted, _Start):
-                    await self._live(wanted)
-                else:
-                    self.state = Stopped()
-                    self._settle("stopped")
+            async with anyio.create_task_group() as self._tasks:
+                while True:
+                    wanted = await self._next()
+                    if isinstance(wanted, _Start):
+                        await self._make_room()
+                        await self._begin(wanted)
+                    else:
+                        await self._end_all()
         finally:
             # Nothing more will come of what is asked for: nobody shall wait for it.
             self._outcome = "stopped"
@@ -198,9 +196,9 @@ class AppSupervisor:
 
     async def kill(self) -> None:
         """End what runs of it at once, be it stopping already."""
-        if isinstance(self.state, Starting | Serving | Stopping):
-            with suppress(GuardianLost):
-                await self.state.process.stop(signal.SIGKILL, 0.0)
+        async with anyio.create_task_group() as tasks:
+            for life in self._lives:
+                tasks.start_soon(life.kill)
 
     async def settled(self) -> Settled:
         """Wait until what was asked for last has come to something.
@@ -220,19 +218,21 @@ class AppSupervisor:
         """
         if self._size is not None:
             self._size = size
-        if self._terminal is not None:
-            self._terminal.resize(size)
+        for life in self._lives:
+            if life.terminal is not None:
+                life.terminal.resize(size)
 
     @property
     def terminal(self) -> Terminal | None:
         """Its pseudo-terminal, while it runs in one."""
-        return self._terminal
+        life = self._current or next(reversed(self._lives), None)
+        return None if life is None else life.terminal
 
     def _ask(self, wanted: _Start | _Rest) -> None:
         self._wanted = wanted
         if self._settled.is_set():
             self._settled = anyio.Event()
-        self._asked.set()
+        self._news.set()
 
     def _settle(self, outcome: Settled) -> None:
         # What was asked for in the meantime has yet to come to something.
@@ -242,214 +242,154 @@ class AppSupervisor:
 
     async def _next(self) -> _Start | _Rest:
         """The next thing to do: what was asked for, or else another try after a crash."""
-        delay = self.state.retry_in if isinstance(self.state, Crashed) else None
-        with anyio.move_on_after(delay):
-            await self._asked.wait()
-        self._asked = anyio.Event()
+        while self._wanted is None:
+            self._news = anyio.Event()
+            until = math.inf if self._retry_at is None else self._retry_at
+            with anyio.CancelScope(deadline=until) as scope:
+                await self._news.wait()
+            if scope.cancelled_caught:
+                self._wanted = _Start(None)
         wanted, self._wanted = self._wanted, None
-        return wanted or _Start(None)
+        self._retry_at = None
+        return wanted
 
-    # One life
+    # From one process to the next
 
-    async def _live(self, start: _Start) -> None:
-        """Start a process, and be with it until it has ended or something else is asked for."""
+    async def _make_room(self) -> None:
+        """Do with the old process what must be done before the new one may start."""
+        old, self._current = self._current, None
+        for life in list(self._lives):
+            if life.has_ended:
+                await life.gone.wait()
+        if old is None or old.gone.is_set():
+            return
+        handover = self._handover(old)
+        if handover == "overlap" and old.is_ready:
+            self._serving = old
+        elif handover == "drain":
+            await self._drain(old)
+        else:
+            self.state = Stopping(old.process)
+            if handover == "stop-first" and self._draining is not None:
+                await self._draining.kill()
+            await old.end()
+            self.state = Stopped()
+
+    def _handover(self, old: Life) -> Handover:
+        """How the next process follows this one."""
+        return self._app.handover or "stop-first"
+
+    async def _drain(self, old: Life) -> None:
+        """Let it finish what it has begun, beside what comes after it."""
+        old.step_back()
+        previous, self._draining = self._draining, old
+        self._tasks.start_soon(old.end)
+        if previous is not None:
+            await previous.kill()
+
+    async def _end_all(self) -> None:
+        if self._current is not None:
+            self.state = Stopping(self._current.process)
+        self._current = self._serving = None
+        async with anyio.create_task_group() as tasks:
+            for life in self._lives:
+                tasks.start_soon(life.end)
+        self.state = Stopped()
+        self._settle("stopped")
+
+    async def _begin(self, start: _Start) -> None:
+        """Start a process."""
         began = time.monotonic()
-        self._tail.clear()
         with ExitStack() as cleanup:
             wiring = cleanup.enter_context(Wiring(self._size))
-            self._terminal = wiring.terminal
-            cleanup.callback(self._forget_terminal)
             if self._before_start is not None:
                 self._before_start()
             try:
-                process = await self._guard.spawn(self._spawn(wiring))
+                process = await self._guard.spawn(self._spawn.make(wiring))
             except (CommandError, GuardianLost) as error:
-                self._fail(error.message, None, hint=error.hint)
+                hint = "" if error.hint is None else f" ({error.hint})"
+                self._fail(f"{error.message}{hint}", None)
                 return
-            finally:
-                wiring.started()
-            self.last_output = began
-            self.state = Starting(process)
-            self._emit(AppStarted(self.name, process.pid))
-            said = anyio.Event()
-            dialogue = None
-            if wiring.terminal is not None and self._dialogue is not None:
-                dialogue = Dialogue(wiring.terminal, self._dialogue)
-                cleanup.callback(dialogue.end)
-            reader = Reader(
-                wiring.output,
-                lambda lines: self._heard(lines, said),
-                self._prompt if wiring.terminal is not None else None,
-                dialogue.take if dialogue is not None else None,
-            )
-            how: Ended | None = None
-            try:
-                how = await self._attend(process, reader, start, said, began)
-            finally:
-                with anyio.CancelScope(shield=True):
-                    if how is None:
-                        await self._end(process, reader)
-                    else:
-                        reader.finish()
-                        if said.is_set() and isinstance(self.state, Starting):
-                            # Its last words were that it is ready.
-                            self._is_ready(process, start, began, None)
-                        await self._mourn(process, how, time.monotonic() - began)
+            wiring.started()
+            cleanup.pop_all()
+        seen = began if start.seen is None else start.seen
+        life = Life(
+            self.name, self._app, process, wiring, seen=seen, serves=self._serves, tell=self._tell
+        )
+        self._lives.append(life)
+        self._current = life
+        self.last_output = life.began
+        self.state = Starting(process)
+        self._emit(AppStarted(self.name, process.pid))
+        self._tasks.start_soon(life.run)
 
-    async def _attend(
-        self, process: Process, reader: Reader, start: _Start, said: anyio.Event, began: float
-    ) -> Ended | None:
-        """Wait until a process has ended, or something else is asked for.
+    # What its processes come to
 
-        Returns:
-            How it ended; None where it lives.
-        """
-        how: Ended | None = None
-        async with anyio.create_task_group() as tasks:
+    def _heard(self, life: Life) -> None:
+        if life is self._current:
+            self.last_output = time.monotonic()
 
-            async def until_ended() -> None:
-                nonlocal how
-                try:
-                    ended = await process.wait()
-                    if ended.code == 0:
-                        # A launcher: the app is what it has left running.
-                        await process.wait_tree()
-                except GuardianLost:
-                    # `_end` says so.
-                    pass
-                else:
-                    how = ended
-                tasks.cancel_scope.cancel()
-
-            tasks.start_soon(until_ended)
-            tasks.start_soon(reader.run)
-            tasks.start_soon(self._see_it_ready, process, start, said, began)
-            await self._asked.wait()
-            tasks.cancel_scope.cancel()
-        return how
-
-    async def _see_it_ready(
-        self, process: Process, start: _Start, said: anyio.Event, began: float
-    ) -> None:
-        limit = self._app.ready_timeout
-        address: str | None = None
-        with anyio.move_on_after(seconds(limit)) as scope:
-            address = await until_ready(self._app.ready, process.pid, said, serves=self._serves)
-        if scope.cancelled_caught:
-            message = f"it is not ready after {limit}; it is left running"
-            self._emit(AppFailed(self.name, message, self._tail.text[-OUTPUT_KEPT:]))
-            self._settle("failed")
-            address = await until_ready(self._app.ready, process.pid, said, serves=self._serves)
-        self._is_ready(process, start, began, address)
-
-    def _is_ready(self, process: Process, start: _Start, began: float, address: str | None) -> None:
-        self._serves |= address is not None
-        self.state = Serving(process)
-        since = began if start.seen is None else start.seen
-        self._emit(AppReady(self.name, process.pid, time.monotonic() - since, address))
+    def _is_ready(self, life: Life) -> None:
+        self._serves |= life.address is not None
+        if life is not self._current:
+            return
+        self.state = Serving(life.process)
+        seconds = time.monotonic() - life.seen
+        self._emit(AppReady(self.name, life.process.pid, seconds, life.address))
+        if self._serving is not None:
+            old, self._serving = self._serving, None
+            self._tasks.start_soon(self._drain, old)
         self._settle("ready")
 
-    async def _end(self, process: Process, reader: Reader) -> None:
-        """Stop a process that was not asked to before."""
-        self.state = Stopping(process)
-        self._emit(AppStopping(self.name, process.pid))
-        try:
-            async with anyio.create_task_group() as tasks:
-                # It may have much to say on its way, and would wait for somebody to read it.
-                tasks.start_soon(reader.run)
-                how = await self._stopped(process)
-                tasks.cancel_scope.cancel()
-        finally:
-            self.state = Stopped()
-        reader.finish()
-        if how is None:
-            self._fail("the guardian, which owns every process, died", None)
-            return
-        self._emit(_exited(self.name, process, how, expected=True))
+    def _is_late(self, life: Life) -> None:
+        limit = self._app.ready_timeout
+        message = f"it is not ready after {limit}; it is left running"
+        self._emit(AppFailed(self.name, message, life.tail.text[-OUTPUT_KEPT:]))
+        self._settle("failed")
 
-    async def _mourn(self, process: Process, how: Ended, lived: float) -> None:
-        """A process has ended by itself: say so at once, and end what it has left behind."""
-        was_ready = isinstance(self.state, Serving)
-        self._emit(_exited(self.name, process, how, expected=False))
-        if how.code == 0 and (was_ready or self._app.ready is None):
+    def _has_ended(self, life: Life) -> None:
+        if life.gone.is_set():
+            self._lives.remove(life)
+            if life is self._draining:
+                self._draining = None
+            return
+        if life is self._serving:
+            self._serving = None
+        if life is self._current:
+            self._current = None
+            self._mourn(life)
+
+    def _mourn(self, life: Life) -> None:
+        """Say what the end of the current process means, and act upon it."""
+        how = life.how
+        if how is None:
+            self._fail("the guardian, which owns every process, died", life)
+        elif life.asked:
+            # We are cancelled.
+            self.state = Stopped()
+        elif how.code == 0 and (life.is_ready or self._app.ready is None):
             self.state = Done()
             self._settle("ended")
         else:
-            self._backoff = self._backoff.crashed(lived)
-            hopeless = only_an_edit_mends(self._tail.text)
+            self._backoff = self._backoff.crashed(time.monotonic() - life.began)
+            hopeless = only_an_edit_mends(life.tail.text)
             verb = "ended with" if how.signal is None else "was ended by"
-            when = "" if was_ready else " before it was ready"
-            self._fail(f"it {verb} {how}{when}", None if hopeless else self._backoff.delay)
-        await self._stopped(process)
+            when = "" if life.is_ready else " before it was ready"
+            retry_in = None if hopeless else self._backoff.delay
+            self._fail(f"it {verb} {how}{when}", life, retry_in)
 
-    async def _stopped(self, process: Process) -> Ended | None:
-        """End a process and all that came of it; None where the guardian is dead."""
-        try:
-            how = await process.stop(self._stop_signal, self._stop_timeout)
-        except GuardianLost:
-            return None
-        if how.left:
-            pids = ", ".join(map(str, how.left))
-            self._emit(
-                Notice(f"app {self.name}: not even SIGKILL has ended {pids}", severity="warning")
-            )
-        return how
-
-    def _fail(self, message: str, retry_in: float | None, *, hint: str | None = None) -> None:
+    def _fail(self, message: str, life: Life | None, retry_in: float | None = None) -> None:
         self.state = Crashed(retry_in)
-        if hint is not None:
-            message = f"{message} ({hint})"
-        self._emit(AppFailed(self.name, message, self._tail.text[-OUTPUT_KEPT:], retry_in))
+        if self._serving is not None:
+            self._current, self._serving = self._serving, None
+            self.state = Serving(self._current.process)
+            message = f"{message}; the process from before the change keeps serving"
+        if retry_in is not None:
+            self._retry_at = anyio.current_time() + retry_in
+            self._news.set()
+        output = "" if life is None else life.tail.text[-OUTPUT_KEPT:]
+        self._emit(AppFailed(self.name, message, output, retry_in))
         self._settle("failed")
-
-    # What it is given, and what it says
-
-    def _spawn(self, wiring: Wiring) -> Spawn:
-        env = for_project(self._environ, self._interpreter, buffered=wiring.terminal is not None)
-        if wiring.terminal is not None:
-            # They would hide the window's real size, and what the terminal is.
-            env.pop("LINES", None)
-            env.pop("COLUMNS", None)
-            env.setdefault("TERM", "xterm-256color")
-        if self._app.env_file is not None:
-            file = read_file(self._root / self._app.env_file)
-            if file.problem is not None:
-                self._emit(Notice(f"app {self.name}: {file.problem}", severity="warning"))
-            env.update(file.values)
-        env.update(self._app.env)
-        command = argv(self._app.command)
-        tamed = tame(command, env) or Tamed(command)
-        env.update(tamed.env)
-        if tamed.message is not None and tamed.message != self._said:
-            self._said = tamed.message
-            self._emit(Notice(tamed.message))
-        return Spawn(
-            argv=tamed.argv,
-            env=env,
-            cwd=str(self._root / (self._app.cwd or "")),
-            stdin=wiring.stdin,
-            stdout=wiring.stdout,
-            stderr=wiring.stdout,
-            terminal=wiring.terminal is not None,
-            stop_signal=self._stop_signal,
-            stop_timeout=self._stop_timeout,
-        )
-
-    def _heard(self, lines: list[str], said: anyio.Event) -> None:
-        self.last_output = time.monotonic()
-        self._tail.add(lines)
-        if self._log is not None and not said.is_set():
-            pattern = self._log
-            if any(pattern.search(plain(line)) for line in lines):
-                said.set()
-        self._emit(Output("app", self.name, "\n".join(lines)))
-
-    def _prompt(self, text: str) -> None:
-        self.last_output = time.monotonic()
-        self._emit(Output("app", self.name, text, partial=True))
-
-    def _forget_terminal(self) -> None:
-        self._terminal = None
 
 
 def typed_to(apps: Iterable[AppSupervisor]) -> Terminal | None:
@@ -463,7 +403,3 @@ def typed_to(apps: Iterable[AppSupervisor]) -> Terminal | None:
     """
     running = [(app.terminal, app.last_output) for app in apps if app.terminal is not None]
     return max(running, key=lambda one: (one[0].raw, one[1]), default=(None, 0.0))[0]
-
-
-def _exited(name: str, process: Process, how: Ended, *, expected: bool) -> AppExited:
-    return AppExited(name, process.pid, how.code, how.signal, expected=expected)

@@ -35,6 +35,16 @@ class Wiring:
             os.close(self.stdout)
         self.stdin, self.stdout = None, -1
 
+    def close(self) -> None:
+        """Close what is open of both ends; who still runs in the pseudo-terminal gets SIGHUP."""
+        self.started()
+        if self.terminal is not None:
+            self.terminal.close()
+        elif self.output >= 0:
+            with suppress(OSError):
+                os.close(self.output)
+            self.output = -1
+
     def __enter__(self) -> Wiring:
         return self
 
@@ -44,9 +54,4 @@ class Wiring:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.started()
-        if self.terminal is not None:
-            self.terminal.close()
-        else:
-            with suppress(OSError):
-                os.close(self.output)
+        self.close()

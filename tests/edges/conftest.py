@@ -2,15 +2,63 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
 import subprocess
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import anyio
 import pytest
 
+from devloop.config.types import App
+from devloop.events import Event, Output
+from devloop.execute import readiness
+from devloop.execute.apps import AppSupervisor
+from devloop.execute.guard import Guard
 from devloop.watch.scan import ChangeSet
 from devloop.watch.watcher import Watcher
+
+E = TypeVar("E", bound=Event)
+
+
+class Session:
+    """One app, and what was said about it."""
+
+    def __init__(self, root: Path, guard: Guard) -> None:
+        self.root = root
+        self.guard = guard
+        self.events: list[Event] = []
+        self._news = anyio.Event()
+        self.app: AppSupervisor
+
+    def emit(self, event: Event) -> None:
+        """Take an event in."""
+        self.events.append(event)
+        self._news.set()
+        self._news = anyio.Event()
+
+    async def until(self, kind: type[E], check: Callable[[E], bool] = lambda _: True) -> E:
+        """Wait for an event, or find it among those that were."""
+        with anyio.fail_after(20):
+            while True:
+                for event in self.events:
+                    if isinstance(event, kind) and check(event):
+                        return event
+                await self._news.wait()
+
+    def all(self, kind: type[E]) -> list[E]:
+        """All events of a kind, in order."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def output(self) -> str:
+        """What the app has printed."""
+        return "\n".join(event.text for event in self.all(Output) if not event.partial)
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +93,53 @@ def checkout(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return git
+
+
+@pytest.fixture
+async def guard() -> AsyncIterator[Guard]:
+    """A guardian of the test's own."""
+    async with Guard() as guard:
+        yield guard
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A life of a second is no sign of being ready: a busy machine may need one to run it."""
+    monkeypatch.setattr(readiness, "ALIVE", 600.0)
+
+
+@pytest.fixture(scope="session")
+def supervised() -> Callable[..., AbstractAsyncContextManager[Session]]:
+    """Supervise an app as `[apps.web]` with a table would be."""
+
+    @contextlib.asynccontextmanager
+    async def supervise(
+        guard: Guard, root: Path, *, environ: dict[str, str] | None = None, terminal: bool = False,
+        before_start: Callable[[], None] | None = None, **table: Any,
+    ) -> AsyncIterator[Session]:  # fmt: skip
+        session = Session(root, guard)
+        session.app = AppSupervisor(
+            "web",
+            App(**table),
+            guard=guard,
+            emit=session.emit,
+            root=root,
+            interpreter=sys.executable,
+            environ=dict(os.environ) if environ is None else environ,
+            terminal=(30, 90) if terminal else None,
+            before_start=before_start,
+        )
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(session.app.run)
+            yield session
+            tasks.cancel_scope.cancel()
+
+    return supervise
+
+
+@pytest.fixture
+def port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

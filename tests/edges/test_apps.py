@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import socket
 import sys
 import textwrap
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import anyio
 import pytest
 
-from devloop.config.types import App, Ready
+from devloop.config.types import Ready
 from devloop.events import (
     AppExited,
     AppFailed,
     AppReady,
     AppStarted,
     AppStopping,
-    Event,
     Notice,
     Output,
 )
-from devloop.execute import readiness, tree
-from devloop.execute.apps import AppSupervisor, Crashed, Done, Serving, Stopped
+from devloop.execute import tree
+from devloop.execute.apps import Crashed, Done, Serving, Stopped
 from devloop.execute.guard import Guard
 
 pytestmark = pytest.mark.anyio
 
 PYTHON = (sys.executable, "-I", "-S")
-E = TypeVar("E", bound=Event)
+Supervised = Callable[..., AbstractAsyncContextManager[Any]]
 
 SERVER = """
 import os, socket
@@ -49,90 +48,10 @@ while True:
 """It has no SO_REUSEADDR and no second try: a port that is still taken ends it."""
 
 
-class Session:
-    """One app, and what was said about it."""
-
-    def __init__(self, root: Path, guard: Guard) -> None:
-        self.root = root
-        self.guard = guard
-        self.events: list[Event] = []
-        self._news = anyio.Event()
-        self.app: AppSupervisor
-
-    def emit(self, event: Event) -> None:
-        """Take an event in."""
-        self.events.append(event)
-        self._news.set()
-        self._news = anyio.Event()
-
-    async def until(self, kind: type[E], check: Callable[[E], bool] = lambda _: True) -> E:
-        """Wait for an event, or find it among those that were."""
-        with anyio.fail_after(20):
-            while True:
-                for event in self.events:
-                    if isinstance(event, kind) and check(event):
-                        return event
-                await self._news.wait()
-
-    def all(self, kind: type[E]) -> list[E]:
-        """All events of a kind, in order."""
-        return [event for event in self.events if isinstance(event, kind)]
-
-    @property
-    def output(self) -> str:
-        """What the app has printed."""
-        return "\n".join(event.text for event in self.all(Output) if not event.partial)
-
-
-@pytest.fixture
-async def guard() -> AsyncIterator[Guard]:
-    """A guardian of the test's own."""
-    async with Guard() as guard:
-        yield guard
-
-
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A life of a second is no sign of being ready: a busy machine may need one to run it."""
-    monkeypatch.setattr(readiness, "ALIVE", 600.0)
-
-
-@contextlib.asynccontextmanager
-async def supervised(
-    guard: Guard, root: Path, *, environ: dict[str, str] | None = None, terminal: bool = False,
-    before_start: Callable[[], None] | None = None, **table: Any,
-) -> AsyncIterator[Session]:  # fmt: skip
-    """An app as `[apps.web]` with that table would be."""
-    session = Session(root, guard)
-    session.app = AppSupervisor(
-        "web",
-        App(**table),
-        guard=guard,
-        emit=session.emit,
-        root=root,
-        interpreter=sys.executable,
-        environ=dict(os.environ) if environ is None else environ,
-        terminal=(30, 90) if terminal else None,
-        before_start=before_start,
-    )
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(session.app.run)
-        yield session
-        tasks.cancel_scope.cancel()
-
-
 def write(root: Path, name: str, code: str) -> tuple[str, ...]:
     """Write a program, and give the command that runs it."""
     (root / name).write_text(textwrap.dedent(code))
     return (*PYTHON, name)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def marked(guard: Guard) -> set[int]:
@@ -148,9 +67,10 @@ async def until_gone(pid: int) -> None:
         await anyio.sleep(0.01)
 
 
-async def test_fifty_restarts_leave_one_listener(guard: Guard, tmp_path: Path) -> None:
+async def test_fifty_restarts_leave_one_listener(
+    supervised: Supervised, guard: Guard, tmp_path: Path, port: int
+) -> None:
     """Through `sh -c`: the port is free for each next one, and nothing strays (P1)."""
-    port = free_port()
     (tmp_path / "server.py").write_text(SERVER.format(port=port))
     command = ("sh", "-c", f"{' '.join(PYTHON)} server.py & wait")
     ready = Ready(port=port)
@@ -168,7 +88,9 @@ async def test_fifty_restarts_leave_one_listener(guard: Guard, tmp_path: Path) -
             socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
-async def test_lifetimes_never_overlap(guard: Guard, tmp_path: Path) -> None:
+async def test_lifetimes_never_overlap(
+    supervised: Supervised, guard: Guard, tmp_path: Path
+) -> None:
     """The next one starts when the last one has ended, however long that takes (P2)."""
     code = """
         import os, signal, sys, time
@@ -226,7 +148,9 @@ STUBBORN = {
 
 
 @pytest.mark.parametrize("kind", sorted(STUBBORN))
-async def test_a_restart_never_hangs(guard: Guard, tmp_path: Path, kind: str) -> None:
+async def test_a_restart_never_hangs(
+    supervised: Supervised, guard: Guard, tmp_path: Path, kind: str
+) -> None:
     """Timers, pools and ignored signals: the new one is up after the stop timeout (P3)."""
     command = write(tmp_path, "stubborn.py", STUBBORN[kind])
     async with supervised(
@@ -241,9 +165,10 @@ async def test_a_restart_never_hangs(guard: Guard, tmp_path: Path, kind: str) ->
         assert not old & marked(guard)
 
 
-async def test_an_open_stream_does_not_hold_a_restart(guard: Guard, tmp_path: Path) -> None:
+async def test_an_open_stream_does_not_hold_a_restart(
+    supervised: Supervised, guard: Guard, tmp_path: Path, port: int
+) -> None:
     """Uvicorn waits for an open SSE connection for ever; devloop does not (P3)."""
-    port = free_port()
     (tmp_path / "main.py").write_text(
         textwrap.dedent("""
             import asyncio
@@ -284,7 +209,9 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("kind", sorted(BROKEN))
-async def test_a_broken_import_waits_for_a_change(guard: Guard, tmp_path: Path, kind: str) -> None:
+async def test_a_broken_import_waits_for_a_change(
+    supervised: Supervised, guard: Guard, tmp_path: Path, kind: str
+) -> None:
     """At the start and later: it is reported, not tried again, and mending recovers (P4)."""
     broken, name = BROKEN[kind]
     good = "import time; print('up', flush=True); time.sleep(600)\n"
@@ -307,7 +234,7 @@ async def test_a_broken_import_waits_for_a_change(guard: Guard, tmp_path: Path, 
 
 @pytest.mark.parametrize("phase", ["start", "stop"])
 async def test_what_runs_in_the_end_is_the_last_content(
-    guard: Guard, tmp_path: Path, phase: str
+    supervised: Supervised, guard: Guard, tmp_path: Path, phase: str
 ) -> None:
     """Saves while it starts or stops are not lost, and later ones still work (P5)."""
     code = """
@@ -349,7 +276,9 @@ async def test_what_runs_in_the_end_is_the_last_content(
         assert session.output.endswith("version 4")
 
 
-async def test_one_request_is_one_start(guard: Guard, tmp_path: Path) -> None:
+async def test_one_request_is_one_start(
+    supervised: Supervised, guard: Guard, tmp_path: Path
+) -> None:
     """Two requests at once are one start as well (P12)."""
     async with supervised(guard, tmp_path, command="sleep 600") as session:
         session.app.restart()
@@ -362,7 +291,7 @@ async def test_one_request_is_one_start(guard: Guard, tmp_path: Path) -> None:
         assert [event.expected for event in session.all(AppExited)] == [True]
 
 
-async def test_a_silent_death_is_told(guard: Guard, tmp_path: Path) -> None:
+async def test_a_silent_death_is_told(supervised: Supervised, guard: Guard, tmp_path: Path) -> None:
     """SIGKILL from elsewhere: it is said at once, with what it had left behind ended (P17)."""
     command = ("sh", "-c", "sleep 600 & echo up; wait")
     async with supervised(guard, tmp_path, command=command, ready=Ready(log="up")) as session:
@@ -383,7 +312,9 @@ async def test_a_silent_death_is_told(guard: Guard, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("patient")
-async def test_a_crash_loop_slows_down(guard: Guard, tmp_path: Path) -> None:
+async def test_a_crash_loop_slows_down(
+    supervised: Supervised, guard: Guard, tmp_path: Path
+) -> None:
     """Each crash doubles the wait; a change is tried at once (P18)."""
     command = write(tmp_path, "app.py", "raise OSError('no database')")
     async with supervised(guard, tmp_path, command=command) as session:
@@ -396,7 +327,7 @@ async def test_a_crash_loop_slows_down(guard: Guard, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("patient")
-async def test_an_app_may_end(guard: Guard, tmp_path: Path) -> None:
+async def test_an_app_may_end(supervised: Supervised, guard: Guard, tmp_path: Path) -> None:
     """Exit code 0 is no crash: it is not started again until a change."""
     async with supervised(guard, tmp_path, command="echo done") as session:
         for count in (1, 2):
@@ -408,7 +339,9 @@ async def test_an_app_may_end(guard: Guard, tmp_path: Path) -> None:
         assert session.output == "done\ndone"
 
 
-async def test_a_launcher_is_what_it_launched(guard: Guard, tmp_path: Path) -> None:
+async def test_a_launcher_is_what_it_launched(
+    supervised: Supervised, guard: Guard, tmp_path: Path
+) -> None:
     """A command that leaves something running and ends is up as long as that is."""
     command = ("sh", "-c", "sleep 600 & echo up")
     async with supervised(guard, tmp_path, command=command, ready=Ready(log="up")) as session:
@@ -422,7 +355,7 @@ async def test_a_launcher_is_what_it_launched(guard: Guard, tmp_path: Path) -> N
         assert [event.code for event in session.all(AppExited)] == [0]
 
 
-async def test_a_stop_can_be_hurried(guard: Guard, tmp_path: Path) -> None:
+async def test_a_stop_can_be_hurried(supervised: Supervised, guard: Guard, tmp_path: Path) -> None:
     """Ctrl-C again, while it takes its time to stop, ends it at once (P7)."""
     command = write(tmp_path, "app.py", STUBBORN["ignores-the-signal"])
     async with supervised(
@@ -439,7 +372,9 @@ async def test_a_stop_can_be_hurried(guard: Guard, tmp_path: Path) -> None:
         assert not marked(guard)
 
 
-async def test_cancelling_the_supervisor_stops_the_app(guard: Guard, tmp_path: Path) -> None:
+async def test_cancelling_the_supervisor_stops_the_app(
+    supervised: Supervised, guard: Guard, tmp_path: Path
+) -> None:
     """Its last words are read, and its exit is told."""
     code = """
         import os, signal, time
@@ -461,7 +396,9 @@ async def test_cancelling_the_supervisor_stops_the_app(guard: Guard, tmp_path: P
     assert not marked(guard)
 
 
-async def test_a_missing_command_is_a_clear_message(guard: Guard, tmp_path: Path) -> None:
+async def test_a_missing_command_is_a_clear_message(
+    supervised: Supervised, guard: Guard, tmp_path: Path
+) -> None:
     """No traceback: what was not found, and what could be done."""
     async with supervised(guard, tmp_path, command="no-such-server --port 1") as session:
         session.app.restart()
@@ -472,7 +409,9 @@ async def test_a_missing_command_is_a_clear_message(guard: Guard, tmp_path: Path
         assert not session.all(AppStarted)
 
 
-async def test_seconds_count_from_the_change(guard: Guard, tmp_path: Path) -> None:
+async def test_seconds_count_from_the_change(
+    supervised: Supervised, guard: Guard, tmp_path: Path
+) -> None:
     """How long it took is what the person has waited."""
     command = ("sh", "-c", "echo up; exec sleep 600")
     async with supervised(guard, tmp_path, command=command, ready=Ready(log="up")) as session:
@@ -481,7 +420,9 @@ async def test_seconds_count_from_the_change(guard: Guard, tmp_path: Path) -> No
         assert 100 < ready.seconds < 120
 
 
-async def test_what_must_come_before_a_start(guard: Guard, tmp_path: Path) -> None:
+async def test_what_must_come_before_a_start(
+    supervised: Supervised, guard: Guard, tmp_path: Path
+) -> None:
     """The hook runs when the old one has ended and the new one has not begun (P23)."""
     seen: list[set[int]] = []
     async with supervised(
@@ -494,7 +435,9 @@ async def test_what_must_come_before_a_start(guard: Guard, tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("patient")
-async def test_the_environment_is_made_of_layers(guard: Guard, tmp_path: Path) -> None:
+async def test_the_environment_is_made_of_layers(
+    supervised: Supervised, guard: Guard, tmp_path: Path
+) -> None:
     """Devloop's own, over it the environment file, over that the configuration."""
     (tmp_path / ".env").write_text('B=file\nC="file ${A}"\n')
     environ = {"PATH": os.environ["PATH"], "A": "own", "B": "own", "C": "own"}
@@ -523,7 +466,7 @@ async def test_the_environment_is_made_of_layers(guard: Guard, tmp_path: Path) -
     ],
 )
 async def test_a_bad_environment_file_is_told(
-    guard: Guard, tmp_path: Path, content: bytes | None, problem: str
+    supervised: Supervised, guard: Guard, tmp_path: Path, content: bytes | None, problem: str
 ) -> None:
     """The app starts all the same, and a notice names the file."""
     if content is not None:
@@ -537,7 +480,9 @@ async def test_a_bad_environment_file_is_told(
 
 
 @pytest.mark.usefixtures("patient")
-async def test_the_projects_programs_come_first(guard: Guard, tmp_path: Path) -> None:
+async def test_the_projects_programs_come_first(
+    supervised: Supervised, guard: Guard, tmp_path: Path
+) -> None:
     """`python` is the project's interpreter, in its virtual environment, and does not buffer."""
     code = """
         import os, sys
@@ -553,9 +498,10 @@ async def test_the_projects_programs_come_first(guard: Guard, tmp_path: Path) ->
         assert session.output == "True\nTrue\n1"
 
 
-async def test_its_own_reloader_is_turned_off(guard: Guard, tmp_path: Path) -> None:
+async def test_its_own_reloader_is_turned_off(
+    supervised: Supervised, guard: Guard, tmp_path: Path, port: int
+) -> None:
     """Uvicorn --reload runs as one process, and that is said once (P24)."""
-    port = free_port()
     (tmp_path / "main.py").write_text("async def app(scope, receive, send): ...\n")
     command = f"uvicorn main:app --reload --port {port} --lifespan off"
     async with supervised(guard, tmp_path, command=command) as session:
@@ -568,7 +514,9 @@ async def test_its_own_reloader_is_turned_off(guard: Guard, tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("patient")
-async def test_a_flood_of_output_is_taken_in_batches(guard: Guard, tmp_path: Path) -> None:
+async def test_a_flood_of_output_is_taken_in_batches(
+    supervised: Supervised, guard: Guard, tmp_path: Path
+) -> None:
     """Hundreds of thousands of lines arrive whole and in order, in few events."""
     code = """
         import sys
@@ -583,7 +531,9 @@ async def test_a_flood_of_output_is_taken_in_batches(guard: Guard, tmp_path: Pat
         assert len(session.all(Output)) < 3_000
 
 
-async def test_a_flooding_app_can_be_restarted(guard: Guard, tmp_path: Path) -> None:
+async def test_a_flooding_app_can_be_restarted(
+    supervised: Supervised, guard: Guard, tmp_path: Path
+) -> None:
     """Endless output does not keep devloop from anything."""
     async with supervised(
         guard, tmp_path, command=("sh", "-c", "yes"), ready=Ready(log="y")
@@ -595,7 +545,9 @@ async def test_a_flooding_app_can_be_restarted(guard: Guard, tmp_path: Path) -> 
         assert not marked(guard)
 
 
-async def test_the_death_of_the_guardian_is_a_failure(guard: Guard, tmp_path: Path) -> None:
+async def test_the_death_of_the_guardian_is_a_failure(
+    supervised: Supervised, guard: Guard, tmp_path: Path
+) -> None:
     """The app is reported as failed, not as running."""
     async with supervised(guard, tmp_path, command="sleep 600") as session:
         session.app.restart()
