@@ -21,6 +21,9 @@ Events = list[dict[str, Any]]
 SLEEPER = "import time, {module}\nprint('up', {module}.VALUE, flush=True)\ntime.sleep(600)\n"
 """An app that imports a module."""
 
+SHOP = {"app.py": SLEEPER.format(module="shop"), "shop.py": "VALUE = 0\n"}
+"""Such an app with its module."""
+
 GATED = """
 import pathlib, time
 import shop
@@ -135,12 +138,7 @@ def test_five_atomic_saves_are_five_restarts(
     tmp_path: Path, watching: Watch, write: Callable[[Path, str], None]
 ) -> None:
     """P11: each is seen, and nothing starts while the file is missing."""
-    files = {
-        "devloop.toml": app(),
-        "app.py": SLEEPER.format(module="shop"),
-        "shop.py": "VALUE = 0\n",
-    }
-    root = project(tmp_path / "p", files)
+    root = project(tmp_path / "p", {"devloop.toml": app(), **SHOP})
     watch = watching(root)
     watch.cycle(outcome="passed")
     for n in range(1, 6):
@@ -203,12 +201,7 @@ def test_a_save_while_the_project_is_read_is_not_lost(tmp_path: Path, watching: 
 
 def test_half_a_file_is_not_the_last_word(tmp_path: Path, watching: Watch) -> None:
     """P22: a file that is written in many parts, slowly: what runs in the end is all of it."""
-    files = {
-        "devloop.toml": app(),
-        "app.py": SLEEPER.format(module="shop"),
-        "shop.py": "VALUE = 0\n",
-    }
-    root = project(tmp_path / "p", files)
+    root = project(tmp_path / "p", {"devloop.toml": app(), **SHOP})
     watch = watching(root)
     watch.cycle(outcome="passed")
     watch.seen = len(watch.events)
@@ -455,12 +448,7 @@ def test_a_broken_configuration_leaves_the_old_one_in_force(
 
 def test_a_comment_in_the_configuration_is_no_change(tmp_path: Path, watching: Watch) -> None:
     """A configuration that says the same as before restarts nothing."""
-    files = {
-        "devloop.toml": app(),
-        "app.py": SLEEPER.format(module="shop"),
-        "shop.py": "VALUE = 0\n",
-    }
-    root = project(tmp_path / "p", files)
+    root = project(tmp_path / "p", {"devloop.toml": app(), **SHOP})
     watch = watching(root)
     watch.cycle(outcome="passed")
     watch.save("devloop.toml", app() + "# for later\n")
@@ -472,8 +460,7 @@ def test_a_comment_in_the_configuration_is_no_change(tmp_path: Path, watching: W
 def test_a_configuration_that_comes_later_is_taken_up(tmp_path: Path, watching: Watch) -> None:
     """`devloop.toml` is written while devloop watches a project that had none."""
     files = {
-        "app.py": SLEEPER.format(module="shop"),
-        "shop.py": "VALUE = 0\n",
+        **SHOP,
         "test_it.py": "def test_it():\n    pass\n",
         "pyproject.toml": "[project]\nname = 'p'\nversion = '1'\n",
     }
@@ -491,8 +478,7 @@ def test_one_pass(tmp_path: Path, devloop: Devloop) -> None:
     """`--once`: steps, apps and tests, then the end; the exit code says whether all is good."""
     files = {
         "devloop.toml": app(),
-        "app.py": SLEEPER.format(module="shop"),
-        "shop.py": "VALUE = 0\n",
+        **SHOP,
         "test_it.py": "import shop\ndef test_it():\n    assert shop.VALUE == 0\n",
     }
     root = project(tmp_path / "p", files)
@@ -519,8 +505,7 @@ def test_nothing_begins_before_the_first_change(tmp_path: Path, watching: Watch)
     files = {
         "devloop.toml": step("open('made.txt', 'w').write('x')") + app(),
         "made.in": "",
-        "app.py": SLEEPER.format(module="shop"),
-        "shop.py": "VALUE = 0\n",
+        **SHOP,
         "test_it.py": "def test_it():\n    pass\n",
     }
     root = project(tmp_path / "p", files)
@@ -544,8 +529,7 @@ def test_a_part_can_be_left_out(tmp_path: Path, watching: Watch, flag: str, left
     """`--no-app` leaves the apps alone, `--no-tests` the tests; the other part goes on."""
     files = {
         "devloop.toml": app(),
-        "app.py": SLEEPER.format(module="shop"),
-        "shop.py": "VALUE = 0\n",
+        **SHOP,
         "test_it.py": "import shop\ndef test_it():\n    pass\n",
     }
     root = project(tmp_path / "p", files)

@@ -119,9 +119,12 @@ async def test_lifetimes_never_overlap(
 
 STUBBORN = {
     "timer": """
-        import threading, time
+        import signal, sys, threading, time
+        # Python joins its threads at the end, and so waits for the timer.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         threading.Timer(600, print).start()
         print("up", flush=True)
+        time.sleep(600)
         """,
     "ignores-the-signal": """
         import signal, time
@@ -130,10 +133,13 @@ STUBBORN = {
         time.sleep(600)
         """,
     "process-pool": """
-        import concurrent.futures, multiprocessing, time
+        import concurrent.futures, multiprocessing, signal, sys, time
+        def ignore():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if __name__ == "__main__":
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit())
             context = multiprocessing.get_context("spawn")
-            with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as pool:
+            with concurrent.futures.ProcessPoolExecutor(2, context, ignore) as pool:
                 pool.submit(pow, 2, 2).result()
                 waiting = [pool.submit(time.sleep, 600) for _ in range(2)]
                 print("up", flush=True)

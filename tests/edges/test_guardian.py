@@ -203,8 +203,8 @@ async def test_a_stop_waits_for_the_whole_group(guard: Guard, tmp_path: Path) ->
     assert not alive(inner)
 
 
-async def test_who_ignores_the_signal_is_killed(guard: Guard, tmp_path: Path) -> None:
-    """After the stop timeout comes SIGKILL (P3)."""
+async def stubborn(guard: Guard, tmp_path: Path) -> Process:
+    """A process that ignores SIGTERM by now."""
     code = """
         import signal, time
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -213,20 +213,19 @@ async def test_who_ignores_the_signal_is_killed(guard: Guard, tmp_path: Path) ->
         """
     process = await guard.spawn(python(code, tmp_path))
     await until(lambda: noted(tmp_path / "note"), "it ignores the signal")
+    return process
+
+
+async def test_who_ignores_the_signal_is_killed(guard: Guard, tmp_path: Path) -> None:
+    """After the stop timeout comes SIGKILL (P3)."""
+    process = await stubborn(guard, tmp_path)
     assert await process.stop(timeout=0.2) == Ended(signal="SIGKILL")
     assert not alive(process.pid)
 
 
 async def test_a_second_stop_shortens_the_first(guard: Guard, tmp_path: Path) -> None:
     """Who does not want to wait any longer need not (P7)."""
-    code = """
-        import signal, time
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        open("note", "w").write("1\\n")
-        time.sleep(600)
-        """
-    process = await guard.spawn(python(code, tmp_path))
-    await until(lambda: noted(tmp_path / "note"), "it ignores the signal")
+    process = await stubborn(guard, tmp_path)
     with anyio.fail_after(10):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(process.stop, signal.SIGTERM, 600)

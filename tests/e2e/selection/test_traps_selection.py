@@ -130,12 +130,13 @@ def test_values_classes_and_what_runs_at_import(lab: MakeLab) -> None:
 
 PACKAGES = """
 effects/__init__.py
-    STATE = []
+    import os
+    os.environ["EFFECT"] = "one"
 effects/sub/__init__.py
 effects/sub/mod.py
-    import effects
+    import os
     def state():
-        return effects.STATE
+        return os.environ["EFFECT"]
 chain/__init__.py
     from chain._impl import value
 chain/_impl.py
@@ -155,7 +156,7 @@ tests/test_packages.py
     import effects.sub.mod
     import chain
     def test_effect():
-        assert effects.sub.mod.state() == []
+        assert effects.sub.mod.state() == "one"
     def test_chain():
         assert chain.value == 1
 tests/test_star.py
@@ -198,9 +199,10 @@ conftest.py
 
 @pytest.mark.slow
 def test_packages_names_and_dynamic_imports(lab: MakeLab) -> None:
-    """S9 to S13, S22: every way in which a name leads to a file."""
+    """S9, S10, S11, S12, S13, S22: every way in which a name leads to a file."""
     project = lab(PACKAGES)
-    project.check({"effects/__init__.py": "STATE = [1]\n"}, "::test_effect")  # S9
+    effect = "import os\nos.environ['EFFECT'] = 'two'\n"
+    project.check({"effects/__init__.py": effect}, "::test_effect")  # S9
     project.check({"chain/_core.py": "value = 2\n"}, "::test_chain")  # S10
     project.check(  # S11
         {"helpers.py": "def one(): return 1\ndef name(): return 'helpers'\n"}, "::test_star"
@@ -249,10 +251,15 @@ def test_a_module_that_is_gone_but_for_its_bytecode(lab: MakeLab) -> None:
 FIXTURES = """
 conftest.py
     import pytest
-    pytest_plugins = ["support.fixtures"]
+    pytest_plugins = ["support.fixtures", "lengths"]
     @pytest.fixture
     def colour():
         return "red"
+lengths.py
+    import pytest
+    @pytest.fixture
+    def length():
+        return 1
 support/__init__.py
 support/fixtures.py
     import pytest
@@ -276,6 +283,8 @@ tests/test_top.py
         assert colour == "red"
     def test_size(size):
         assert size == 1
+    def test_length(length):
+        assert length == 1
     def test_early(early):
         assert early == 1
 tests/inner/test_inner.py
@@ -302,6 +311,7 @@ def test_conftests_plugins_and_configuration(lab: MakeLab) -> None:
     assert not any("test_top.py" in nodeid for nodeid in selected)
     project.check({"support/deep.py": "SIZE = 2\n"}, "::test_size")  # S15
     project.check({"support/fixtures.py": "\n"}, "::test_size")
+    project.check({"lengths.py": "\n"}, "::test_length")
     project.check({"support/early.py": "\n"}, "::test_early")
     strict = "[pytest]\naddopts = -p support.early\npythonpath = .\nfilterwarnings = error\n"
     project.check({"pytest.ini": strict}, "::test_warns")  # S16

@@ -13,11 +13,12 @@ pyproject.toml
     [project]
     name = "mine"
 effects/__init__.py
-    STATE = []
+    import os
+    os.environ["EFFECT"] = "one"
 effects/sub/__init__.py
-    import effects
+    import os
     def state():
-        return effects.STATE
+        return os.environ["EFFECT"]
 plugins/__init__.py
 plugins/a.py
     NAME = "a"
@@ -31,7 +32,7 @@ conftest.py
 tests/test_effects.py
     import effects.sub
     def test_effects():
-        assert effects.sub.state() == []
+        assert effects.sub.state() == "one"
 tests/test_plugins.py
     import pkgutil
     from importlib import import_module
@@ -51,6 +52,8 @@ tests/test_leaf.py
     def test_leaf():
         assert leaf.VALUE == 1
 """
+
+EFFECT = "import os\nos.environ['EFFECT'] = '{}'\n"
 
 BLUE = """
 import pytest
@@ -108,8 +111,8 @@ EFFECTS, PLUGINS, SHADOW, INNER, LEAF = (
 
 def test_saves_run_what_they_can_break(saved: Saved) -> None:
     """S9, S12, S13: a package's effect, a module found by its folder, a shadow; then undone."""
-    assert saved.save("effects/__init__.py", "STATE = [1]\n")[EFFECTS] == "failed"
-    assert saved.save("effects/__init__.py", "STATE = []\n") == {EFFECTS: "passed"}
+    assert saved.save("effects/__init__.py", EFFECT.format("two"))[EFFECTS] == "failed"
+    assert saved.save("effects/__init__.py", EFFECT.format("one")) == {EFFECTS: "passed"}
     assert saved.save("plugins/b.py", "NAME = 'b'\n")[PLUGINS] == "failed"
     assert saved.save("plugins/b.py", None) == {PLUGINS: "passed"}
     assert saved.save("tests/colorsys.py", "rgb_to_hsv = max\n")[SHADOW] == "failed"
@@ -143,7 +146,7 @@ def test_what_runs_nothing_and_what_stays_due(saved: Saved) -> None:
     assert saved.save("leaf.py", "VALUE = 1  # as before\n") == {}
     assert saved.save("leaf.py", "VALUE = 2\n") == {LEAF: "failed"}
     assert saved.save("leaf.py", "# two\nVALUE = 2\n") == {}
-    assert saved.save("effects/__init__.py", "STATE = list()\n") == {
+    assert saved.save("effects/__init__.py", EFFECT.format("one") + "END = 1\n") == {
         LEAF: "failed",
         EFFECTS: "passed",
     }
