@@ -30,7 +30,7 @@ def since(project: Project, revision: str) -> tuple[Difference, ...]:
     return tuple(
         one
         for one in revisions.changed_since(project.root, revision)
-        if one.change.kind == "deleted" or one.change.path in project.known
+        if one.change.kind == "deleted" or one.change.path in project.codebase.known
     )
 
 

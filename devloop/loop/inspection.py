@@ -81,7 +81,7 @@ def find_affected(project: Project, *, since: str | None = None, staged: bool = 
         changed = _changed(project, found)
         due = select_tests.reached(project.graph, project.records, changed, project.categorise)
     else:
-        changes = project.changes_since_last_run()
+        changes = project.verdicts.changes()
         changed = frozenset(change.path for change in changes)
         due = project.due()
     touched = frozenset(change.path for change in changes)
@@ -292,7 +292,7 @@ async def _read(project: Project) -> None:
     from devloop.execute.parsing import Parsers
 
     async with Parsers(project.interpreter.path, project.root) as parsers:
-        await project.read(parsers)
+        await project.indexer.read(parsers)
 
 
 def _print(

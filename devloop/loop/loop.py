@@ -219,10 +219,10 @@ class Loop:
         changes = message.change_set.changes
         if self._begins_anew(changes):
             return
-        self.project.edited.update(change.path for change in changes)
+        self.project.indexer.edited.update(change.path for change in changes)
         self._drop_bytecode()
-        self.project.muted = self._watcher.muted
-        applied = await self.project.apply(changes, self._watcher.known, self._parsers)
+        self.project.codebase.muted = self._watcher.muted
+        applied = await self.project.indexer.apply(changes, self._watcher.known, self._parsers)
         if applied.problem is not None:
             self._tell_problem(applied.problem, "what was read before stays in force")
         self._watcher.update(extra=self.project.watched_although_ignored())
@@ -257,20 +257,20 @@ class Loop:
         cached what it had read before the edit.
         """
         prefix = self._environment.get("PYTHONPYCACHEPREFIX", "")
-        bytecode.drop(self.project.edited, self.project.root, [prefix])
+        bytecode.drop(self.project.indexer.edited, self.project.root, [prefix])
 
     async def _on_read(self) -> None:
         await self._take_in_outputs()
         self._tests.planned_on_what_was_read()
         self._read.set()
-        late = self.project.saved_before_reading() if self.scope.watch else ()
+        late = self.project.indexer.saved_before_reading() if self.scope.watch else ()
         if late and self._begins_anew(late):
             return
         cycle = self._cycle
         if late:
             # Apps and first tests did not wait, so they may have begun on what was there before.
-            applied = self.project.as_applied(late)
-            self.project.edited.update(applied.touched)
+            applied = self.project.indexer.as_applied(late)
+            self.project.indexer.edited.update(applied.touched)
             self._drop_bytecode()
             self._heed(late, time.monotonic(), applied)
         if cycle is not None and cycle is self._cycle and "graph" in cycle.waiting:
@@ -298,8 +298,8 @@ class Loop:
         """What the steps have made reaches graph and apps now that they are done."""
         made, self._made = self._made, set()
         if made:
-            changes, known = await anyio.to_thread.run_sync(self.project.look, made)
-            self._apps.note(await self.project.apply(changes, known, self._parsers))
+            changes, known = await anyio.to_thread.run_sync(self.project.indexer.look, made)
+            self._apps.note(await self.project.indexer.apply(changes, known, self._parsers))
 
     def _on_run_done(self, message: RunDone) -> None:
         self._tests.done(message.result, message.moved)
@@ -481,7 +481,7 @@ class Loop:
         result = await self._tests.run()
         # The first tests did not wait for the project to be read; their verdicts do.
         await self._read.wait()
-        moved = await anyio.to_thread.run_sync(self.project.moved)
+        moved = await anyio.to_thread.run_sync(self.project.indexer.moved)
         await self._send.send(RunDone(result, moved))
 
     async def _read_and_watch(self) -> None:
@@ -490,7 +490,7 @@ class Loop:
                 self.emit(Progress(task="reading the project", done=done, total=total))
 
         if not self.project.complete:
-            await self.project.read(self._parsers, progress)
+            await self.project.indexer.read(self._parsers, progress)
         if self.scope.prepare is not None:
             await self.scope.prepare(self.project, self._parsers)
         await self._send.send(Read())
@@ -507,7 +507,7 @@ class Loop:
         return Watcher(
             self.project.root,
             config=config.watch,
-            known=self.project.known,
+            known=self.project.codebase.known,
             extra=self.project.watched_although_ignored(),
             quiet=[output for step in config.steps.values() for output in step.outputs],
             wanted=[*inputs, *patterns],

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import os
-import posixpath
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from devloop.config.types import App, argv
-from devloop.execute.environment import read_file
 from devloop.graph.facts import Facts
 from devloop.select.category import EXTENSIONS, SOURCES
 from devloop.store.records import UNKNOWN, FileRecord
 from devloop.watch.signatures import Known, Signature, Unsettled, read
 from devloop.watch.walk import RACY
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 def digests(root: Path, paths: Iterable[str]) -> dict[str, Known]:
@@ -94,70 +84,6 @@ def _by_stem(folder: str) -> Mapping[str, list[str]]:
         for name in os.listdir(folder):
             found.setdefault(name.partition(".")[0], []).append(name)
     return found
-
-
-def console_scripts(root: Path) -> Mapping[str, str]:
-    """The project's own console scripts.
-
-    Args:
-        root: the project's.
-
-    Returns:
-        For each its ``module:function``; none where pyproject.toml names none.
-    """
-    try:
-        with (root / "pyproject.toml").open("rb") as file:
-            document = tomllib.load(file)
-    except (OSError, tomllib.TOMLDecodeError):
-        return {}
-    found: dict[str, str] = {}
-    for place in ("project.scripts", "project.gui-scripts", "tool.poetry.scripts"):
-        table: Any = document
-        for key in place.split("."):
-            table = table.get(key) if isinstance(table, dict) else None
-        if isinstance(table, dict):
-            found.update({name: entry for name, entry in table.items() if isinstance(entry, str)})
-    return found
-
-
-def run_in(app: App) -> str:
-    """Where an app runs.
-
-    Args:
-        app: as configured.
-
-    Returns:
-        Its folder, relative to the project's root; empty for the root itself.
-    """
-    folder = posixpath.normpath(app.cwd or ".")
-    return "" if folder == "." else folder
-
-
-def names_in_environment(root: Path, app: App) -> Mapping[str, str]:
-    """What an app's environment may tell of where it enters the project.
-
-    Args:
-        root: the project's.
-        app: as configured.
-
-    Returns:
-        Its environment where it is Flask's, with the files that Flask loads by itself; the
-        environment of others names no modules.
-    """
-    if not any("flask" in word for word in argv(app.command)):
-        return {}
-    folder = root / (app.cwd or "")
-    # What is set counts before `.env`, and that before `.flaskenv` (Flask, *Environment
-    # Variables From dotenv*).
-    files = [folder / ".flaskenv", folder / ".env"]
-    found: dict[str, str] = {}
-    for path in files:
-        if path.is_file():
-            found.update(read_file(path).values)
-    found.update(os.environ)
-    if app.env_file is not None:
-        found.update(read_file(root / app.env_file).values)
-    return {**found, **app.env}
 
 
 def relative(path: str, root: Path) -> str:

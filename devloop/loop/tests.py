@@ -169,7 +169,7 @@ class Tests:
         """The project has been read: that is what a run that did not wait for it was planned on."""
         if self._running is not None:
             self._running.contents = dict(self._project.contents)
-            self._running.changed.update(self._project.read_late)
+            self._running.changed.update(self._project.indexer.read_late)
 
     def done(self, result: RunResult, moved: Collection[str]) -> None:
         """Keep what a run has shown.
@@ -187,7 +187,7 @@ class Tests:
         failing = {
             v.nodeid for v in self._project.records.verdicts.values() if v.outcome not in GOOD
         }
-        self._project.learn(result.ran, running.contents, doubtful)
+        self._project.verdicts.learn(result.ran, running.contents, doubtful)
         self._gone += tuple(sorted(failing - self._project.records.verdicts.keys()))
 
     def forget(self) -> None:

@@ -32,11 +32,11 @@ async def edits(root: Path, path: str, text: str, rounds: int) -> list[float]:
     with project.store:
         async with Parsers(project.interpreter.path, project.root) as parsers:
             if not project.complete:
-                await project.read(parsers)
+                await project.indexer.read(parsers)
             for number in range(rounds + 1):
                 (root / path).write_text(f"{text}\nEDIT = {number}\n", encoding="utf-8")
                 began = time.perf_counter()
-                await project.apply([Change(path, "modified")], {}, parsers)
+                await project.indexer.apply([Change(path, "modified")], {}, parsers)
                 found.append((time.perf_counter() - began) * 1000)
                 await anyio.sleep(0.05)
     # The first one starts the worker, which a session has from its start, or from its first edit.

@@ -1,0 +1,123 @@
+"""The project's files as they are known now: signatures, contents and the graph of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from devloop.graph.facts import Facts
+from devloop.graph.graph import Graph
+from devloop.graph.layout import Layout
+from devloop.loop.toolchain import Toolchain
+from devloop.select.category import EXTENSIONS, Category, category
+from devloop.watch.signatures import Known
+
+
+class Codebase:
+    """The project's files as they are known now. It reads none of them itself.
+
+    Args:
+        toolchain: what runs them.
+
+    Attributes:
+        known: signature and digest of each file.
+        contents: a digest of what matters about each file, and about each fact beside them.
+        graph: of the sources.
+        layout: where modules are imported from.
+        test_files: sorted.
+        tracked: the files that git tracks; None outside git.
+        muted: files that what runs here writes again and again; they are no reason for anything.
+    """
+
+    def __init__(self, toolchain: Toolchain) -> None:
+        self._toolchain = toolchain
+        self.known: dict[str, Known] = {}
+        self.contents: dict[str, bytes] = {}
+        self.layout = Layout()
+        self.graph = Graph.build(self.layout, {})
+        self.test_files: tuple[str, ...] = ()
+        self.tracked: frozenset[str] | None = None
+        self.muted: frozenset[str] = frozenset()
+
+    def categorise(self, path: str) -> Category:
+        """Tell what a path is to selection.
+
+        Args:
+            path: relative to the root, or a fact's key.
+
+        Returns:
+            Its category.
+        """
+        if path in self.muted:
+            return Category.BYPRODUCT
+        return category(path, configuration=self._toolchain.configuration, tracked=self.tracked)
+
+    def begin(
+        self, files: Collection[str], stored: Mapping[str, tuple[Known, Facts | None]]
+    ) -> None:
+        """Take up what is known of the files without reading them.
+
+        Args:
+            files: all that there are.
+            stored: those that are as they were when they were read last.
+        """
+        facts: dict[str, Facts] = {}
+        for path, (known, found) in stored.items():
+            self._take(path, known, found, facts)
+        self._lay_out(files)
+        self.graph = Graph.build(self.layout, facts)
+        self.contents.update(self._toolchain.facts())
+
+    def absorb(
+        self,
+        read: Mapping[str, tuple[Known, Facts | None]],
+        gone: Collection[str],
+        *,
+        stale_layout: bool = False,
+    ) -> None:
+        """Take up files that were read, and that are gone.
+
+        Args:
+            read: for each its signature and digest, and of a source what it says.
+            gone: paths.
+            stale_layout: the toolchain is another one, so that the roots and the test files may
+                be others.
+        """
+        fresh: dict[str, Facts] = {}
+        for path, (known, found) in read.items():
+            self._take(path, known, found, fresh)
+        for path in gone:
+            self.known.pop(path, None)
+            self.contents.pop(path, None)
+        facts: dict[str, Facts | None] = {**dict.fromkeys(gone), **fresh}
+        files = self.graph.files
+        news = any(path not in files for path in fresh) or any(path in files for path in gone)
+        if news or stale_layout:
+            self._relayout(facts)
+        else:
+            self.graph = self.graph.with_files(facts)
+        self.contents.update(self._toolchain.facts())
+
+    def _relayout(self, facts: Mapping[str, Facts | None]) -> None:
+        """Files came or went: the roots and the test files may be others."""
+        self._lay_out(self.known)
+        if self.layout == self.graph.layout:
+            self.graph = self.graph.with_files(facts)
+        else:
+            files = {**self.graph.files, **facts}
+            self.graph = Graph.build(
+                self.layout, {path: f for path, f in files.items() if f is not None}
+            )
+
+    def _lay_out(self, files: Iterable[str]) -> None:
+        self.layout = self._toolchain.layout(files)
+        self.test_files = tuple(sorted(path for path in files if self.layout.is_test(path)))
+
+    def _take(self, path: str, known: Known, found: Facts | None, facts: dict[str, Facts]) -> None:
+        self.known[path] = known
+        if found is None and path.endswith(EXTENSIONS):
+            found = Facts(known.digest or b"")
+        if found is not None:
+            facts[path] = found
+            self.contents[path] = found.fingerprint
+        elif self.categorise(path) is not Category.BYPRODUCT:
+            self.contents[path] = known.digest or repr(known.signature).encode()

@@ -1,0 +1,113 @@
+"""What runs the project's code: its interpreter, and pytest as it is configured."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+
+from devloop.config import pytest_settings
+from devloop.config.load import Loaded
+from devloop.config.pytest_settings import PytestSettings, config_files
+from devloop.errors import ConfigError, DevloopError, InterpreterError
+from devloop.execute import interpreter as interpreters
+from devloop.execute.environment import for_project
+from devloop.execute.interpreter import Interpreter
+from devloop.graph.layout import Layout, discover
+from devloop.loop.reading import relative
+from devloop.select.category import fact
+
+
+class Toolchain:
+    """What runs the project's code.
+
+    Args:
+        root: the folder that is worked on.
+        loaded: the project's configuration.
+        interpreter: its Python.
+
+    Raises:
+        ConfigError: pytest's configuration cannot be read.
+    """
+
+    def __init__(self, root: Path, loaded: Loaded, interpreter: Interpreter) -> None:
+        self._root = root
+        self._loaded = loaded
+        self.interpreter = interpreter
+        self.settings: PytestSettings = self._read_settings()
+        self.configuration = frozenset(config_files(root, loaded.config.tests.args))
+        """The files that configure pytest, there or not."""
+
+    def _read_settings(self) -> PytestSettings:
+        tests = self._loaded.config.tests
+        return pytest_settings.read(self._root, tests.args, {**os.environ, **tests.env})
+
+    def look_again(self, *, installed: bool, configured: bool) -> DevloopError | None:
+        """Ask anew what is installed, or how pytest is configured, where that has changed.
+
+        Args:
+            installed: something was installed, or removed.
+            configured: pytest's configuration has changed.
+
+        Returns:
+            Why what was known before has to do, where it has.
+        """
+        try:
+            if installed:
+                path = self.interpreter.path
+                environ = for_project(os.environ, path)
+                self.interpreter = interpreters.probe(path, self._loaded.root, environ)
+            if configured:
+                self.settings = self._read_settings()
+        except (InterpreterError, ConfigError) as error:
+            return error
+        return None
+
+    def layout(self, files: Iterable[str]) -> Layout:
+        """Find where modules are imported from, and which files are tests.
+
+        Args:
+            files: all that there are.
+        """
+        config = self._loaded.config
+        return discover(
+            files,
+            roots=config.python.roots,
+            extra_roots=(
+                *(relative(root, self._loaded.root) for root in self.interpreter.roots),
+                *self.settings.pythonpath,
+            ),
+            test_paths=config.tests.paths or self.settings.testpaths,
+            test_patterns=self.settings.python_files,
+            always=(
+                *self.settings.plugins,
+                *filter(None, [self.settings.django_settings]),
+                *self.interpreter.plugins,
+            ),
+        )
+
+    def facts(self) -> dict[str, bytes]:
+        """What every outcome depends on beside files, as contents."""
+        tests = self._loaded.config.tests
+        words = msgspec.json.encode((tests.args, tests.env, tests.paths))
+        return {
+            fact(
+                "the interpreter and its installed distributions"
+            ): self.interpreter.stamp.encode(),
+            fact("the [tests] table"): blake2b(words, digest_size=16).digest(),
+        }
+
+    def is_script(self, program: str) -> bool:
+        """Whether a program is a Python script of the project's environment.
+
+        Args:
+            program: the first word of a command.
+        """
+        place = Path(self.interpreter.path).parent / program
+        if os.sep in program or not place.is_file():
+            return False
+        with place.open("rb") as file:
+            return b"python" in file.readline(1000)

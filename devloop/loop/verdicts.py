@@ -1,0 +1,86 @@
+"""What earlier runs have shown, asked about the codebase as it is now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+import msgspec
+
+from devloop.events import Change
+from devloop.loop.codebase import Codebase
+from devloop.loop.reading import is_below
+from devloop.select import tests as select_tests
+from devloop.select.records import Learned, Ran, Records
+from devloop.select.tests import Due
+from devloop.store.store import Store
+
+REVISIONS = 8
+"""How many revisions verdicts may be as of before those that still hold are renewed."""
+
+
+class Verdicts:
+    """What earlier runs have shown.
+
+    Args:
+        codebase: as it is now.
+        store: where it is kept.
+    """
+
+    def __init__(self, codebase: Codebase, store: Store) -> None:
+        self._codebase = codebase
+        self._store = store
+        self.records: Records = store.load_records()
+
+    def due(self, *, complete: bool) -> Due:
+        """The tests that are due.
+
+        Args:
+            complete: all that lies in the tree has been read.
+        """
+        codebase, records = self._codebase, self.records
+        if not complete and not records.collected:
+            # Nothing has ever run: no graph is needed to know that all of it is due.
+            return select_tests.everything(codebase.test_files, records, "nothing has run yet")
+        return select_tests.due(codebase.graph, records, codebase.contents, codebase.categorise)
+
+    def changes(self) -> tuple[Change, ...]:
+        """What differs from the contents of the last run; nothing before the first."""
+        if not self.records.revision:
+            return ()
+        contents = self._codebase.contents
+        paths = self.records.changed_since(self.records.revision, contents)
+        return tuple(
+            Change(path, "modified" if path in contents else "deleted")
+            for path in sorted(paths)
+            if not path.startswith("<")
+        )
+
+    def learn(self, ran: Ran, contents: Mapping[str, bytes], doubtful: Collection[str]) -> None:
+        """Keep what a run has shown.
+
+        Args:
+            ran: the run.
+            contents: what it ran on.
+            doubtful: test files whose verdicts hold for no content for certain.
+        """
+        codebase = self._codebase
+        # A folder or a conftest.py that is broken hinders the test files below it.
+        above = [bad.removesuffix("conftest.py") for bad in ran.broken]
+        hindered = {p for p in codebase.test_files if any(is_below(p, folder) for folder in above)}
+        broken = ran.broken & set(codebase.test_files)
+        ran = msgspec.structs.replace(
+            ran, broken=frozenset(broken), hindered=frozenset(hindered - broken)
+        )
+        self._save(lambda: self.records.learn(ran, contents, frozenset(doubtful)))
+        if len(set(self.records.collected.values())) > REVISIONS:
+            self._save(
+                lambda: select_tests.renewed(
+                    codebase.graph, self.records, codebase.contents, codebase.categorise
+                )
+            )
+
+    def _save(self, learn: Callable[[], Learned]) -> None:
+        while not self._store.save_run(learned := learn(), base=self.records.revision):
+            # Another devloop (a `test` beside a `watch`) has written since: its revisions first.
+            self.records = self._store.load_records()
+        self.records = self.records.with_learned(learned)
