@@ -29,6 +29,7 @@ from devloop.events import (
 from devloop.execute import tree
 from devloop.execute.apps import Crashed, Done, Serving, Stopped
 from devloop.execute.guard import Guard
+from devloop.plan import backoff
 
 pytestmark = pytest.mark.anyio
 
@@ -330,6 +331,22 @@ async def test_a_crash_loop_slows_down(
         session.app.restart()
         assert await session.app.settled() == "failed"
         assert [event.retry_in for event in session.all(AppFailed)] == [0.5, 1.0, 0.5]
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_change_does_not_wait_for_the_next_try(
+    supervised: Supervised, guard: Guard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long an app that crashes is left alone: a change is tried at once (P18)."""
+    monkeypatch.setattr(backoff, "FIRST", 600.0)
+    monkeypatch.setattr(backoff, "LONGEST", 600.0)
+    command = write(tmp_path, "app.py", "raise OSError('no database')")
+    async with supervised(guard, tmp_path, command=command) as session:
+        for count in (1, 2):
+            session.app.restart()
+            with anyio.fail_after(20):
+                assert await session.app.settled() == "failed"
+            assert [event.retry_in for event in session.all(AppFailed)] == [600.0] * count
 
 
 @pytest.mark.usefixtures("patient")

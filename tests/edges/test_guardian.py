@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -37,13 +37,6 @@ open({note!r}, "a").write(f"{{os.getpid()}}\\n")
 time.sleep(600)
 """
 """A daemon, made as daemons are: two forks and a new session between them."""
-
-
-@pytest.fixture
-async def guard() -> AsyncIterator[Guard]:
-    """A guardian of the test's own."""
-    async with Guard() as guard:
-        yield guard
 
 
 async def until(check: Callable[[], object], what: str) -> None:

@@ -63,12 +63,6 @@ def colour():
 """
 
 
-def cycle(watch: Any, seconds: float = 20.0) -> list[dict[str, Any]]:
-    """Go on to the next end of a cycle; all of the cycle's events."""
-    number = watch.wait("cycle-finished", seconds)["cycle"]
-    return [event for event in watch.events if event.get("cycle") == number]
-
-
 class Saved:
     """A watched project: save files, and hear what ran."""
 
@@ -83,7 +77,7 @@ class Saved:
             path.unlink()
         else:
             path.write_text(content)
-        events = cycle(self.watch)
+        events = self.watch.cycle()
         return {e["nodeid"]: e["outcome"] for e in events if e["event"] == "test-finished"}
 
 
@@ -95,7 +89,7 @@ def saved(
     root = tmp_path / "project"
     write_tree(root, PROJECT)
     watch = watching(root)
-    first = cycle(watch, 40)
+    first = watch.cycle()
     assert first[-1]["outcome"] == "passed", str(watch)
     return Saved(root, watch)
 
@@ -129,13 +123,13 @@ def test_renames_and_errors(saved: Saved) -> None:
     """S29, S31: a module that is gone or broken fails its importers, until it is back."""
     text = (saved.root / "leaf.py").read_text()
     (saved.root / "leaf.py").rename(saved.root / "tree.py")
-    events = cycle(saved.watch)
+    events = saved.watch.cycle()
     assert events[-1]["outcome"] == "failed"
     assert [e["path"] for e in events if e["event"] == "diagnostic"] == ["tests/test_leaf.py"]
     (saved.root / "tree.py").rename(saved.root / "leaf.py")
-    assert cycle(saved.watch)[-1]["outcome"] == "passed"
+    assert saved.watch.cycle()[-1]["outcome"] == "passed"
     (saved.root / "leaf.py").write_text("def (\n")
-    events = cycle(saved.watch)
+    events = saved.watch.cycle()
     assert events[-1]["outcome"] == "failed"
     assert "leaf.py" in [e["path"] for e in events if e["event"] == "diagnostic"]
     assert saved.save("leaf.py", text) == {LEAF: "passed"}
@@ -174,18 +168,18 @@ tests/test_consts.py
     write_tree(root, project.replace("GO", repr(str(go))))
     go.touch()
     watch = watching(root)
-    assert cycle(watch, 40)[-1]["outcome"] == "passed"
+    assert watch.cycle()[-1]["outcome"] == "passed"
     go.unlink()
     (root / "consts.py").write_text("A = 2\n")
     watch.wait("test-started")
     (root / "consts.py").write_text("A = 3\n")
     watch.wait("cycle-started", trigger="change", changes=[MODIFIED])
     go.touch()
-    while (last := cycle(watch)[-1])["outcome"] == "cancelled":
+    while (last := watch.cycle()[-1])["outcome"] == "cancelled":
         pass
     assert last["outcome"] == "failed"
     (root / "consts.py").write_text("A = 2\n")
-    events = cycle(watch)
+    events = watch.cycle()
     assert [e["outcome"] for e in events if e["event"] == "test-finished"] == ["passed"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -92,13 +92,6 @@ def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Interpreter:
     """
     python = os.environ.get("DEVLOOP_TEST_PYTHON", sys.executable)
     return probe(python, tmp_path_factory.mktemp("probe"), clean_environment())
-
-
-@pytest.fixture
-async def guard(anyio_backend: str) -> AsyncIterator[Guard]:
-    """A guardian of the test's own."""
-    async with Guard() as guard:
-        yield guard
 
 
 @pytest.fixture
