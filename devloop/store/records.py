@@ -16,6 +16,7 @@ from devloop.errors import StoreError
 from devloop.events import TestOutcome
 from devloop.graph.facts import Facts
 from devloop.plan.steps import StepRecord
+from devloop.plan.warm import WarmRecord
 from devloop.select.records import HistoryEntry, Verdict
 
 Signature: TypeAlias = tuple[int, int, int, int]
@@ -64,10 +65,16 @@ class _StepBody(msgspec.Struct, frozen=True, array_like=True):
     made: bytes
 
 
+class _WarmBody(msgspec.Struct, frozen=True, array_like=True):
+    stamp: bytes
+    record: WarmRecord
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _file = msgspec.msgpack.Decoder(_FileBody).decode
 _verdict = msgspec.msgpack.Decoder(_VerdictBody).decode
 _step = msgspec.msgpack.Decoder(_StepBody).decode
+_warm = msgspec.msgpack.Decoder(_WarmBody).decode
 _bytes = msgspec.msgpack.Decoder(bytes).decode
 _int = msgspec.msgpack.Decoder(int).decode
 
@@ -208,3 +215,25 @@ def step_record(key: bytes, body: bytes) -> tuple[str, StepRecord]:
     row = _step(_unseal(key, body))
     outputs = {text(path): digest for path, digest in row.outputs}
     return text(key), StepRecord(row.key, outputs, row.made)
+
+
+def warm_row(app: str, record: WarmRecord, mark: bytes) -> Row:
+    """The row of what is known of an app's starts.
+
+    Args:
+        app: its name.
+        record: what is known.
+        mark: the `stamp` of its command and its interpreter.
+    """
+    return _seal(name(app), _encode(_WarmBody(mark, record)))
+
+
+def warm_record(key: bytes, body: bytes) -> tuple[str, bytes, WarmRecord]:
+    """The app, the stamp and the record of a row.
+
+    Raises:
+        StoreError: it is damaged.
+        msgspec.DecodeError: it has another form.
+    """
+    row = _warm(_unseal(key, body))
+    return text(key), row.stamp, row.record

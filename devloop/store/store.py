@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from devloop.events import Notice
 from devloop.plan.steps import StepRecord
+from devloop.plan.warm import WarmRecord
 from devloop.select.records import HistoryEntry, Learned, Records, Verdict
 from devloop.store import records
 from devloop.store.database import Database
@@ -173,6 +174,38 @@ class Store:
                 connection.execute("INSERT OR REPLACE INTO steps VALUES (?, ?)", row)
 
         self._database.write(work)
+
+    def load_warm(self, app: str, stamp: str) -> WarmRecord | None:
+        """What is known of an app's starts.
+
+        Args:
+            app: its name.
+            stamp: names its command and its interpreter.
+
+        Returns:
+            None where nothing is known of an app of that name and that stamp.
+        """
+        mark = records.stamp(stamp)
+        for name, bears, record in self._load("warm", records.warm_record):
+            if (name, bears) == (app, mark):
+                return record
+        return None
+
+    def save_warm(self, app: str, stamp: str, record: WarmRecord) -> None:
+        """Remember what is known of an app's starts, in the place of what was.
+
+        Args:
+            app: its name.
+            stamp: names its command and its interpreter.
+            record: what is known. One that is not Unicode is not kept.
+        """
+        try:
+            row = records.warm_row(app, record, records.stamp(stamp))
+        except UnicodeEncodeError:
+            return
+        self._database.write(
+            lambda own: own.execute("INSERT OR REPLACE INTO warm VALUES (?, ?)", row)
+        )
 
     def _load(self, table: str, make: Callable[[bytes, bytes], T]) -> list[T]:
         return self._database.read(lambda connection: _all(connection, table, make))

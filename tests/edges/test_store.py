@@ -19,6 +19,7 @@ import pytest
 
 from devloop.graph.facts import Facts, Import
 from devloop.plan.steps import StepRecord
+from devloop.plan.warm import WarmRecord
 from devloop.select.records import HistoryEntry, Learned, Verdict
 from devloop.store.database import KEPT
 from devloop.store.records import FileRecord
@@ -84,6 +85,20 @@ def test_everything_is_there_in_the_next_session(tmp_path: Path) -> None:
         assert store.load_records().verdicts == {"c.py::x": verdict("c.py::x")}
         assert store.load_records().collected == {"c.py": 1}
         assert store.load_steps() == {"css": StepRecord(b"k", {"app.css": b"1"}, b"m")}
+        assert store.notices == []
+
+
+def test_starts_are_known_for_one_command_of_an_app(tmp_path: Path) -> None:
+    """Another command of the same name begins anew, and takes its place."""
+    with Store.open(tmp_path, stamp="s") as store:
+        store.save_warm("web", "uvicorn", WarmRecord(("a",)))
+        store.save_warm("\udce9", "uvicorn", WarmRecord(("\udce9",)))
+    with Store.open(tmp_path, stamp="s") as store:
+        assert store.load_warm("web", "uvicorn") == WarmRecord(("a",))
+        assert store.load_warm("web", "gunicorn") is None
+        assert store.load_warm("\udce9", "uvicorn") is None
+        store.save_warm("web", "gunicorn", WarmRecord(("b",)))
+        assert store.load_warm("web", "uvicorn") is None
         assert store.notices == []
 
 

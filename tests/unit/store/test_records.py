@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from devloop.errors import StoreError
 from devloop.graph.facts import Facts, Import, SourceProblem
 from devloop.plan.steps import StepRecord
+from devloop.plan.warm import Quarantined, Shape, WarmRecord
 from devloop.select.records import HistoryEntry, Verdict
 from devloop.store import records
 from devloop.store.records import FileRecord
@@ -67,6 +68,14 @@ def test_verdicts_lists_and_steps_come_back() -> None:
     assert records.history_record(*records.history_row(entry)) == entry
     step = StepRecord(b"k", {"static/\udce9.css": b"1", "b": b"2"}, b"m")
     assert records.step_record(*records.step_row("css", step)) == ("css", step)
+
+
+def test_what_is_known_of_starts_comes_back() -> None:
+    """With the stamp that it is known under."""
+    shape = Shape(frozenset({("a", "/p/a.py")}), ("/p",), ("optimize=0",))
+    unsafe = {"grpc": Quarantined("grpcio 1.0", "starts a thread")}
+    record = WarmRecord(("json",), ("json",), {"x": "why"}, unsafe, shape, None, True, "off", "i")
+    assert records.warm_record(*records.warm_row("web", record, MARK)) == ("web", MARK, record)
 
 
 @given(st.data())

@@ -1,0 +1,140 @@
+"""What a process that holds imports was made from, and whether that is still so.
+
+Looked at before each start, so it must cost next to nothing: a `stat` of a file takes some two
+microseconds, so that a thousand modules cost less than the start of an interpreter by far.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+Sign: TypeAlias = "tuple[int, int, int] | None"
+"""Modification time in nanoseconds, size, inode; None for a file that is not there."""
+
+READ_BY_LIBRARIES = (
+    "GOTO_", "GOMP_", "HWLOC_", "KMP_", "LANG", "LC_", "LD_", "MALLOC_", "MKL_", "NUMEXPR_",
+    "OMP_", "OPENBLAS_", "OPENSSL_", "PYTHON", "SSL_", "TMPDIR", "TZ",
+)  # fmt: skip
+"""Beginnings of the names of variables that libraries in C read, which nobody can observe."""
+
+OURS = ("DEVLOOP_", "LINES", "COLUMNS")
+"""Variables that say nothing to a module, and differ from start to start."""
+
+
+class Origin:
+    """What a process that holds imports was made from.
+
+    Make it before that process begins: what is written meanwhile then counts as changed.
+
+    Args:
+        program: the path of the interpreter.
+        path: the interpreter's `sys.path`, without the project's own folders.
+        env: the environment that it begins with.
+    """
+
+    def __init__(self, program: str, path: Iterable[str], env: Mapping[str, str]) -> None:
+        self._env = dict(env)
+        self._read: frozenset[str] | None = frozenset()
+        folder = Path(program).parent
+        self._interpreter = _signs(
+            [program, str(folder / "pyvenv.cfg"), str(folder.parent / "pyvenv.cfg")]
+        )
+        folders = [entry for entry in path if _is_folder(entry)]
+        starts = [
+            os.path.join(entry, name)  # noqa: PTH118 - a thousand of them, at each start
+            for entry in folders
+            for name in _listing(entry)
+            if name.endswith((".pth", ".egg-link"))
+        ]
+        self._installed = _signs([*folders, *starts])
+        self._files: dict[str, Sign] = {}
+
+    def add(
+        self,
+        modules: Iterable[str],
+        files: Mapping[str, tuple[int, int]],
+        env: frozenset[str] | None,
+    ) -> None:
+        """Take in what the imports have read.
+
+        Args:
+            modules: the files of all modules that were imported.
+            files: others that were read, with their modification times and sizes as of then.
+            env: the variables that were read; one that ends in ``*`` stands for all that begin
+                so, and None for all there are.
+        """
+        self._files.update(_signs(modules))
+        for path, (mtime, size) in files.items():
+            sign = _sign(path)
+            same = sign is not None and sign[:2] == (mtime, size)
+            self._files[path] = sign if same else (mtime, size, -1)
+        if self._read is not None:
+            self._read = None if env is None else self._read | env
+
+    def stale(self, env: Mapping[str, str]) -> str | None:
+        """Whether a start from it could differ from a cold one.
+
+        Args:
+            env: the environment of the start.
+
+        Returns:
+            What has changed, as the end of "its imports are of before …"; None where nothing has.
+        """
+        for paths, what in ((self._interpreter, "the interpreter"), (self._installed, "")):
+            for path, sign in paths.items():
+                if _sign(path) != sign:
+                    return f"{what or path} changed"
+        if (name := self._other_variable(env)) is not None:
+            return f"${name} changed"
+        stat = os.stat
+        for path, sign in self._files.items():
+            try:
+                found = stat(path)
+            except (OSError, ValueError):
+                if sign is not None:
+                    return f"{path} changed"
+            else:
+                if (found.st_mtime_ns, found.st_size, found.st_ino) != sign:
+                    return f"{path} changed"
+        return None
+
+    def _other_variable(self, env: Mapping[str, str]) -> str | None:
+        """A variable that was read and has another value now."""
+        own = self._env
+        differing = sorted(
+            name
+            for name in own.keys() | env.keys()
+            if own.get(name) != env.get(name) and not name.startswith(OURS)
+        )
+        if self._read is None:
+            return next(iter(differing), None)
+        starts = (*READ_BY_LIBRARIES, *(name[:-1] for name in self._read if name.endswith("*")))
+        return next(
+            (name for name in differing if name in self._read or name.startswith(starts)), None
+        )
+
+
+def _signs(paths: Iterable[str]) -> dict[str, Sign]:
+    return {path: _sign(path) for path in paths}
+
+
+def _sign(path: str) -> Sign:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a thousand of them, at each start
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def _listing(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []

@@ -1,0 +1,246 @@
+"""What is held in memory for the next start of a command, and whether that may be trusted.
+
+A command's first start in a session is a cold one. From what it has imported follows what a
+zygote holds for the next one: modules from outside the project, in their order. The first warm
+start is compared with a cold one. An edit lies between the two, and may be what makes the
+difference; so a difference calls for one more cold start, and only what differs from both
+turns warm starts off.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import PurePath
+
+import msgspec
+
+SITES = frozenset({"site-packages", "dist-packages"})
+"""Folders of installed distributions, in any layout."""
+
+_NEVER = ("__main__", "__mp_main__", "_devloop")
+"""Modules that are each process's own."""
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """What a start came to, as far as a warm one must not differ from a cold one.
+
+    Args:
+        modules: of the project, as they were imported; a name with its file.
+        path: `sys.path`.
+        flags: the interpreter's, in words.
+    """
+
+    modules: frozenset[tuple[str, str]] = frozenset()
+    path: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+
+
+class Quarantined(msgspec.Struct, frozen=True):
+    """A module that must not be held when a process is forked.
+
+    Args:
+        distribution: its name and version; another version is tried again.
+        reason: what it does.
+    """
+
+    distribution: str
+    reason: str
+
+
+class WarmRecord(msgspec.Struct, frozen=True):
+    """What is known of a command's starts, from one session to the next.
+
+    Args:
+        modules: what it imports from outside the project, in order.
+        held: those of them that a zygote has held.
+        left_out: those that could not be held, each with its reason.
+        quarantine: those that are unsafe to hold.
+        shape: what the last cold start came to.
+        suspect: what the last warm start came to, where it differed from that.
+        audited: a warm start came to the same as a cold one.
+        off: why it is never started warm.
+        installed: a digest of what is installed; another one is another chance.
+    """
+
+    modules: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = {}
+    quarantine: Mapping[str, Quarantined] = {}
+    shape: Shape | None = None
+    suspect: Shape | None = None
+    audited: bool = False
+    off: str | None = None
+    installed: str = ""
+
+    def for_installed(self, installed: str) -> WarmRecord:
+        """The record as far as it holds for what is installed now.
+
+        Args:
+            installed: a digest of that.
+
+        Returns:
+            A new value; whether warm starts are trusted is found out again after an install.
+        """
+        if self.installed == installed:
+            return self
+        return WarmRecord(self.modules, quarantine=self.quarantine, installed=installed)
+
+    def learn(self, modules: Iterable[str]) -> WarmRecord:
+        """Take in what a process has imported.
+
+        Args:
+            modules: from outside the project, in order.
+
+        Returns:
+            A new value; what was known and is not among them goes to the end, because another
+            request may import it again.
+        """
+        found = tuple(modules)
+        rest = set(self.modules).difference(found)
+        kept = tuple(name for name in self.modules if name in rest)
+        return msgspec.structs.replace(self, modules=(*found, *kept))
+
+    def audit(self, shape: Shape, *, warm: bool) -> WarmRecord:
+        """Take in what a start came to.
+
+        Args:
+            shape: of the process.
+            warm: it was a warm start.
+
+        Returns:
+            A new value; its `suspect` or `off` may be set.
+        """
+        if warm:
+            if self.audited or self.shape is None:
+                return self
+            same = not differences(self.shape, shape)
+            return msgspec.structs.replace(self, audited=same, suspect=None if same else shape)
+        if self.suspect is None or self.shape is None:
+            return msgspec.structs.replace(self, shape=shape)
+        # An edit of the project explains what differs from only one of the cold starts around it.
+        real = {*self.doubt} & {*differences(shape, self.suspect)}
+        off = f"a warm start differs from a cold one: {min(real)}" if real else None
+        return msgspec.structs.replace(self, shape=shape, suspect=None, audited=not real, off=off)
+
+    @property
+    def doubt(self) -> tuple[str, ...]:
+        """In what the last warm start differed from the cold one before it."""
+        if self.suspect is None or self.shape is None:
+            return ()
+        return differences(self.shape, self.suspect)
+
+
+def differences(cold: Shape, warm: Shape) -> tuple[str, ...]:
+    """In what a warm start differs from a cold one.
+
+    Args:
+        cold: what the one came to.
+        warm: what the other came to.
+
+    Returns:
+        One phrase for each difference.
+    """
+    found = [f"{name} is not imported" for name, _ in sorted(cold.modules - warm.modules)]
+    found += [f"{name} is imported" for name, _ in sorted(warm.modules - cold.modules)]
+    if cold.path != warm.path:
+        extra = [entry for entry in warm.path if entry not in cold.path]
+        missing = [entry for entry in cold.path if entry not in warm.path]
+        what = (extra or missing or ["its order"])[0]
+        found.append(f"sys.path ({what})")
+    if cold.flags != warm.flags:
+        changed = sorted({*cold.flags} ^ {*warm.flags})
+        found.append(f"the interpreter's flags ({', '.join(changed) or 'their order'})")
+    return tuple(found)
+
+
+def third_party(modules: Iterable[tuple[str, str | None]], root: str) -> tuple[str, ...]:
+    """The modules that come from outside the project.
+
+    Args:
+        modules: names and files, in order; a file is None for what is built in.
+        root: the project's folder.
+
+    Returns:
+        Their names, in order. What has no file needs no holding, or comes with its parts.
+    """
+    known = [(name, file) for name, file in modules if file is not None]
+    library = _library(known)
+    return tuple(
+        name
+        for name, file in known
+        if not name.startswith(_NEVER) and not is_first_party(file, root, library)
+    )
+
+
+def shape_of(
+    modules: Iterable[tuple[str, str | None]], path: Iterable[str], flags: Iterable[str], root: str
+) -> Shape:
+    """What a start came to.
+
+    Args:
+        modules: names and files.
+        path: `sys.path`.
+        flags: the interpreter's.
+        root: the project's folder.
+    """
+    known = [(name, file) for name, file in modules if file is not None]
+    library = _library(known)
+    own = frozenset(
+        (name, file)
+        for name, file in known
+        if not name.startswith(_NEVER) and is_first_party(file, root, library)
+    )
+    return Shape(own, tuple(path), tuple(flags))
+
+
+def is_first_party(file: str, root: str, library: str) -> bool:
+    """Whether a module is the project's own, by its file: an environment in the project is not.
+
+    Args:
+        file: absolute.
+        root: the project's folder.
+        library: the folder of the standard library.
+
+    Returns:
+        True also for what is installed in place, wherever it lies.
+    """
+    if library and file.startswith(library + os.sep):
+        return False
+    inside = file[len(root) :] if file.startswith(root.rstrip(os.sep) + os.sep) else file
+    return SITES.isdisjoint(PurePath(inside).parts)
+
+
+def held_back(
+    modules: Iterable[str], exclude: Collection[str], quarantine: Mapping[str, Quarantined]
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """What a zygote may hold.
+
+    Args:
+        modules: what the command imports, in order.
+        exclude: modules and packages that the configuration excludes.
+        quarantine: those that are unsafe.
+
+    Returns:
+        What may be held, in order, and the rest with the reason of each.
+    """
+    out: dict[str, str] = {}
+    may = []
+    for name in modules:
+        if any(is_within(name, package) for package in exclude):
+            out[name] = "excluded by the configuration"
+        elif unsafe := next((q for m, q in quarantine.items() if is_within(name, m)), None):
+            out[name] = unsafe.reason
+        else:
+            may.append(name)
+    return tuple(may), out
+
+
+def is_within(name: str, package: str) -> bool:
+    """Whether a module is another one or lies in it."""
+    return name == package or name.startswith(f"{package}.")
+
+
+def _library(modules: Iterable[tuple[str, str]]) -> str:
+    """The folder of the standard library: `os` is always imported."""
+    return next((str(PurePath(file).parent) for name, file in modules if name == "os"), "")

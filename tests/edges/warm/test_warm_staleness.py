@@ -1,0 +1,106 @@
+"""Imports that are held are used only while what they were made from is as it was (W7 to W9)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from devloop.execute.staleness import Origin
+
+
+def installation(root: Path) -> str:
+    """An interpreter with a package, a .pth file, and a file that the package reads."""
+    for folder in ("bin", "site-packages/pkg"):
+        (root / folder).mkdir(parents=True)
+    (root / "bin/python").write_text("interpreter")
+    (root / "pyvenv.cfg").write_text("home = /usr/bin")
+    (root / "site-packages/pkg/__init__.py").write_text("A = 1\n")
+    (root / "site-packages/pkg/data.json").write_text("{}")
+    (root / "site-packages/more.pth").write_text("/somewhere\n")
+    return str(root / "bin/python")
+
+
+def origin(root: Path, env: dict[str, str], read: frozenset[str] | None) -> Origin:
+    """What a process came from that holds the package, and has read its file."""
+    made = Origin(installation(root), [str(root / "site-packages"), str(root / "gone")], env)
+    data = root / "site-packages/pkg/data.json"
+    found = data.stat()
+    files = {str(data): (found.st_mtime_ns, found.st_size)}
+    made.add([str(root / "site-packages/pkg/__init__.py")], files, read)
+    return made
+
+
+def same_length(root: Path) -> None:
+    """An older file of the same length, as `git checkout` may put it there."""
+    path = root / "site-packages/pkg/__init__.py"
+    path.write_text("A = 2\n")
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+
+
+def replaced(root: Path) -> None:
+    """Another file with the same length and the same times."""
+    path = root / "site-packages/pkg/__init__.py"
+    found = path.stat()
+    path.with_name("new").write_text("A = 2\n")
+    os.utime(path.with_name("new"), ns=(found.st_atime_ns, found.st_mtime_ns))
+    path.with_name("new").replace(path)
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "older": same_length,
+    "replaced": replaced,
+    "removed": lambda root: shutil.rmtree(root / "site-packages/pkg"),
+    "installed": lambda root: (root / "site-packages/other.dist-info").mkdir(),
+    "pth": lambda root: (root / "site-packages/more.pth").write_text("/elsewhere/\n"),
+    "data": lambda root: (root / "site-packages/pkg/data.json").write_text("{ }"),
+    "interpreter": lambda root: (root / "bin/python").write_text("another"),
+    "environment": lambda root: (root / "pyvenv.cfg").write_text("home = /opt/bin"),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(CHANGES))
+def test_what_changes_on_disk_is_seen(tmp_path: Path, kind: str) -> None:
+    """Whatever the times of the files say."""
+    made = origin(tmp_path, {}, frozenset())
+    assert made.stale({}) is None
+    CHANGES[kind](tmp_path)
+    said = made.stale({})
+    assert said is not None
+    assert said.endswith(" changed")
+
+
+def test_a_file_that_changed_while_it_was_imported_counts_as_changed(tmp_path: Path) -> None:
+    """What was read is not what lies there now."""
+    made = origin(tmp_path, {}, frozenset())
+    path = str(tmp_path / "site-packages/pkg/data.json")
+    made.add([], {path: (1, 1)}, frozenset())
+    assert made.stale({}) == f"{path} changed"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "read", "said"),
+    [
+        ({"FOO": "1"}, {"FOO": "2"}, frozenset({"FOO"}), "$FOO changed"),
+        ({}, {"FOO": "2"}, frozenset({"FOO"}), "$FOO changed"),
+        ({"FOO": "1"}, {}, frozenset({"FOO"}), "$FOO changed"),
+        ({"FOO": "1"}, {"FOO": "2"}, frozenset({"BAR"}), None),
+        ({"FOO": "1"}, {"FOO": "2"}, None, "$FOO changed"),
+        ({"FOO_A": "1"}, {"FOO_A": "2"}, frozenset({"FOO_*"}), "$FOO_A changed"),
+        ({}, {"OMP_NUM_THREADS": "2"}, frozenset(), "$OMP_NUM_THREADS changed"),
+        ({"TZ": "UTC"}, {"TZ": "CET"}, frozenset(), "$TZ changed"),
+        ({"LINES": "1"}, {"LINES": "2"}, None, None),
+    ],
+)
+def test_a_variable_that_was_read_counts(
+    tmp_path: Path,
+    before: dict[str, str],
+    now: dict[str, str],
+    read: frozenset[str] | None,
+    said: str | None,
+) -> None:
+    """So does one that libraries in C read, which nobody can observe (W7)."""
+    assert origin(tmp_path, before, read).stale(now) == said

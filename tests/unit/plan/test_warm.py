@@ -1,0 +1,109 @@
+"""What is held for the next start, and when a warm start is not trusted."""
+
+from __future__ import annotations
+
+import pytest
+
+from devloop.plan.warm import (
+    Quarantined,
+    Shape,
+    WarmRecord,
+    differences,
+    held_back,
+    shape_of,
+    third_party,
+)
+
+LIBRARY = "/usr/lib/python3.11"
+MODULES: list[tuple[str, str | None]] = [
+    ("sys", None),
+    ("os", f"{LIBRARY}/os.py"),
+    ("_devloop.control", "/tool/devloop/inside/control.py"),
+    ("json", f"{LIBRARY}/json/__init__.py"),
+    ("__main__", "/work/shop/app.py"),
+    ("click", "/work/shop/.venv/lib/python3.11/site-packages/click/__init__.py"),
+    ("yaml", "/usr/lib/python3/dist-packages/yaml/__init__.py"),
+    ("shop", "/work/shop/src/shop/__init__.py"),
+    ("shared", "/work/shared/src/shared/__init__.py"),
+]
+
+
+def test_what_is_not_the_projects_is_held() -> None:
+    """By its file: an environment in the project is not the project, an editable install is."""
+    assert third_party(MODULES, "/work/shop") == ("os", "json", "click", "yaml")
+    shape = shape_of(MODULES, ["/work/shop"], ["optimize=0"], "/work/shop")
+    assert {name for name, _ in shape.modules} == {"shop", "shared"}
+
+
+def test_a_project_that_lies_in_site_packages_is_still_the_project() -> None:
+    """Somebody works on an installed distribution where it lies."""
+    root = "/env/lib/python3.11/site-packages/tool"
+    modules = [
+        ("os", f"{LIBRARY}/os.py"),
+        ("tool", f"{root}/__init__.py"),
+        ("click", "/env/lib/python3.11/site-packages/click/__init__.py"),
+    ]
+    assert third_party(modules, root) == ("os", "click")
+
+
+def test_what_was_learned_before_is_kept() -> None:
+    """A module that only some requests import is held, after those of the last start."""
+    record = WarmRecord().learn(["a", "b", "late"]).learn(["b", "a", "c"])
+    assert record.modules == ("b", "a", "c", "late")
+
+
+def test_what_must_not_be_held_says_why() -> None:
+    """What the configuration excludes, and what is unsafe, with all that lies in it."""
+    quarantine = {"grpc": Quarantined("grpcio 1.0", "it starts a thread")}
+    may, out = held_back(["a", "torch", "torch.nn", "torchx", "grpc._c"], ["torch"], quarantine)
+    assert may == ("a", "torchx")
+    assert out == {
+        "torch": "excluded by the configuration",
+        "torch.nn": "excluded by the configuration",
+        "grpc._c": "it starts a thread",
+    }
+
+
+def shape(*modules: str, path: tuple[str, ...] = ("/p",), flags: tuple[str, ...] = ()) -> Shape:
+    """A start that came to this."""
+    return Shape(frozenset((name, f"/p/{name}.py") for name in modules), path, flags)
+
+
+@pytest.mark.parametrize(
+    ("warm", "said"),
+    [
+        (shape("a", "b"), ()),
+        (shape("a"), ("b is not imported",)),
+        (shape("a", "b", "c"), ("c is imported",)),
+        (shape("a", "b", path=("/p", "/q")), ("sys.path (/q)",)),
+        (shape("a", "b", path=()), ("sys.path (/p)",)),
+        (shape("a", "b", flags=("dev_mode=1",)), ("the interpreter's flags (dev_mode=1)",)),
+    ],
+)
+def test_a_difference_is_named(warm: Shape, said: tuple[str, ...]) -> None:
+    """In words for the person who asks why their app starts cold."""
+    assert differences(shape("a", "b"), warm) == said
+
+
+def test_the_same_is_trusted_for_good() -> None:
+    """The first warm start is compared; later ones are not."""
+    record = WarmRecord().audit(shape("a"), warm=False).audit(shape("a"), warm=True)
+    assert record.audited
+    assert record.audit(shape("b"), warm=True) == record
+
+
+def test_a_difference_that_another_cold_start_confirms_turns_warm_off() -> None:
+    """Until then there is only doubt, which asks for that cold start."""
+    record = WarmRecord().audit(shape("a", "plugin"), warm=False).audit(shape("a"), warm=True)
+    assert record.doubt == ("plugin is not imported",)
+    assert record.off is None
+    record = record.audit(shape("a", "plugin"), warm=False)
+    assert record.off == "a warm start differs from a cold one: plugin is not imported"
+
+
+def test_an_edit_between_two_starts_is_no_difference() -> None:
+    """It has added an import, or taken one away: the next cold start shows the same."""
+    record = WarmRecord().audit(shape("a", "old"), warm=False).audit(shape("a", "new"), warm=True)
+    assert set(record.doubt) == {"old is not imported", "new is imported"}
+    record = record.audit(shape("a", "new"), warm=False)
+    assert (record.off, record.doubt, record.audited) == (None, (), True)
