@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from devloop.checkup import commands, files, python
+from devloop.checkup import commands, files, project, python
 from devloop.checkup.finding import Finding
 from devloop.config import pytest_settings
 from devloop.config.load import load
@@ -55,6 +55,7 @@ def check(root: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
         )
         tests = sum(map(layout.is_test, survey.files))
         yield from python.distributions(found, config, tests)
+        yield from project.installed(root, found, layout.roots, settings.pythonpath)
         yield from python.module_path(root, found, layout.roots, environ)
     yield from files.git(root, survey)
     yield from files.watching(root, config.watch, survey)
@@ -71,4 +72,5 @@ def check(root: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
 
 def _config_fault(subject: str, error: ConfigError) -> Finding:
     where = f"{error.where}: " if error.where else ""
-    return Finding(subject, "error", f"{where}{error.message}", error.hint)
+    mend = error.hint or f"Correct {error.where or 'it'}."
+    return Finding(subject, "error", f"{where}{error.message}", mend)

@@ -64,19 +64,29 @@ def _command(
     else:
         path = item.env.get("PATH", base.get("PATH", os.defpath))
         found = shutil.which(program, path=path) is not None
-        place = "PATH, the project's environment first"
+        place = ""
     if not found:
-        where = "cannot be executed or is not there" if os.sep in program else f"is not on {place}"
+        where = (
+            f"{place} cannot be executed or is not there"
+            if place
+            else f"{program} is neither in the project's environment nor on PATH"
+        )
         yield Finding(
-            subject,
-            "error",
-            f"{place if os.sep in program else program} {where}",
-            f"Install {Path(program).name}, or correct `command`.",
+            subject, "error", where, f"Install {Path(program).name}, or correct `command`."
         )
 
 
 def _env_file(subject: str, root: Path, app: App) -> Iterator[Finding]:
-    if app.env_file is not None and (problem := read_file(root / app.env_file).problem):
+    if app.env_file is None:
+        return
+    if (root / app.env_file).is_dir():
+        yield Finding(
+            subject,
+            "error",
+            f'its env-file, "{app.env_file}", is a folder',
+            "Name a file of variables, or take `env-file` out.",
+        )
+    elif problem := read_file(root / app.env_file).problem:
         yield Finding(subject, "warning", problem, "Write it, or correct `env-file`.")
 
 

@@ -99,12 +99,12 @@ def watching(
             "A folder on a local disk is watched at no cost.",
         )
     else:
-        yield Finding("file system", "ok", "it tells of changes")
+        yield Finding("file system", "ok", "it tells of changes as they happen")
     yield _watch_limit(found, limits)
 
 
 def _watch_limit(found: Survey, limits: Path) -> Finding:
-    size = f"{len(found.files)} files in {found.folders} folders"
+    size = f"{_plural(len(found.files), 'file')} in {_plural(found.folders, 'folder')}"
     try:
         limit = int((limits / "max_user_watches").read_text())
     except (OSError, ValueError):
@@ -121,10 +121,23 @@ def _watch_limit(found: Survey, limits: Path) -> Finding:
     return Finding("watch limit", "ok", f"{size}; the system allows {limit} watches")
 
 
+def _plural(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
 def _ignored(pruned: Collection[str]) -> str:
-    if not pruned:
+    """The ignored folders, those of one name that lie in many places together."""
+    places: dict[str, list[str]] = {}
+    for path in sorted(pruned, key=lambda p: (p.count("/"), p)):
+        places.setdefault(path.rstrip("/").rpartition("/")[2], []).append(path.rstrip("/") + "/")
+    # Nobody expects git's own to be watched.
+    places.pop(".git", None)
+    if not places:
         return "no folders"
-    names = [path.rstrip("/") + "/" for path in sorted(pruned, key=lambda p: (p.count("/"), p))]
+    names = [
+        among[0] if len(among) == 1 else f"{name}/ in {len(among)} places"
+        for name, among in places.items()
+    ]
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
 
@@ -149,10 +162,7 @@ def records(root: Path) -> Iterator[Finding]:
         )
         return
     if locks_work(target):
-        size = (
-            sum(path.lstat().st_size for path in place.glob("store.db*")) if place.exists() else 0
-        )
-        yield Finding("store", "ok", f"{place}, {size / 1_000_000:.1f} MB")
+        yield Finding("store", "ok", _stored(place))
     else:
         yield Finding(
             "store",
@@ -161,8 +171,15 @@ def records(root: Path) -> Iterator[Finding]:
             "Run one devloop at a time here.",
         )
     pid = presence.holder(root)
-    said = "none runs here" if pid is None else f"one runs here, pid {pid}"
+    said = "no `devloop watch` runs here" if pid is None else f"one runs here, pid {pid}"
     yield Finding("watch", "ok", said)
+
+
+def _stored(place: Path) -> str:
+    size = sum(path.lstat().st_size for path in place.glob("store.db*"))
+    if not size:
+        return f"nothing is remembered yet; records will be in {place}"
+    return f"{place}, {size / 1_000_000:.1f} MB" if size >= 100_000 else f"{place}, {size:,} bytes"
 
 
 def named(root: Path, roots: tuple[str, ...] | None, tests: tuple[str, ...]) -> Iterator[Finding]:

@@ -50,10 +50,10 @@ def distributions(found: Interpreter, config: Config, tests: int) -> Iterator[Fi
     except MissingDistribution as error:
         yield Finding("pytest", "error" if tests else "warning", error.message, error.hint)
         return
-    yield Finding("pytest", "ok", f"pytest {found.pytest}; test files: {tests}")
+    yield Finding("pytest", "ok", f"version {found.pytest}; test files: {tests}")
     workers = config.tests.workers
     if found.xdist is not None:
-        yield Finding("pytest-xdist", "ok", f"pytest-xdist {found.xdist}")
+        yield Finding("pytest-xdist", "ok", f"version {found.xdist}")
     elif workers == 0:
         yield Finding("pytest-xdist", "ok", "not installed, and not wanted (tests.workers = 0)")
     else:

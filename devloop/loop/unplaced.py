@@ -34,8 +34,8 @@ class Unplaced:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._placed: set[str] = set()
-        """Steps that have told of an error at a place since they were started."""
+        self._running: set[str] = set()
+        """Steps that have been started, and have told of no error at a place since."""
 
     def diagnostic(self, event: Event) -> Diagnostic | None:
         """Make a problem at a place of what has failed.
@@ -47,9 +47,9 @@ class Unplaced:
             The problem; None where nothing failed, or where it was told at its places.
         """
         if isinstance(event, StepStarted):
-            self._placed.discard(event.name)
+            self._running.add(event.name)
         elif isinstance(event, Diagnostic) and event.severity == "error":
-            self._placed.add(event.source)
+            self._running.discard(event.source)
         failure = self._failure(event)
         if failure is None:
             return None
@@ -68,12 +68,11 @@ class Unplaced:
         if isinstance(event, RunFinished) and event.outcome == "runner-failed":
             message = event.message or "pytest ended without a result"
             return _Failure(RUNNER, message, event.output)
-        if (
-            isinstance(event, StepFinished)
-            and event.outcome == "failed"
-            and event.name not in self._placed
-        ):
-            return _Failure(event.name, f"step {event.name}: {event.message or 'failed'}")
+        if isinstance(event, StepFinished) and event.name in self._running:
+            self._running.discard(event.name)
+            if event.outcome == "failed":
+                return _Failure(event.name, f"step {event.name}: {event.message or 'failed'}")
+        # A step that was not started needs one that has failed; that one is the problem.
         return None
 
     def _asked_for(self, event: Event) -> Place:

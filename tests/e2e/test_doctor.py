@@ -50,6 +50,7 @@ def test_a_healthy_project_has_nothing_to_mend(
     assert done.stdout.splitlines()[-1].endswith(" ok, 0 to look at, 0 to mend")
     for subject in ("interpreter", "pytest", "git", "watch limit", "store", "file system"):
         assert f"ok       {subject}" in done.stdout
+    assert "nothing is remembered yet" in done.stdout
     assert "test files: 1" in done.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pyproject.toml", "tests"]
 
@@ -171,7 +172,7 @@ def test_another_watch_is_no_fault(devloop: Run, tmp_path: Path) -> None:
             done = devloop(command)
             assert done.returncode == 4
             assert f"(pid {os.getpid()})" in done.stderr
-    assert "none runs here" in devloop("doctor").stdout
+    assert "no `devloop watch` runs here" in devloop("doctor").stdout
 
 
 def test_a_watch_limit_that_is_too_low(write_tree: Write, tmp_path: Path) -> None:
@@ -196,3 +197,62 @@ def test_a_folder_that_cannot_be_read(
     closed.mkdir(mode=0o000)
     assert "closed" in doctor("main.py")["folders"]["message"]
     closed.chmod(0o700)
+
+
+PROJECT = """
+pyproject.toml
+    [project]
+    name = "Nowhere.Known"
+    dependencies = ["click>=8", "no_such[x]>=2", "no-such", "gone; python_version < '3'", {more}]
+    [tool.pytest.ini_options]
+    pythonpath = [{path}]
+src/nowhere/__init__.py
+"""
+
+
+def test_what_the_project_needs_is_looked_for(doctor: Callable[..., dict[str, Any]]) -> None:
+    """By the names in pyproject.toml, in whichever spelling; those with a marker are left out."""
+    found = doctor(PROJECT.format(more="", path="'src'"))
+    assert found.keys() == {"dependencies"}
+    assert found["dependencies"]["severity"] == "warning"
+    assert found["dependencies"]["message"].endswith("in pyproject.toml: no_such, no-such")
+    assert "python3 -m venv .venv" in found["dependencies"]["mend"]
+    found = doctor(PROJECT.format(more="'a','b','c','d'", path="'src'") + "uv.lock\n")
+    assert found["dependencies"]["message"].endswith("no_such, no-such, a, b, c and 1 more")
+    assert found["dependencies"]["mend"] == "Run: uv sync"
+
+
+def test_sources_that_no_test_can_import_are_named(doctor: Callable[..., dict[str, Any]]) -> None:
+    """A project in src/ is imported as installed: not at all, or another copy than is edited."""
+    found = doctor(PROJECT.format(more="", path=""))
+    assert "Nowhere.Known is not installed" in found["src"]["message"]
+    assert 'pythonpath = ["src"]' in found["src"]["mend"]
+    found = doctor(PROJECT.format(more="", path="").replace("Nowhere.Known", "Click"))
+    assert "Click is installed as a copy" in found["src"]["message"]
+
+
+@pytest.mark.parametrize("text", ["[project", "project = 1", "[project]\n    dependencies = 1"])
+def test_a_strange_pyproject_needs_nothing(
+    doctor: Callable[..., dict[str, Any]], text: str
+) -> None:
+    """What is wrong with it is no matter of what is installed."""
+    assert "dependencies" not in doctor(f"pyproject.toml\n    {text}\nmain.py")
+
+
+def test_a_folder_is_no_environment_file(doctor: Callable[..., dict[str, Any]]) -> None:
+    """It is said in words, and is an error: `watch` does not begin with it."""
+    found = doctor(
+        "devloop.toml\n    [apps.web]\n    command = 'sh'\n    env-file = 'conf'\nconf/a"
+    )
+    assert found["app web"]["message"] == 'its env-file, "conf", is a folder'
+    assert found["app web"]["severity"] == "error"
+
+
+def test_folders_of_one_name_are_counted(tmp_path: Path) -> None:
+    """What is ignored in many places is one entry; git's own folder is none."""
+    for name in (".git", "a/__pycache__", "b/__pycache__", "node_modules"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / ".gitignore").write_text("__pycache__/\nnode_modules/\n")
+    survey = files.survey(tmp_path, Watch())
+    found = {finding.subject: finding for finding in files.watching(tmp_path, Watch(), survey)}
+    assert found["ignored"].message == "node_modules/, __pycache__/ in 2 places"

@@ -53,7 +53,8 @@ def test_what_fails_as_a_whole_is_shown_at_its_table(
     done = devloop("watch", "--once", "--reporter", "plain")
     assert done.returncode != 0
     found = places(done.stdout)
-    assert [place for place, _ in found] == [f"{name}:{line + before}" for line in (1, 5, 7)]
+    wanted = [f"{name}:{line + before}" for line in (1, 5, 7)]
+    assert [place for place, _ in found] == wanted, done.stdout + done.stderr
     for (_, message), start in zip(found, ("app web: ", "step css: ", ""), strict=True):
         assert message.startswith(start)
     done = devloop("watch", "--once", "--reporter", "jsonl")
@@ -88,3 +89,17 @@ def test_a_command_given_by_hand_is_shown_at_what_it_names(devloop: Run, tmp_pat
     assert [place for place, _ in places(done.stdout)] == ["main.py:1"]
     done = devloop(*watch, "python", "-c", "raise SystemExit(3)")
     assert [place for place, _ in places(done.stdout)] == ["pyproject.toml:1"]
+
+
+def test_a_step_that_waits_for_a_failed_one_is_no_problem_of_its_own(
+    devloop: Run, tmp_path: Path
+) -> None:
+    """The one that failed is; it was told once."""
+    write(
+        tmp_path,
+        devloop__toml="[steps.a]\ncommand = 'false'\n[steps.b]\ncommand = 'true'\nneeds = ['a']\n",
+    )
+    done = devloop("build", "--reporter", "plain")
+    assert done.returncode == 1
+    assert [place for place, _ in places(done.stdout)] == ["devloop.toml:1"]
+    assert "step b: failed: it needs the step a" in done.stdout
