@@ -16,7 +16,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 CONFIG = """\
 [apps.web]
-command = "python -c 'raise SystemExit(3)'"
+command = "no-such-program"
 
 [steps]
 css.command = "python -c 'raise SystemExit(2)'"
