@@ -1,0 +1,286 @@
+"""The sockets of one app that devloop holds: its connections outlive its process.
+
+A listening socket that is copied to devloop (`inside/listeners.py`), or was asked for by
+`listen = […]`, is passed on to each next process of the app. While none attends to it, the
+kernel completes connections and keeps them for the one that comes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from devloop.errors import CommandError
+from devloop.execute import letting_go
+from devloop.inside import addresses
+
+BACKLOG = 4096
+"""Connections that may wait while nobody accepts; the system's own limit may be lower."""
+
+_NOT_AN_ADDRESS = 'Write "127.0.0.1:3000", "[::1]:3000" or "unix:run/app.sock".'
+
+
+@dataclass
+class _Socket:
+    """One held socket.
+
+    Args:
+        sock: our copy.
+        configured: it is one of `listen = […]`.
+        taken: the newest process listens on it.
+        unlinked: the app has removed its path, as far as it knows.
+    """
+
+    sock: socket.socket
+    configured: bool = False
+    taken: bool = False
+    unlinked: bool = False
+
+
+class Held:
+    """What is held for one app.
+
+    Args:
+        root: the project's root, which relative paths of `listen = […]` start from.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._sockets: dict[str, _Socket] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._sockets)
+
+    @property
+    def addresses(self) -> list[str]:
+        """The names of what is held, in the order in which it came."""
+        return list(self._sockets)
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """What is held; whoever accepts on one sees to its blocking flag, which all share."""
+        return [held.sock for held in self._sockets.values()]
+
+    def bind(self, specs: Sequence[str]) -> None:
+        """Listen on the addresses of `listen = […]`, and on those alone from now on.
+
+        Args:
+            specs: as they are written there.
+
+        Raises:
+            CommandError: one cannot be listened on.
+        """
+        wanted = {}
+        for spec in specs:
+            name, family, address = _parsed(spec, self._root)
+            wanted[name] = spec
+            if name not in self._sockets:
+                self._sockets[name] = _Socket(_listening(spec, name, family, address))
+            self._sockets[name].configured = True
+        for name, held in list(self._sockets.items()):
+            if held.configured and name not in wanted:
+                self._let_go(name)
+
+    def take(self, message: Mapping[str, Any], fds: Sequence[int]) -> bool:
+        """Act on a message of the app's process.
+
+        Args:
+            message: as it came.
+            fds: the descriptors that came with it; they are ours from now on.
+
+        Returns:
+            False where it is about something else.
+        """
+        kind = message["m"]
+        mine = list(fds) if kind in ("bound", "release") else []
+        try:
+            if kind == "bound":
+                self._hold(message, mine.pop(0))
+            elif kind == "release":
+                for name in message["addresses"]:
+                    self._let_go(name)
+            elif kind in ("listening", "unlinked"):
+                if held := self._sockets.get(message["address"]):
+                    held.taken |= kind == "listening"
+                    held.unlinked |= kind == "unlinked"
+            else:
+                return False
+        finally:
+            # To close the one of a `release` is the answer to it.
+            for fd in mine:
+                os.close(fd)
+        return True
+
+    def starting(self) -> None:
+        """A process is about to be started: nobody has taken anything over."""
+        for held in self._sockets.values():
+            held.taken = held.unlinked = False
+        self.attend(False)
+
+    def for_start(self) -> tuple[list[dict[str, Any]], list[int]]:
+        """What a process is given that can take over.
+
+        Returns:
+            A description of each socket, and the descriptors in that order; they stay ours.
+        """
+        described = [
+            {
+                "family": int(held.sock.family),
+                "type": int(held.sock.type),
+                "proto": held.sock.proto,
+                "address": name,
+            }
+            for name, held in self._sockets.items()
+        ]
+        return described, [sock.fileno() for sock in self.sockets]
+
+    def listen_fds(self) -> list[tuple[str, int]]:
+        """What a process is given that understands ``LISTEN_FDS`` (sd_listen_fds(3)).
+
+        Returns:
+            Each socket of `listen = […]` with a name for it, a port or a file's name.
+        """
+        given = []
+        for name, held in self._sockets.items():
+            if held.configured:
+                held.sock.setblocking(True)  # as systemd hands them over
+                path = addresses.path(name)
+                title = Path(path).name if path else addresses.port(name)
+                given.append(((title or "socket").replace(":", "_"), held.sock.fileno()))
+        return given
+
+    def attend(self, attended: bool) -> None:
+        """Say whether some process accepts.
+
+        Args:
+            attended: where it is False, many connections may wait from now on.
+        """
+        if not attended:
+            for sock in self.sockets:
+                # listen(2) on a socket that listens only sets the length of its queue.
+                sock.listen(BACKLOG)
+
+    def settle(self) -> None:
+        """The process is ready: let go of what it has not taken over."""
+        for name, held in list(self._sockets.items()):
+            if not held.taken and not held.configured:
+                self._let_go(name)
+
+    async def let_go_by(self, pid: int, limit: float) -> bool:
+        """Wait, after `retire`, until no process of a tree has a held socket open.
+
+        Args:
+            pid: of the process that was told to retire.
+            limit: seconds that it has.
+
+        Returns:
+            Whether it has come to that; where not, nothing may run beside it.
+        """
+        return await letting_go.let_go(pid, self.sockets, limit)
+
+    async def drained(self, pid: int, limit: float) -> bool:
+        """Wait until a tree of processes has no connection open that was made to a held address.
+
+        Args:
+            pid: of a process that has retired.
+            limit: seconds that it has; a client may keep an idle connection for long.
+
+        Returns:
+            Whether it has come to that.
+        """
+        return await letting_go.drained(pid, self.sockets, limit)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for name in self.addresses:
+            self._let_go(name)
+
+    def _hold(self, message: Mapping[str, Any], fd: int) -> None:
+        sock = socket.socket(message["family"], message["type"], message["proto"], fileno=fd)
+        name = str(message["address"])
+        before = self._sockets.get(name)
+        self._sockets[name] = _Socket(sock, taken=True)
+        if before is not None:
+            self._sockets[name].configured = before.configured
+            before.sock.close()
+
+    def _let_go(self, name: str) -> None:
+        held = self._sockets.pop(name, None)
+        if held is None:
+            return
+        held.sock.close()
+        path = addresses.path(name)
+        if path is not None and (held.configured or held.unlinked or not held.taken):
+            with suppress(OSError):
+                # What the app would have done, had we let it.
+                if stat.S_ISSOCK(os.lstat(path).st_mode):
+                    Path(path).unlink()
+
+
+def _parsed(spec: str, root: str) -> tuple[str, socket.AddressFamily, Any]:
+    """The name, the family and the address of one of `listen = […]`."""
+    family = socket.AF_INET
+    address: Any = None
+    if spec.startswith(addresses.UNIX):
+        path = spec[len(addresses.UNIX) :]
+        family = socket.AF_UNIX
+        if path.startswith("@"):
+            address = "\0" + path[1:]
+        elif path:
+            address = os.path.join(root, path)  # noqa: PTH118 - as `bind` gets it
+    else:
+        host, _, port = spec.rpartition(":")
+        if host.startswith("[") and host.endswith("]"):
+            family, host = socket.AF_INET6, host[1:-1]
+        if (
+            port.isdecimal()
+            and 0 < int(port) < 65536
+            and (family == socket.AF_INET6 or ":" not in host)
+        ):
+            address = (host, int(port))
+    name = addresses.name(family, address) if address is not None else None
+    if name is None:
+        raise CommandError(f"listen: {spec!r} is not an address", hint=_NOT_AN_ADDRESS)
+    return name, family, address
+
+
+def _listening(spec: str, name: str, family: socket.AddressFamily, address: Any) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if path := addresses.path(name):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            _clear(path)
+        else:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise CommandError(
+            f"listen: {spec!r} cannot be listened on: {error.strerror or error}",
+            hint="Something else listens there: end it, or choose another address."
+            if error.errno == errno.EADDRINUSE
+            else None,
+        ) from None
+    return sock
+
+
+def _clear(path: str) -> None:
+    """Remove what a server that has ended left behind."""
+    with suppress(FileNotFoundError):
+        if stat.S_ISSOCK(os.lstat(path).st_mode):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                probe.settimeout(1.0)
+                try:
+                    probe.connect(path)
+                except ConnectionRefusedError:
+                    Path(path).unlink()

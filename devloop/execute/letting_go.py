@@ -1,0 +1,106 @@
+"""Whether a retired process has let go: of its listening sockets, and of its connections.
+
+The kernel is asked, because not everything in a process's tree can answer: a worker that was
+started with exec knows nothing of orders, a busy main thread gets to them late, and a program may
+have a SIGURG handler of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterable
+
+import anyio
+
+from devloop.execute import listening, tree
+from devloop.inside import addresses
+
+_PACE = ((0.02, 0.001), (0.2, 0.005), (float("inf"), 0.025))
+"""(age in seconds up to which, pause until the next look)."""
+
+
+async def let_go(pid: int, sockets: Iterable[socket.socket], limit: float) -> bool:
+    """Wait, after `retire`, until no process of a tree has any of some sockets open.
+
+    Args:
+        pid: of the process that was told to retire.
+        sockets: the held ones.
+        limit: seconds that it has.
+
+    Returns:
+        Whether it has come to that.
+    """
+    inodes = {os.fstat(sock.fileno()).st_ino for sock in sockets}
+
+    def gone() -> bool:
+        members = tree.family([pid])
+        if sys.platform != "linux":
+            # Nobody lists descriptors: it has answered, and there are no others.
+            return len(members) == 1
+        return not any(_has(member, inodes) for member in members)
+
+    return await _until(gone, limit)
+
+
+async def drained(pid: int, sockets: Iterable[socket.socket], limit: float) -> bool:
+    """Wait until a tree of processes has no connection open that was made to held addresses.
+
+    Args:
+        pid: of the process that was told to retire.
+        sockets: the held ones.
+        limit: seconds that it has; a client may keep an idle connection for long.
+
+    Returns:
+        Whether it has come to that.
+    """
+    names = {addresses.name(sock.family, sock.getsockname()) for sock in sockets}
+    ports = {int(port) for name in names if name and (port := addresses.port(name))}
+    paths = {path for name in names if name and (path := addresses.path(name))}
+
+    def done() -> bool:
+        inodes = listening.connected(pid, ports, paths)
+        return not any(_has(member, inodes) for member in tree.family([pid]))
+
+    return sys.platform == "linux" and await _until(done, limit)
+
+
+def catches(pid: int, number: int) -> bool:
+    """Whether a process has a handler for a signal, where the system tells (proc_pid_status(5)).
+
+    Args:
+        pid: of the process.
+        number: of the signal.
+
+    Returns:
+        False also where it is not known.
+    """
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:  # noqa: PTH123
+            caught = next(line for line in file if line.startswith("SigCgt:"))
+    except (OSError, StopIteration):
+        return False
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
+
+async def _until(check: Callable[[], bool], limit: float) -> bool:
+    begin = anyio.current_time()
+    while not check():
+        age = anyio.current_time() - begin
+        if age >= limit:
+            return False
+        await anyio.sleep(next(pause for until, pause in _PACE if age < until))
+    return True
+
+
+def _has(pid: int, inodes: set[int]) -> bool:
+    """Whether a process has one of some sockets open; what may not be asked may have."""
+    if not inodes:
+        return False
+    try:
+        return not inodes.isdisjoint(listening.sockets(pid))
+    except PermissionError:
+        return tree.started(pid) is not None
+    except OSError:
+        return False

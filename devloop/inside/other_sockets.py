@@ -1,0 +1,228 @@
+"""Servers that do not bind through `socket.socket`: uvloop, which does so in C, and gevent.
+
+They are met when they are imported, by a finder that takes itself away again.
+"""
+
+from __future__ import annotations
+
+import _socket
+import importlib.util
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+_Patch = Callable[[Any, Any], None]
+_Listened = Callable[[int], None]
+
+
+def when_imported(patch: _Patch, listened: _Listened) -> None:
+    """Have them hand over: at once where they are imported already.
+
+    Args:
+        patch: patches a class of sockets, given where its methods come from.
+        listened: to be called with the descriptor of each socket that listens.
+    """
+
+    def gevent(module: ModuleType) -> None:
+        patch(module.socket._gevent_sock_class, _socket.socket)
+
+    def uvloop(module: ModuleType) -> None:
+        _patch_uvloop(module, listened)
+
+    for name, act in (("uvloop", uvloop), ("gevent._socket3", gevent)):
+        package = name.partition(".")[0]
+        if name in sys.modules:
+            act(sys.modules[name])
+        elif package in sys.modules or importlib.util.find_spec(package) is not None:
+            sys.meta_path.insert(0, _Finder(name, act))
+
+
+class _Finder:
+    """Sees one module imported.
+
+    Args:
+        name: the module's.
+        act: called with it when it has been executed.
+    """
+
+    def __init__(self, name: str, act: Callable[[ModuleType], None]) -> None:
+        self._name = name
+        self._act = act
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        """See `importlib.abc.MetaPathFinder`."""
+        if name != self._name:
+            return None
+        sys.meta_path.remove(self)
+        for finder in sys.meta_path:
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                if spec.loader is not None:
+                    self._follow(spec.loader)
+                return spec
+        return None
+
+    def _follow(self, loader: Any) -> None:
+        execute = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            del loader.exec_module
+            execute(module)
+            self._act(module)
+
+        loader.exec_module = exec_module
+
+
+def _patch_uvloop(uvloop: Any, listened: _Listened) -> None:
+    loop: Any = uvloop.Loop
+    real_server, real_unix_server = loop.create_server, loop.create_unix_server
+
+    async def create_server(
+        self: Any, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any
+    ) -> Any:
+        """See `asyncio.loop.create_server`."""
+        if options.get("sock") is not None or not port:
+            server = await real_server(self, protocol_factory, host, port, **options)
+            _say(server, listened)
+            return server
+        lookup = {"family": options.pop("family", 0), "flags": options.pop("flags", None)}
+        options.pop("reuse_address", None)  # libuv always sets it
+        reuse_port = options.pop("reuse_port", None)
+        with ExitStack() as bound:
+            sockets = [
+                bound.enter_context(_bound(found, bool(reuse_port)))
+                for found in await _resolve(self, host, port, **lookup)
+            ]
+            servers = [
+                await real_server(self, protocol_factory, sock=sock, **options) for sock in sockets
+            ]
+            bound.pop_all()
+        for sock in sockets:
+            listened(sock.fileno())
+        return servers[0] if len(servers) == 1 else _several(servers)
+
+    async def create_unix_server(
+        self: Any, protocol_factory: Any, path: Any = None, **options: Any
+    ) -> Any:
+        """See `asyncio.loop.create_unix_server`."""
+        if path is not None and options.get("sock") is None:
+            # It has `os.unlink` from before ours was put there, so the path is freed here.
+            path = os.fspath(path)
+            sock = socket.socket(socket.AF_UNIX)
+            try:
+                if path[:1] not in (b"\0", "\0"):
+                    _free(path)
+                sock.bind(path)
+                server = await real_unix_server(self, protocol_factory, sock=sock, **options)
+            except BaseException:
+                sock.close()
+                raise
+            listened(sock.fileno())
+            return server
+        server = await real_unix_server(self, protocol_factory, path, **options)
+        _say(server, listened)
+        return server
+
+    loop.create_server, loop.create_unix_server = create_server, create_unix_server
+
+
+def _say(server: Any, listened: _Listened) -> None:
+    for sock in server.sockets or ():
+        listened(sock.fileno())
+
+
+def _free(path: Any) -> None:
+    import stat
+
+    try:
+        if stat.S_ISSOCK(os.stat(path).st_mode):  # noqa: PTH116
+            os.unlink(path)  # noqa: PTH108
+    except FileNotFoundError:
+        pass
+
+
+async def _resolve(
+    loop: Any, host: Any, port: Any, family: int, flags: int | None
+) -> Iterable[Any]:
+    """The addresses that a server is to listen on, each once, in order."""
+    hosts = [host] if host is None or isinstance(host, str) else list(host)
+    found: dict[Any, None] = {}
+    for one in hosts:
+        infos = await loop.getaddrinfo(
+            one or None,
+            port,
+            family=family,
+            type=socket.SOCK_STREAM,
+            flags=socket.AI_PASSIVE if flags is None else flags,
+        )
+        found.update(dict.fromkeys(infos))
+    return found
+
+
+def _bound(info: Any, reuse_port: bool) -> socket.socket:
+    family, kind, proto, _, address = info
+    sock = socket.socket(family, kind, proto)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+    except OSError as error:
+        sock.close()
+        raise OSError(
+            error.errno,
+            f"error while attempting to bind on address {address!r}: {error.strerror}",
+        ) from None
+    return sock
+
+
+def _several(servers: list[Any]) -> Any:
+    """One server that is several, as uvloop's own can be made with one socket only."""
+    import asyncio
+
+    class Server(asyncio.AbstractServer):
+        """See `asyncio.Server`."""
+
+        @property
+        def sockets(self) -> list[Any]:
+            """What it listens on."""
+            return [sock for server in servers for sock in server.sockets or ()]
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(servers[0], name)
+
+        def close(self) -> None:
+            """See `asyncio.Server.close`."""
+            for server in servers:
+                server.close()
+
+        async def wait_closed(self) -> None:
+            """See `asyncio.Server.wait_closed`."""
+            for server in servers:
+                await server.wait_closed()
+
+        async def start_serving(self) -> None:
+            """See `asyncio.Server.start_serving`."""
+            for server in servers:
+                await server.start_serving()
+
+        async def serve_forever(self) -> None:
+            """See `asyncio.Server.serve_forever`."""
+            await asyncio.gather(*(server.serve_forever() for server in servers))
+
+        def is_serving(self) -> bool:
+            """See `asyncio.Server.is_serving`."""
+            return bool(servers[0].is_serving())
+
+        def get_loop(self) -> Any:
+            """See `asyncio.Server.get_loop`."""
+            return servers[0].get_loop()
+
+    return Server()

@@ -1,0 +1,176 @@
+"""Takes listening sockets away from a server that knows nothing of it.
+
+A socket that nobody can connect to is put in the place of each listening descriptor
+(``dup2``), with the server none the wiser: its loop, its selector or its blocking ``accept``
+just hears of no further connection, and it later closes that descriptor as it would have
+closed its own. The connections that wait in the kernel stay with the real socket, which
+devloop and the next process hold.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+import re
+import select
+import signal
+import socket
+import stat
+import sys
+from _thread import get_ident
+from contextlib import suppress
+from typing import Any
+
+_epoll = getattr(select, "epoll", None)  # gevent takes it out of its module
+_WATCHED = re.compile(rb"^tfd: *(\d+) events: *([0-9a-f]+)", re.MULTILINE)
+"""A line of an epoll's ``/proc/PID/fdinfo`` (proc_pid_fdinfo(5))."""
+
+_names: dict[int, Any] = {}
+"""What `getsockname` gave for a socket that was taken away, by its substitute's identity."""
+
+
+def identity(fd: int) -> int:
+    """What tells a socket from all others: the inode that its duplicates share.
+
+    Args:
+        fd: a descriptor.
+
+    Returns:
+        The inode; 0 where that is not an open socket.
+    """
+    try:
+        status = os.fstat(fd)
+    except OSError:
+        return 0
+    if not stat.S_ISSOCK(status.st_mode):
+        return 0
+    return status.st_ino or _from_name(fd)
+
+
+def descriptors(sockets: set[int]) -> list[int]:
+    """All descriptors of some sockets in this process.
+
+    Args:
+        sockets: their identities.
+
+    Returns:
+        Every descriptor that leads to one of them.
+    """
+    return [fd for fd in _open() if identity(fd) in sockets]
+
+
+def take_away(fds: list[int]) -> None:
+    """Put a socket that never becomes ready in the place of each listening descriptor.
+
+    Args:
+        fds: the descriptors.
+    """
+    if not fds:
+        return
+    watched = _watchers(set(fds))
+    # epoll(7) keys on the open file behind a descriptor. That one lives on elsewhere, so after
+    # `dup2` no descriptor would lead to the entry any more: the loop could not be rid of it,
+    # and would spin for as long as a connection waits.
+    for epoll, fd, _ in watched:
+        with suppress(OSError):
+            epoll.unregister(fd)
+    for fd in fds:
+        _replace(fd)
+    for epoll, fd, events in watched:
+        with suppress(OSError, ValueError):
+            epoll.register(fd, events)
+        epoll.close()
+    _wake_threads()
+    # Servers ask the name when they stop: gunicorn to unlink the path, others to say it.
+    if not hasattr(socket.socket.getsockname, "__wrapped__"):
+        socket.socket.getsockname = _getsockname  # type: ignore[method-assign, assignment]
+
+
+def _open() -> list[int]:
+    folder = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
+    return [int(name) for name in os.listdir(folder) if name.isdigit()]
+
+
+def _from_name(fd: int) -> int:
+    """The same for a kernel that numbers no sockets (XNU, for TCP): no two listen on one name."""
+    found = _socket.socket(fileno=os.dup(fd))
+    try:
+        found.getpeername()
+    except OSError:
+        return hash(found.getsockname())
+    else:
+        return 0  # a connection has its listener's name
+    finally:
+        found.close()
+
+
+def _watchers(fds: set[int]) -> list[tuple[Any, int, int]]:
+    """The epolls that watch some descriptors, as (epoll, descriptor, events)."""
+    if _epoll is None:
+        return []
+    found = []
+    for number in _open():
+        with suppress(OSError):
+            target = os.readlink(f"/proc/self/fd/{number}")  # noqa: PTH115
+            if target != "anon_inode:[eventpoll]":
+                continue
+            with open(f"/proc/self/fdinfo/{number}", "rb") as file:  # noqa: PTH123
+                entries = _WATCHED.findall(file.read())
+            for fd, events in entries:
+                if int(fd) in fds:
+                    # `fromfd` owns what it is given, and would close the program's.
+                    epoll = _epoll.fromfd(os.dup(number))
+                    found.append((epoll, int(fd), int(events, 16)))
+    return found
+
+
+def _replace(fd: int) -> None:
+    real = _socket.socket(fileno=os.dup(fd))
+    name = real.getsockname()
+    real.close()
+    silent = _silent()
+    _names[identity(silent.fileno())] = name
+    # A server that blocks in `accept` goes on to do so: an error would end it, with the
+    # requests that it still answers in other threads.
+    os.set_blocking(silent.fileno(), os.get_blocking(fd))
+    os.dup2(silent.fileno(), fd, os.get_inheritable(fd))
+    silent.close()
+
+
+def _silent() -> _socket.socket:
+    """A listening socket that nobody knows how to reach.
+
+    One that does not listen is not silent: poll(2) says that it hung up, and `accept` fails with
+    an error that no server expects.
+    """
+    silent = _socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    if sys.platform == "linux":
+        silent.bind("")  # unix(7), autobind
+    else:
+        import tempfile
+
+        with tempfile.TemporaryDirectory() as folder:
+            silent.bind(os.path.join(folder, "s"))  # noqa: PTH118
+    silent.listen(1)
+    return silent
+
+
+def _wake_threads() -> None:
+    """Interrupt what other threads wait in: a system call holds on to the file that it got.
+
+    An ``accept`` that was begun before would take the next connection away from the new
+    process; interrupted, Python begins it again (PEP 475), on what the descriptor is now.
+    """
+    for thread in sys._current_frames():
+        if thread != get_ident():
+            with suppress(OSError):
+                signal.pthread_kill(thread, signal.SIGURG)
+
+
+def _getsockname(self: socket.socket) -> Any:
+    name = _names.get(identity(self.fileno()))
+    return _socket.socket.getsockname(self) if name is None else name
+
+
+_getsockname.__name__ = "getsockname"
+_getsockname.__wrapped__ = _socket.socket.getsockname  # type: ignore[attr-defined]

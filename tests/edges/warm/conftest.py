@@ -1,0 +1,195 @@
+"""Processes that hand over their sockets, driven as devloop drives them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from devloop.execute.held import Held
+from devloop.inside import messages
+
+INSIDE = Path(messages.__file__).parent
+
+STAND_IN = """
+import importlib.util, json, os, runpy, sys
+
+def load(name):
+    path = os.path.join(inside, name + ".py")
+    spec = importlib.util.spec_from_file_location("_devloop_" + name, path)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+_, inside, control, held, *sys.argv[:] = sys.argv
+for name in ("messages", "addresses", "retiring", "other_sockets"):
+    load(name)
+load("listeners").install(int(control), json.loads(held), {"report": lambda: {"m": "loaded"}})
+if sys.argv[0] == "-m":
+    del sys.argv[0]
+    sys.path.insert(0, os.getcwd())
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+else:
+    sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0]))
+    runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""What a blank does when it becomes a command, as far as sockets go."""
+
+
+class Life:
+    """One process of an app.
+
+    Args:
+        popen: it.
+        control: our end of its control socket.
+        held: what its messages are given to.
+    """
+
+    def __init__(self, popen: subprocess.Popen[bytes], control: socket.socket, held: Held) -> None:
+        self.popen = popen
+        self.pid = popen.pid
+        self.messages: list[dict[str, Any]] = []
+        self._control = control
+        self._held = held
+        self._inbox = bytearray()
+        self._fds: list[int] = []
+        self._news = anyio.Event()
+        control.setblocking(False)
+        asyncio.get_running_loop().add_reader(control, self._receive)
+
+    async def until(self, kind: str, count: int = 1) -> list[dict[str, Any]]:
+        """Wait for that many messages of a kind."""
+        with anyio.fail_after(20):
+            while True:
+                found = [message for message in self.messages if message["m"] == kind]
+                if len(found) >= count:
+                    return found
+                assert self._control.fileno() >= 0, f"it has ended: {self.popen.wait(5)}"
+                await self._news.wait()
+
+    def order(self, kind: str) -> None:
+        """Give it an order."""
+        self._control.sendall(messages.pack({"m": kind}))
+        if kind == "retire":
+            os.killpg(self.pid, signal.SIGURG)
+        else:
+            os.kill(self.pid, signal.SIGURG)
+
+    async def end(self, number: int = signal.SIGTERM) -> int:
+        """Signal its group, wait for its end, and give its exit code."""
+        if self.popen.poll() is None:
+            os.killpg(self.pid, number)
+        with anyio.fail_after(20):
+            while self.popen.poll() is None:  # noqa: ASYNC110 - subprocess has no event
+                await anyio.sleep(0.005)
+        self.close()
+        return self.popen.returncode
+
+    def close(self) -> None:
+        """Forget it, whether it lives or not."""
+        if self._control.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._control)
+            self._control.close()
+        if self.popen.poll() is None:
+            os.killpg(self.pid, signal.SIGKILL)
+        self.popen.wait()
+
+    def _receive(self) -> None:
+        try:
+            data, fds, _, _ = socket.recv_fds(self._control, 1 << 16, 16)
+        except BlockingIOError:
+            return
+        except OSError:
+            data, fds = b"", []
+        for fd in fds:
+            os.set_inheritable(fd, False)
+        self._fds += fds
+        self._inbox += data
+        head = messages.HEADER.size
+        while len(self._inbox) >= head:
+            (size,) = messages.HEADER.unpack_from(self._inbox)
+            if len(self._inbox) < head + size:
+                break
+            message = messages.unpack(bytes(self._inbox[head : head + size]))
+            del self._inbox[: head + size]
+            given = [self._fds.pop(0)] if message["m"] in ("bound", "release") else []
+            self._held.take(message, given)
+            self.messages.append(message)
+        if not data:
+            asyncio.get_running_loop().remove_reader(self._control)
+            self._control.close()
+        self._news.set()
+        self._news = anyio.Event()
+
+
+class Handover:
+    """An app in a folder of its own, whose processes hand over.
+
+    Args:
+        root: the folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.held = Held(str(root))
+        self.python = sys.executable
+        self.lives: list[Life] = []
+
+    def write(self, name: str, code: str) -> str:
+        """Write a program; gives its name."""
+        (self.root / name).write_text(textwrap.dedent(code), encoding="utf-8")
+        return name
+
+    def start(self, *command: str, env: dict[str, str] | None = None) -> Life:
+        """Start a process of the app: ``-m module`` or a script, with arguments."""
+        self.held.starting()
+        described, fds = self.held.for_start()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            for fd in fds:
+                os.set_inheritable(fd, True)
+            popen = subprocess.Popen(
+                [
+                    self.python, "-c", STAND_IN, str(INSIDE), str(theirs.fileno()),
+                    json.dumps(list(zip(described, fds, strict=True))), *command,
+                ],
+                cwd=self.root,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+                pass_fds=[theirs.fileno(), *fds],
+                start_new_session=True,
+            )  # fmt: skip
+        self.lives.append(Life(popen, ours, self.held))
+        return self.lives[-1]
+
+    async def retire(self, life: Life, limit: float = 5.0) -> bool:
+        """Have a process retire; whether it has let go."""
+        self.held.attend(False)
+        life.order("retire")
+        return await self.held.let_go_by(life.pid, limit)
+
+    def close(self) -> None:
+        """End everything."""
+        for life in self.lives:
+            life.close()
+        self.held.close()
+
+
+@pytest.fixture
+async def handover(tmp_path: Path) -> AsyncIterator[Handover]:
+    """An app whose processes hand over."""
+    app = Handover(tmp_path)
+    try:
+        yield app
+    finally:
+        app.close()
