@@ -344,6 +344,7 @@ class CycleFinished(Event, frozen=True):
         failing: tests known to fail now, whether or not they ran in this cycle.
         due: tests that did not run and are still due.
         gone: tests that had failed and that this cycle has shown to exist no more.
+        unrun: tests known to fail from an earlier session that this one has not run.
     """
 
     event: ClassVar[str] = "cycle-finished"
@@ -352,6 +353,7 @@ class CycleFinished(Event, frozen=True):
     failing: int = 0
     due: int = 0
     gone: tuple[str, ...] = ()
+    unrun: tuple[str, ...] = ()
 
 
 VERSION = 1

@@ -32,7 +32,7 @@ UNKNOWN = 0.1
 """Seconds that a file takes of which nothing is known, where no other file tells more."""
 
 LONG = 30.0
-"""Predicted seconds from which on it is said what workers would gain."""
+"""Measured seconds from which on it is said what workers would gain; a guess is no reason."""
 
 NAMING = (
     "pyproject.toml", "setup.cfg", "setup.py", "tox.ini", "noxfile.py", "Pipfile",
@@ -122,7 +122,7 @@ def choose(
     ):
         return Workers()
     if interpreter.xdist is None or not parallel():
-        return Workers(notice=_advice(interpreter, count) if serial >= LONG else None)
+        return Workers(notice=_advice(interpreter, cpus or _cpus()) if sum(known) >= LONG else None)
     chosen = ["-n", str(count)]
     if not any(word.startswith("--dist") for word in (*addopts, *args)):
         chosen += ["--dist", "loadfile"]

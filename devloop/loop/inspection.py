@@ -179,7 +179,7 @@ def graph(loaded: Loaded, *, path: str | None, form: Literal["tree", "dot", "jso
                 "edges": sorted(edges),
             }
     if form == "dot":
-        sys.stdout.write(tables.dot(msgspec.to_builtins(shown["edges"])))
+        sys.stdout.write(tables.dot(shown["nodes"], msgspec.to_builtins(shown["edges"])))
     else:
         _print(shown, "json" if form == "json" else "text", tables.graph)
     return 0

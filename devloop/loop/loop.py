@@ -110,15 +110,23 @@ class Loop:
         scope: what of the loop is wanted.
         reporter: hears of everything.
         cycles: how many cycles there have been before, in this session.
+        advised: the advice that was given in it.
     """
 
     def __init__(
-        self, project: Project, scope: Scope, reporter: Reporter, *, cycles: int = 0
+        self,
+        project: Project,
+        scope: Scope,
+        reporter: Reporter,
+        *,
+        cycles: int = 0,
+        advised: set[str] | None = None,
     ) -> None:
         self.project = project
         self.scope = scope
         self.reporter = reporter
         self.cycles = cycles
+        self.advised = set() if advised is None else advised
         self.reload = False
         """The configuration is another one: the next loop of the session takes it up."""
 
@@ -167,7 +175,9 @@ class Loop:
             )
             if keyboard.is_at(self.reporter):
                 await stack.enter_async_context(keyboard.attended(self._guard, self._apps))
-            self._tests = Tests(project, self._guard, self._environment, self.emit, scope)
+            self._tests = Tests(
+                project, self._guard, self._environment, self.emit, scope, self.advised
+            )
             self._tasks.start_soon(self._obey_signals)
             self._tasks.start_soon(self._heed_guardian)
             if not scope.postpone:
@@ -444,8 +454,9 @@ class Loop:
     def _settle(self) -> None:
         """End the cycle if nothing is left that it waits for."""
         if self._cycle is not None and not self._cycle.waiting:
-            bad = self._verdict or self._tests.failing or self._broken
-            self._finish("failed" if bad else "passed")
+            # Who asks for a part, once, is told of that part; a session, of all that stands.
+            stands = self.scope.watch and (self._tests.failing or self._broken)
+            self._finish("failed" if self._verdict or stands else "passed")
 
     def _finish(self, outcome: CycleOutcome) -> None:
         assert self._cycle is not None
@@ -454,8 +465,9 @@ class Loop:
             CycleFinished(
                 outcome=outcome,
                 seconds=took,
-                failing=self._tests.failing,
+                failing=len(self._tests.failing),
                 gone=self._tests.take_gone(),
+                unrun=self._tests.unrun,
             )
         )
         self._cycle = None

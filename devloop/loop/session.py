@@ -170,6 +170,7 @@ async def _run(
     command: str, loaded: Loaded, reporter: Reporter, scope: Scope, staged: Path | None
 ) -> int:
     cycles, code = 0, DevloopError.exit_code
+    advised: set[str] = set()
     started = SessionStarted(
         t=time.time(),
         root=str(loaded.root),
@@ -183,7 +184,7 @@ async def _run(
             project = Project.open(loaded, elsewhere=staged)
             with project.store:
                 possible, notices = _possible(project, scope)
-                loop = Loop(project, possible, reporter, cycles=cycles)
+                loop = Loop(project, possible, reporter, cycles=cycles, advised=advised)
                 for notice in (*project.store.notices, *notices):
                     loop.emit(notice)
                 code = await loop.run()

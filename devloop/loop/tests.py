@@ -44,6 +44,7 @@ class Tests:
         environment: the project's.
         emit: takes events.
         scope: what of the loop is wanted.
+        advised: the advice that was given in this session before; what is given is added.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Tests:
         environment: Mapping[str, str],
         emit: Callable[[Event], None],
         scope: Scope,
+        advised: set[str],
     ) -> None:
         self._project = project
         self._guard = guard
@@ -62,7 +64,8 @@ class Tests:
         self._running: Running | None = None
         self._code = 0
         self._gone: tuple[str, ...] = ()
-        self._advised: set[str] = set()
+        self._ran: set[str] = set()
+        self._advised = advised
 
     @property
     def running(self) -> bool:
@@ -70,11 +73,16 @@ class Tests:
         return self._running is not None
 
     @property
-    def failing(self) -> int:
-        """How many tests are known to fail, whether or not they ran lately."""
+    def failing(self) -> tuple[str, ...]:
+        """The tests that are known to fail, whether or not they ran lately."""
         if not self._scope.tests:
-            return 0
+            return ()
         return failing(self._project.test_files, self._project.records)
+
+    @property
+    def unrun(self) -> tuple[str, ...]:
+        """Those among them that have failed before this loop, and have not run in it."""
+        return tuple(nodeid for nodeid in self.failing if nodeid not in self._ran)
 
     @property
     def code(self) -> int:
@@ -181,6 +189,7 @@ class Tests:
         assert self._running is not None
         running, self._running = self._running, None
         self._code = result.code
+        self._ran.update(result.ran.outcomes, result.ran.broken)
         running.changed.update(moved)
         reach = Reach(self._project.graph, running.changed, self._project.categorise)
         doubtful = {path for path in running.files if reach.reason(path)}

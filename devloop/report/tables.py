@@ -190,16 +190,19 @@ def _aside(text: str, paint: Paint) -> str:
     return paint(f"  {text}", "dim") if text else ""
 
 
-def dot(edges: Sequence[Mapping[str, Any]]) -> str:
+def dot(nodes: Sequence[str], edges: Sequence[Mapping[str, Any]]) -> str:
     """A graph in the language of Graphviz.
 
     Args:
+        nodes: paths, those without an edge too.
         edges: each with ``importer``, ``imported`` and ``kind``.
 
     Returns:
         Lines, with the end of the last one.
     """
     lines = ["digraph imports {", "  rankdir=LR;", '  node [shape=box, fontname="sans-serif"];']
+    linked = {end for edge in edges for end in (edge["importer"], edge["imported"])}
+    lines += [f"  {_quoted(path)};" for path in nodes if path not in linked]
     for edge in edges:
         style = _EDGES.get(edge["kind"], f' [style=dashed, label="{edge["kind"]}"]')
         lines.append(f"  {_quoted(edge['importer'])} -> {_quoted(edge['imported'])}{style};")

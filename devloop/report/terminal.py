@@ -208,6 +208,12 @@ class TerminalReporter:
             lines.append(self._fit(head, f"  {standing.failing[nodeid]}"))
         if len(still) > LISTED:
             lines.append(f"  … and {len(still) - LISTED:,} more still fail")
+        unrun = wording.failing_unrun(standing, event)
+        lines += [
+            self._mark("✗", "red", f"failed before, and was not run: {n}") for n in unrun[:LISTED]
+        ]
+        if len(unrun) > LISTED:
+            lines.append(f"  … and {len(unrun) - LISTED:,} more that failed before")
         # Why the run broke off was said when it did.
         others = [
             problem

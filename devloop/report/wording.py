@@ -158,6 +158,18 @@ def step_state(event: ev.StepStarted | ev.StepFinished) -> str:
     return f"{words} in {duration(event.seconds)}" if event.seconds else words
 
 
+def failing_unrun(standing: Standing, event: ev.CycleFinished) -> list[str]:
+    """The tests of which nothing is known here but that they failed in an earlier session.
+
+    Args:
+        standing: with the cycle's events applied.
+        event: the cycle's end; of a cancelled one there are none, for it has only begun.
+    """
+    if event.outcome == "cancelled":
+        return []
+    return [one_line(nodeid) for nodeid in event.unrun if nodeid not in standing.failing]
+
+
 def result_parts(standing: Standing, event: ev.CycleFinished) -> list[tuple[str, str]]:
     """A cycle's result as numbers.
 
@@ -177,9 +189,11 @@ def result_parts(standing: Standing, event: ev.CycleFinished) -> list[tuple[str,
     ]
     plan = standing.plan
     spared = plan.total - max(plan.selected, event.due)
-    still = max(len(standing.still), event.failing - len(standing.broken))
+    unrun = len(failing_unrun(standing, event))
+    still = max(len(standing.still), event.failing - len(standing.broken) - unrun)
     parts += [
         ("failed", still, f"{still:,} still failing"),
+        ("failed", unrun, f"{unrun:,} not run that failed before"),
         ("quiet", event.due, f"{event.due:,} still due"),
         ("quiet", spared if spared > 0 and not plan.all else 0, f"{spared:,} not affected"),
     ]

@@ -186,18 +186,20 @@ def everything(tests: Iterable[str], records: Records, reason: str) -> Due:
     return Due(files, reason)
 
 
-def failing(tests: Iterable[str], records: Records) -> int:
-    """Count what is known to fail: tests, and files that cannot be collected.
+def failing(tests: Iterable[str], records: Records) -> tuple[str, ...]:
+    """Find what is known to fail: tests, and files that cannot be collected.
 
     Args:
         tests: the test files that there are.
         records: what earlier runs have shown.
+
+    Returns:
+        Nodeids, sorted.
     """
     there = frozenset(tests)
-    bad = sum(v.outcome not in GOOD and v.path in there for v in records.verdicts.values())
-    return bad + sum(
-        revision == BROKEN and path in there for path, revision in records.collected.items()
-    )
+    bad = [v.nodeid for v in records.verdicts.values() if v.outcome not in GOOD and v.path in there]
+    broken = [p for p, revision in records.collected.items() if revision == BROKEN and p in there]
+    return tuple(sorted(bad + broken))
 
 
 def by_file(records: Records) -> Mapping[str, list[Verdict]]:

@@ -112,7 +112,7 @@ def test_graph_of_the_whole_project(shop: Any) -> None:
     assert set(shop.ask("graph")["nodes"]) == sources
     tree = shop.run("graph").stdout
     assert all(path in tree for path in sources)
-    assert "src/shop/alone.py" in shop.run("graph", "--format", "dot").stdout
+    assert all(f'"{path}"' in shop.run("graph", "--format", "dot").stdout for path in sources)
 
 
 def test_graph_of_what_is_no_source(shop: Any) -> None:
@@ -149,6 +149,29 @@ def test_paths_and_nodeids_restrict_what_is_run(shop: Any) -> None:
         "tests/test_alone.py::test_x",
     }
     assert shop.ran() == set()
+
+
+def test_a_part_that_passes_does_not_hide_what_failed_before(shop: Any) -> None:
+    """The exit code is that of what ran; the report names what was not run and still fails."""
+    cart = "tests/test_cart.py"
+    text = shop.root.joinpath(cart).read_text()
+    shop.write({cart: text.replace("== 1", "== 2", 1)})
+    assert shop.run("test").returncode == 1
+    shop.write({cart: text.replace("== 1", "== 2", 1).replace("pass", "assert int(1)")})
+    for reporter, word in (("plain", "devloop: "), ("terminal", "PASS ")):
+        done = shop.run("test", "--pytest-args", "-k test_again", "--reporter", reporter)
+        assert done.returncode == 0
+        assert f"failed before, and was not run: {TOTAL}" in done.stdout
+        assert f"{word}1 passed" in done.stdout
+        assert "1 not run that failed before" in done.stdout
+    done = shop.run("test", "--pytest-args", "-k test_again", "--reporter", "jsonl")
+    (last,) = [
+        e for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "cycle-finished"
+    ]
+    assert (last["outcome"], last["failing"], last["unrun"]) == ("passed", 1, [TOTAL])
+    done = shop.run("test", "--reporter", "plain")
+    assert done.returncode == 1
+    assert "before" not in done.stdout
 
 
 def test_exit_codes(shop: Any) -> None:

@@ -39,7 +39,17 @@ def test_tests_that_never_ran_side_by_side_are_not_made_to() -> None:
     assert alone.count == 0
     assert alone.args == ()
     assert "workers = 4" in (alone.notice or "")
+    fewer = workers.choose("auto", [20.0] * 2, WITH, lambda: False, cpus=4)
+    assert fewer.notice == alone.notice  # one sentence, so that a session says it once
     assert workers.choose("auto", [1.0] * 20, WITH, lambda: False, cpus=4) == Workers()
+
+
+def test_nothing_is_advised_on_a_guess() -> None:
+    """Before a run was measured nobody knows that the tests take long (a first pass)."""
+    guessed = workers.choose("auto", [None] * 1000, WITH, lambda: False, cpus=4)
+    assert guessed == Workers()
+    partly = workers.choose("auto", [5.0, *[None] * 99], WITH, lambda: False, cpus=4)
+    assert partly == Workers()
 
 
 def test_a_project_that_names_xdist_runs_its_tests_side_by_side(tmp_path: Path) -> None:

@@ -170,3 +170,10 @@ def test_rich_is_not_imported_for_a_short_answer() -> None:
         "tables.why('t.py', None, Paint(color=True)); assert 'rich' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+
+
+def test_dot_holds_files_without_edges() -> None:
+    """Each once; those with edges are named by them."""
+    edges = [{"importer": "a.py", "imported": "b.py", "kind": "imports"}]
+    text = tables.dot(["a.py", "b.py", 'lone "one".py'], edges)
+    assert text.splitlines()[3:] == [r'  "lone \"one\".py";', '  "a.py" -> "b.py";', "}"]

@@ -113,8 +113,8 @@ def test_a_failure_stays_due_alone_until_it_passes(graph: Graph) -> None:
     assert files(due(graph, known, contents(graph), category)) == {
         "test_lib.py": ("failed", ("test_lib.py::test_b",))
     }
-    assert failing(graph.tests, known) == 1
-    assert failing(["test_alone.py"], known) == 0
+    assert failing(graph.tests, known) == ("test_lib.py::test_b",)
+    assert failing(["test_alone.py"], known) == ()
     good = known.with_learned(
         known.learn(
             Ran({"test_lib.py::test_b": ("test_lib.py", PASSED, 0.1)}, {}),
@@ -145,7 +145,7 @@ def test_a_file_that_could_not_be_collected_is_due_whatever_has_passed(graph: Gr
     broken = Ran({}, {}, frozenset({"test_lib.py"}))
     known = records(graph, (broken, contents(graph)))
     assert files(due(graph, known, contents(graph), category)) == {"test_lib.py": ("failed", ())}
-    assert failing(graph.tests, known) == 1
+    assert failing(graph.tests, known) == ("test_lib.py",)
 
 
 def test_what_did_not_run_is_due(graph: Graph) -> None:
