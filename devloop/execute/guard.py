@@ -101,6 +101,7 @@ class _State:
     ended: anyio.Event = field(default_factory=anyio.Event)
     gone: anyio.Event = field(default_factory=anyio.Event)
     pid: int = 0
+    name: str = ""
     limit: float = 0.0
     failure: tuple[str, int] | None = None
     how: Ended | None = None
@@ -118,6 +119,11 @@ class Process:
     def pid(self) -> int:
         """Its id; also that of its process group and of its session."""
         return self._state.pid
+
+    @property
+    def mark(self) -> str:
+        """Its name, in the environment of all its descendants (`tree.MARK`)."""
+        return self._state.name
 
     @property
     def ended(self) -> Ended | None:
@@ -181,6 +187,18 @@ class Process:
             if not self._state.gone.is_set():
                 self._guard.give_up()
         return self._result()
+
+    async def limit(self, stop_signal: int, stop_timeout: float) -> None:
+        """Say anew how it is stopped.
+
+        Args:
+            stop_signal: what asks it to stop when devloop is gone.
+            stop_timeout: seconds that it has for that.
+        """
+        self._stop_timeout = self._state.limit = stop_timeout
+        if not self._state.gone.is_set():
+            stop = [int(stop_signal), stop_timeout]
+            await self._guard.send({"m": "limits", "id": self._state.number, "stop": stop})
 
     async def signal(self, number: int) -> None:
         """Signal its process group; nothing happens if that has ended.
@@ -296,6 +314,40 @@ class Guard:
             raise GuardianLost(_LOST)
         return Process(self, state, spawn.stop_timeout)
 
+    async def adopt(
+        self, pid: int, stop_signal: int = signal.SIGKILL, stop_timeout: float = 0.0
+    ) -> Process:
+        """Own a process that was forked by another one, in a way that made it the guardian's.
+
+        Args:
+            pid: its process id; it leads its session.
+            stop_signal: what asks it to stop when devloop is gone.
+            stop_timeout: seconds that it has for that.
+
+        Returns:
+            The process.
+
+        Raises:
+            ExecuteError: it is not the guardian's child, or has ended.
+            GuardianLost: the guardian has died.
+        """
+        if self._closed.is_set():
+            raise GuardianLost(_LOST)
+        self._number += 1
+        state = self._states[self._number] = _State(self._number, limit=stop_timeout)
+        message = {"m": "adopt", "id": state.number, "pid": pid}
+        with anyio.CancelScope(shield=True), anyio.move_on_after(SPAWN_TIMEOUT):
+            await self.send({**message, "stop": [int(stop_signal), stop_timeout]})
+            await state.answered.wait()
+        if not state.answered.is_set():
+            self.give_up()
+        if state.failure is not None:
+            del self._states[state.number]
+            raise ExecuteError(f"process {pid} is not ours: {os.strerror(state.failure[1])}")
+        if not state.pid:
+            raise GuardianLost(_LOST)
+        return Process(self, state, stop_timeout)
+
     async def keep_terminal(self, fd: int | None) -> None:
         """Have a terminal's modes of now restored, should devloop die without doing so.
 
@@ -405,7 +457,7 @@ class Guard:
         if state is None:
             return
         if kind == "spawned":
-            state.pid = message["pid"]
+            state.pid, state.name = message["pid"], message["name"]
             state.answered.set()
         elif kind == "failed":
             state.failure = (message["stage"], message["errno"])

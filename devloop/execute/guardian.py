@@ -155,10 +155,14 @@ class Guardian:
             self._spawn(message)
         elif kind == "terminal":
             self._keep_terminal(message["modes"])
+        elif kind == "adopt":
+            self._adopt(message)
         elif kind == "end":
             self._end_all(message.get("timeout"))
         elif (child := self._children.get(message["id"])) is None:
             self._send({"m": "gone", "id": message["id"], "left": []})
+        elif kind == "limits":
+            child.stop_signal, child.stop_timeout = message["stop"]
         elif kind == "signal":
             self._signal_group(child, message["signal"])
         elif kind == "stop":
@@ -199,7 +203,7 @@ class Guardian:
         fds, self._fds = self._fds[: len(targets)], self._fds[len(targets) :]
         number = message["id"]
         env: dict[str, str] = message["env"]
-        name = f"{self._token}.{number}"
+        name = self._name(number)
         env[tree.MARK] = f"{env[tree.MARK]}/{name}" if env.get(tree.MARK) else name
         stage, code = "fork", errno.ESHUTDOWN
         pid = 0
@@ -216,6 +220,28 @@ class Guardian:
         child = Child(number, pid, name, (message["stop"][0], message["stop"][1]))
         self._children[number] = self._by_pid[pid] = child
         self._send({"m": "spawned", "id": number, "pid": pid, "name": name})
+
+    def _adopt(self, message: dict[str, Any]) -> None:
+        """Take on a process that has become our child without our doing (see inside/zygote.py)."""
+        number, pid = message["id"], message["pid"]
+        fault = 0
+        if self._ending:
+            fault = errno.ESHUTDOWN
+        elif pid in self._by_pid or pid not in tree.children(os.getpid()):
+            fault = errno.ECHILD
+        elif tree.group(pid) != pid:
+            fault = errno.EPERM
+        if fault:
+            self._send({"m": "failed", "id": number, "stage": "adopt", "errno": fault})
+            return
+        name = self._name(number)
+        child = Child(number, pid, name, (message["stop"][0], message["stop"][1]))
+        self._children[number] = self._by_pid[pid] = child
+        self._send({"m": "spawned", "id": number, "pid": pid, "name": name})
+
+    def _name(self, number: int) -> str:
+        """A mark; all are of one length, so that one can be written over another."""
+        return f"{self._token}.{number:08}"
 
     def _fork(
         self, message: dict[str, Any], fds: list[int], targets: list[int]

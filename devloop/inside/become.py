@@ -1,0 +1,378 @@
+"""Take on the identity of a command: what the kernel, the library and other people see of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .control import private
+
+# What is loaded here would be found by the command: so strings and `os.path` it is.
+# ruff: noqa: PTH109, PTH110, PTH118, PTH120, PTH123
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TextIO
+
+PLACEHOLDER = "/dev/null/devloop"
+"""Stands on `sys.path` where the folder of the command's script, or its own, will stand."""
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_MM = 35
+_PR_SET_MM_MAP = 14
+
+_signal: Any = private("_signal")
+_fcntl: Any = private("fcntl")
+_termios: Any = private("termios")
+_ctypes: Any = private("ctypes") if sys.platform == "linux" else None
+_libc: Any = _ctypes.CDLL(None, use_errno=True) if _ctypes is not None else None
+
+
+class Birth:
+    """What a process found when it was started.
+
+    Attributes:
+        guardian: the id of the process that started it.
+        options: the interpreter's own.
+        env: the environment, as Python saw it.
+        modules: the names of those that were loaded.
+    """
+
+    def __init__(self, script: str) -> None:
+        self.guardian = os.getppid()
+        self.options = sys.orig_argv[1 : sys.orig_argv.index(script)]
+        self.env = dict(os.environ)
+        self.modules = frozenset(sys.modules)
+        self.cwd = os.getcwd()
+        self.streams = [_marks(text) for text in (sys.__stdin__, sys.__stdout__, sys.__stderr__)]
+
+
+def uninterruptible() -> None:
+    """Hold back Ctrl-C. Its handler stays what imports expect to find."""
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, [_signal.SIGINT])
+
+
+def interruptible() -> None:
+    """Let Ctrl-C through from now on."""
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, [_signal.SIGINT])
+
+
+def own(guardian: int) -> bool:
+    """See to it that this process ends when the guardian does.
+
+    Args:
+        guardian: its process id.
+
+    Returns:
+        Whether that is the parent; if not, somebody else would be told of our end.
+    """
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, _ctypes.c_ulong(_signal.SIGKILL))
+    return os.getppid() == guardian
+
+
+def descriptors(fds: list[int], *, terminal: bool) -> None:
+    """Take over the three standard streams.
+
+    Args:
+        fds: three descriptors, closed thereafter.
+        terminal: the first is a terminal that shall control this session.
+    """
+    for target, fd in enumerate(fds):
+        os.dup2(fd, target)
+    for fd in fds:
+        if fd > 2:
+            os.close(fd)
+    if terminal:
+        _fcntl.ioctl(0, _termios.TIOCSCTTY, 0)
+
+
+def streams(birth: Birth) -> None:
+    """Make the stream objects anew, as they are what modules have got hold of.
+
+    They are made as at the interpreter's start (``create_stdio`` in pylifecycle.c), except for
+    what an import has set differently.
+
+    Args:
+        birth: says how they were.
+    """
+    objects = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
+    for fd, (text, marks) in enumerate(zip(objects, birth.streams)):  # noqa: B905 - 3.10 has it
+        if text is not None and marks is not None:
+            _renew(text, fd, marks)
+
+
+def _marks(text: TextIO | None) -> tuple[bool, bool] | None:
+    if text is None:
+        return None
+    return bool(text.line_buffering), bool(getattr(text, "write_through", False))
+
+
+def _renew(text: Any, fd: int, marks: tuple[bool, bool]) -> None:
+    try:
+        buffer = text.buffer
+    except ValueError:
+        return  # an import has detached it
+    raw = getattr(buffer, "raw", buffer)
+    raw.__init__(fd, "wb" if fd else "rb", closefd=False)
+    raw.name = ("<stdin>", "<stdout>", "<stderr>")[fd]
+    _, unbuffered = marks
+    if buffer is not raw:
+        buffer.__init__(raw, _buffer_size(raw))
+    line_buffering = not unbuffered and (raw.isatty() or fd == 2)
+    changed = _marks(text)
+    if changed is not None and changed != marks:
+        line_buffering, unbuffered = changed
+    text.__init__(
+        buffer,
+        encoding=text.encoding,
+        errors=text.errors,
+        newline="\n",
+        line_buffering=line_buffering,
+        write_through=unbuffered,
+    )
+
+
+def _buffer_size(raw: Any) -> int:
+    import io
+
+    size: int = raw._blksize
+    if sys.version_info >= (3, 14):
+        return max(min(size, 8 << 20), io.DEFAULT_BUFFER_SIZE)
+    return size if size > 1 else io.DEFAULT_BUFFER_SIZE
+
+
+def environment(env: dict[str, str], birth: Birth, written: dict[str, str | None]) -> None:
+    """Replace the environment: Python's view of it, and the C library's.
+
+    Args:
+        env: the whole of it.
+        birth: says what Python itself has added (PEP 538).
+        written: what imports have set, or taken away, since then.
+    """
+    zone = os.environ.get("TZ")
+    env = dict(env)
+    if birth.env.get("LC_CTYPE") in _COERCED:
+        env.setdefault("LC_CTYPE", birth.env["LC_CTYPE"])
+    for name, value in written.items():
+        if value is None:
+            env.pop(name, None)
+        else:
+            env[name] = value
+    # In this order, and one by one, because modules hold this very object.
+    os.environ.clear()
+    os.environ.update(env)
+    if env.get("TZ") != zone:
+        import time
+
+        time.tzset()
+
+
+def differs(order: dict[str, Any], birth: Birth) -> str | None:
+    """What keeps a command from being started here: it can be settled by a start only.
+
+    Args:
+        order: what is to run.
+        birth: how this interpreter was started.
+
+    Returns:
+        The reason, in one line; None where there is none.
+    """
+    if order["options"] != birth.options:
+        return "the interpreter's options differ"
+    os.chdir(order["cwd"])
+    if os.getcwd() != birth.cwd:
+        return "its working folder differs"
+    new, old = _settings(order["env"]), _settings(birth.env)
+    if birth.env.get("LC_CTYPE") in _COERCED and "LC_CTYPE" not in new:
+        del old["LC_CTYPE"]
+    for name in sorted(new.keys() | old.keys()):
+        if new.get(name) != old.get(name):
+            return f"the environment variable {name} differs"
+    if len(sys._current_frames()) > 1:
+        return "a preloaded module has started a thread"
+    return None
+
+
+def _settings(env: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name.startswith(SETTINGS)}
+
+
+_COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
+SETTINGS = (
+    "PYTHON",
+    "LC_",
+    "LANG",
+    "LD_",
+    "DYLD_",
+    "MALLOC_",
+    "GLIBC_",
+    "OPENSSL_",
+    "SSL_",
+    "OMP_",
+    "GOMP_",
+    "KMP_",
+    "MKL_",
+    "OPENBLAS_",
+    "BLIS_",
+    "NUMEXPR_",
+    "VECLIB_",
+)
+"""How their names begin. That they are read in C cannot be seen from here."""
+
+VARIABLES = [f"{start}*" for start in SETTINGS]
+"""The same, as devloop is told of variables that were read."""
+
+
+def place(kind: str, target: str) -> None:
+    """Put that folder on `sys.path` which comes first there (sys_path_init).
+
+    Args:
+        kind: ``"module"`` or ``"script"``.
+        target: its name or path.
+    """
+    first = os.getcwd() if kind == "module" else os.path.dirname(os.path.realpath(target))
+    if PLACEHOLDER in sys.path:
+        sys.path[sys.path.index(PLACEHOLDER)] = first
+    libraries = (sys.prefix + os.sep, sys.base_prefix + os.sep)
+    for entry in list(sys.path_importer_cache):
+        if not entry.startswith(libraries):
+            del sys.path_importer_cache[entry]
+
+
+def shadowed(birth: Birth) -> str | None:
+    """A loaded module in whose place a cold start would find another one.
+
+    Args:
+        birth: says what is loaded at any start.
+
+    Returns:
+        Its name; None where there is none.
+    """
+    loaded: dict[str, str] = {}
+    for name, module in list(sys.modules.items()):
+        if "." in name or name in birth.modules or name in ("__main__", "_devloop"):
+            continue
+        origin = getattr(getattr(module, "__spec__", None), "origin", None) or ""
+        if origin not in ("built-in", "frozen"):  # those come before any path
+            loaded[name] = origin
+    libraries = (sys.prefix + os.sep, sys.base_prefix + os.sep)
+    for entry in sys.path:
+        prefix = entry + os.sep
+        try:
+            present = [] if prefix.startswith(libraries) else os.listdir(entry)
+        except OSError:
+            continue
+        for file in present:
+            name, _, suffix = file.partition(".")
+            if not loaded.get(name, prefix).startswith(prefix) and _imports(entry, name, suffix):
+                return name
+        # What was found here cannot be hidden by what comes later.
+        loaded = {name: path for name, path in loaded.items() if not path.startswith(prefix)}
+    return None
+
+
+def _imports(entry: str, name: str, suffix: str) -> bool:
+    if suffix:
+        return suffix in ("py", "pyc") or suffix.endswith("so")
+    return os.path.exists(os.path.join(entry, name, "__init__.py"))
+
+
+def renew() -> None:
+    """Make anew what must differ between two processes, or tells of a process's beginning."""
+    if (threading := _loaded("threading")) is not None:
+        threading.main_thread()._set_native_id()
+    if (numpy := _loaded("numpy.random")) is not None:
+        numpy.seed()
+    if (process := _loaded("multiprocessing.process")) is not None:
+        key = process.AuthenticationString(os.urandom(32))
+        process.current_process()._config["authkey"] = key
+    if (logging := _loaded("logging")) is not None and hasattr(logging, "_startTime"):
+        import time
+
+        now = time.time_ns() if isinstance(logging._startTime, int) else time.time()
+        logging._startTime = now
+
+
+def _loaded(name: str) -> Any:
+    return sys.modules.get(name)
+
+
+def flush() -> None:
+    """Write out what C's streams hold, or every fork would do so."""
+    for text in (sys.stdout, sys.stderr):
+        if text is not None:
+            text.flush()
+    if _libc is not None:
+        _libc.fflush(None)
+
+
+def appear(name: str, argv: list[str], mark: str, variable: str) -> None:
+    """Look, to other processes, like the program that runs as a command.
+
+    Args:
+        name: the kernel's, of which it keeps 15 bytes.
+        argv: its command line.
+        mark: what `variable` says of it.
+        variable: the environment variable that the guardian looks at.
+    """
+    if _libc is None:
+        return
+    try:
+        with open("/proc/self/comm", "wb", buffering=0) as file:
+            file.write(os.fsencode(name)[:15])
+        with open("/proc/self/stat", "rb", buffering=0) as file:
+            fields = file.read(4096).rpartition(b") ")[2].split()
+    except OSError:
+        return
+    if len(fields) < 50:
+        return
+    numbers = [0, *map(int, fields[1:])]  # the first one is a letter
+    block = b"\0".join([*map(os.fsencode, argv), b""])
+    entries = [name + b"=" + value for name, value in os.environb.items()]
+    whole = block + b"\0".join([*entries, b""])
+    if not _map_memory(numbers, whole, len(block)):
+        _write_over(numbers, block, mark, variable)
+
+
+_shown: Any = None
+"""The memory in which the kernel finds both; it must stay."""
+
+
+def _map_memory(stat: list[int], whole: bytes, split: int) -> bool:
+    """Have the kernel take arguments and environment from memory of ours (prctl(2)).
+
+    Args:
+        stat: the fields of ``/proc/self/stat`` from the third one on (proc_pid_stat(5)).
+        whole: both, each string with a zero at its end.
+        split: where the environment begins.
+    """
+    global _shown
+    _shown = _ctypes.create_string_buffer(whole, len(whole))
+    start = _ctypes.addressof(_shown)
+    _libc.sbrk.restype = _ctypes.c_void_p
+    values = [stat[23], stat[24], stat[42], stat[43], stat[44], _libc.sbrk(0), stat[25]]
+    values += [start, start + split, start + split, start + len(whole), 0]
+    keep_program = 0xFFFFFFFF << 32 if sys.byteorder == "little" else 0xFFFFFFFF
+    table = (_ctypes.c_uint64 * 13)(*values, keep_program)
+    size = _ctypes.c_ulong(_ctypes.sizeof(table))
+    done: int = _libc.prctl(
+        _PR_SET_MM, _ctypes.c_ulong(_PR_SET_MM_MAP), table, size, _ctypes.c_ulong(0)
+    )
+    return done == 0
+
+
+def _write_over(stat: list[int], block: bytes, mark: str, variable: str) -> None:
+    """Write into the memory that the program was started with, as far as there is room."""
+    arguments, arguments_end, strings, strings_end = stat[45:49]
+    if not 0 < arguments < arguments_end <= strings < strings_end:
+        return
+    room = arguments_end - arguments
+    _ctypes.memmove(arguments, block[: room - 1].ljust(room, b"\0"), room)
+    start = f"{variable}=".encode()
+    old = _ctypes.string_at(strings, strings_end - strings)
+    at = 0 if old.startswith(start) else old.find(b"\0" + start) + 1
+    if old.startswith(start, at):
+        new = mark.encode()
+        if old.find(b"\0", at) - at - len(start) == len(new):
+            _ctypes.memmove(strings + at + len(start), new, len(new))

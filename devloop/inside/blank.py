@@ -1,0 +1,194 @@
+"""A process that waits for an order: to import modules, to fork another one, or to be a command."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from . import become, modules, orders, preload
+from .control import Control, private
+from .entry import Entry, put_main
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+VERSION = 1
+
+
+class Blank:
+    """The loop of a process that is not a command yet.
+
+    Args:
+        control: the socket that orders come from.
+        birth: how this process began.
+    """
+
+    def __init__(self, control: Control, birth: become.Birth) -> None:
+        self._control = control
+        self._birth = birth
+        self._written: dict[str, str | None] = {}
+        self._kept = False
+
+    @classmethod
+    def born(cls, fd: int, script: str) -> Blank:
+        """Make what this process has been started for.
+
+        Args:
+            fd: of the control socket.
+            script: the path that the interpreter was given.
+        """
+        birth = become.Birth(script)
+        become.uninterruptible()
+        put_main()
+        if not getattr(sys.flags, "safe_path", sys.flags.isolated):
+            sys.path[0] = become.PLACEHOLDER
+        return cls(Control(fd), birth)
+
+    def serve(self) -> Entry:
+        """Do as is ordered, in whatever process.
+
+        Returns:
+            The command that this process has become. Others end here.
+        """
+        while True:
+            got = self._control.receive()
+            if got is None:
+                os._exit(0)
+            order, fds = got
+            kind = order["m"]
+            if kind == "fork":
+                self._fork(fds[0])
+            elif kind in ("preload", "layer"):
+                self._preload(order)
+            elif kind == "run":
+                return self._run(order, fds)
+
+    def _preload(self, order: dict[str, Any]) -> None:
+        self._kept = False
+        if order["m"] == "layer":
+            become.environment(order["env"], self._birth, self._written)
+            become.place(order["entry"]["kind"], order["entry"]["target"])
+        sys.orig_argv[:] = order["argv"]
+        sys.argv[:] = [_first(order["entry"]), *order["args"]]
+        if order["entry"]["kind"] == "module":
+            import runpy  # noqa: F401 - the interpreter itself does so
+        loading = preload.Loading(
+            lambda name: self._control.send({"m": "importing", "name": name}),
+            check=order["check"],
+            trace=order["trace"],
+        )
+        answer = loading.run(order["modules"])
+        self._written.update(answer["written"])
+        become.flush()
+        self._control.send({**answer, "settings": become.VARIABLES, "v": VERSION})
+
+    def _fork(self, fd: int) -> None:
+        """Make another one: a child of this process's parent, which outlives this process."""
+        if not self._kept:
+            # What is here stays; a collector that looked at it would copy its pages.
+            become.flush()
+            gc = private("gc")
+            gc.collect()
+            gc.freeze()
+            self._kept = True
+        reading, writing = os.pipe()
+        try:
+            between = _fork_quietly()
+        except OSError as error:
+            for end in (reading, writing, fd):
+                os.close(end)
+            self._control.send({"m": "declined", "reason": f"it cannot fork: {error.strerror}"})
+            return
+        if between == 0:
+            try:
+                if _fork_quietly():
+                    os._exit(0)
+            except OSError as error:
+                os.write(writing, f"-{error.errno}".encode())
+                os._exit(1)
+            self._control.close()
+            self._control = Control(fd)
+            os.setsid()
+            os.write(writing, str(os.getpid()).encode())
+            os.close(reading)
+            os.close(writing)
+            return
+        os.close(writing)
+        os.close(fd)
+        answer = os.read(reading, 32)
+        os.close(reading)
+        os.waitpid(between, 0)
+        pid = int(answer or b"0")
+        if pid > 0:
+            self._control.send({"m": "forked", "pid": pid})
+        else:
+            reason = os.strerror(-pid) if pid else "its process was killed"
+            self._control.send({"m": "declined", "reason": f"it cannot fork: {reason}"})
+
+    def _run(self, order: dict[str, Any], fds: list[int]) -> Entry:
+        try:
+            reason, entry = self._become(order, fds)
+        except OSError as error:
+            reason, entry = f"{error.filename or 'its setup'}: {error.strerror}", None
+        except Exception as error:
+            reason, entry = f"its setup: {type(error).__name__}: {error}", None
+        if entry is None:
+            self._control.send({"m": "declined", "reason": reason})
+            os._exit(0)
+        orders.send({"m": "running", "pid": os.getpid()})
+        return entry
+
+    def _become(self, order: dict[str, Any], fds: list[int]) -> tuple[str, Entry | None]:
+        """Turn into the command; all that may be declined comes before what cannot be undone.
+
+        Returns:
+            Why not, or the command.
+        """
+        birth, entry = self._birth, order["entry"]
+        if not become.own(birth.guardian):
+            return "the guardian is not its parent", None
+        if (reason := become.differs(order, birth)) is not None:
+            return reason, None
+        become.environment(order["env"], birth, self._written)
+        os.environ[order["variable"]] = order["mark"]
+        sys.orig_argv[:] = order["argv"]
+        sys.argv[:] = [_first(entry), *order["args"]]
+        become.place(entry["kind"], entry["target"])
+        if (name := become.shadowed(birth)) is not None:
+            return f"the project has a module {name} of its own", None
+        command = Entry(entry["kind"], entry["target"])
+        if order.get("umask") is not None:
+            os.umask(order["umask"])
+        become.descriptors(fds[:3], terminal=order["terminal"])
+        os.write(1, order["said"].encode("latin-1"))
+        become.streams(birth)
+        become.renew()
+        become.appear(order["name"], order["argv"], order["mark"], order["variable"])
+        orders.install(self._control)
+        orders.on("report", lambda _: modules.loaded())
+        if order["handover"]:
+            from . import listeners  # type: ignore[attr-defined, unused-ignore]
+
+            listeners.install(list(zip(order["held"], fds[3:])))  # noqa: B905 - 3.10 has it
+        become.interruptible()
+        return "", command
+
+
+def _first(entry: dict[str, str]) -> str:
+    """What stands first in `sys.argv`; of a module, until it has been found."""
+    return "-m" if entry["kind"] == "module" else entry["target"]
+
+
+def _fork_quietly() -> int:
+    """Fork, without the warning that would be raised as an error where warnings are (W5).
+
+    It comes after the fork, in the parent, which then would not know its child.
+    """
+    if "warnings" not in sys.modules or len(os.listdir("/proc/self/task")) == 1:
+        return os.fork()
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return os.fork()

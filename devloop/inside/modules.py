@@ -1,0 +1,25 @@
+"""What a command has imported, for devloop to learn from."""
+
+from __future__ import annotations
+
+import sys
+
+from .preload import file_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def loaded() -> dict[str, Any]:
+    """All modules, in the order in which their imports began, and what else a start settles.
+
+    That is `sys.modules`' own order; importing them in it repeats what the command has done.
+    """
+    names = [name for name in list(sys.modules) if name.partition(".")[0] != "_devloop"]
+    return {
+        "m": "loaded",
+        "modules": [[name, file_of(name)] for name in names],
+        "path": [entry for entry in sys.path if isinstance(entry, str)],
+        "flags": list(sys.flags),
+    }

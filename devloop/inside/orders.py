@@ -1,0 +1,125 @@
+"""What devloop asks of a command while it runs, and what that tells devloop.
+
+An order is written to the control socket, then SIGURG is sent, which does nothing to a process
+that has no handler for it (signal(7)). The handler runs in the main thread, between two
+instructions of whatever that does: so what it calls must be short, and must not print.
+"""
+
+from __future__ import annotations
+
+import os
+
+from .control import Control, private
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+FIRST_DESCRIPTOR = 200
+"""Programs that number descriptors themselves use low ones; macOS allows 256 of them."""
+
+_signal: Any = private("_signal")
+_thread: Any = private("_thread")
+_answers: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {}
+_control: Control | None = None
+_identity: tuple[int, int] | None = None
+_waiting: list[tuple[dict[str, Any], list[int]]] = []
+_sending = _thread.allocate_lock()
+
+
+def install(control: Control) -> None:
+    """Listen to orders from now on.
+
+    Args:
+        control: the socket; it is closed in whatever is forked from this process.
+    """
+    global _control, _identity
+    control.move(FIRST_DESCRIPTOR)
+    _control, _identity = control, _of(control.fileno())
+    os.register_at_fork(after_in_child=_forget)
+    _signal.signal(_signal.SIGURG, _heard)
+    _signal.siginterrupt(_signal.SIGURG, False)
+
+
+def on(kind: str, answer: Callable[[dict[str, Any]], dict[str, Any] | None]) -> None:
+    """Say who carries out an order.
+
+    Args:
+        kind: the order's ``"m"``.
+        answer: called with the order; what it returns is sent back. In a process that the
+            command has forked ``retire`` is the only order there is, and its answer goes nowhere.
+    """
+    _answers[kind] = answer
+
+
+def carry_out(order: dict[str, Any]) -> None:
+    """Do what an order says, and answer.
+
+    Args:
+        order: its ``"m"`` names its kind; one that nobody knows is passed over.
+    """
+    answer = _answers.get(order["m"])
+    found = answer(order) if answer is not None else None
+    if found is not None:
+        send(found)
+
+
+def send(message: dict[str, Any], fds: list[int] | None = None) -> None:
+    """Tell devloop something; from any thread. Where devloop has gone nothing happens.
+
+    Args:
+        message: plain values.
+        fds: descriptors that go with it; they stay ours, and open until it has been sent.
+    """
+    _waiting.append((message, fds or []))
+    # Whoever sends just now, perhaps this thread below a signal handler, sends this one as well.
+    while _waiting and _sending.acquire(False):
+        try:
+            while _waiting:
+                message, fds = _waiting.pop(0)
+                if (control := _ours()) is not None:
+                    control.send(message, fds)
+        except OSError:
+            # Devloop ends, and will end us; or it has forgotten us, and never asks again.
+            _waiting.clear()
+        finally:
+            _sending.release()
+
+
+def _ours() -> Control | None:
+    """The socket, if a program that closes whatever it finds open has not closed it."""
+    return _control if _control is not None and _of(_control.fileno()) == _identity else None
+
+
+def _of(fd: int) -> tuple[int, int] | None:
+    try:
+        found = os.fstat(fd)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _heard(*_: object) -> None:
+    if _control is None:
+        carry_out({"m": "retire"})
+    while (control := _ours()) is not None:
+        try:
+            got = control.receive(wait=False)
+        except OSError:
+            return
+        if got is None:
+            return
+        for fd in got[1]:
+            os.close(fd)
+        carry_out(got[0])
+
+
+def _forget() -> None:
+    """Be a forked child: devloop does not talk to those."""
+    global _control, _sending
+    _sending = _thread.allocate_lock()
+    _waiting.clear()
+    if (control := _ours()) is not None:
+        control.close()
+    _control = None

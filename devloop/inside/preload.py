@@ -1,0 +1,324 @@
+"""Import modules ahead of time, and notice what must not be held while a process forks.
+
+A fork has only the thread that forked, shares open descriptors with its parent, and is nobody's
+parent: a module that has started a thread or a process, or has opened something, would work in
+none of the commands that inherit it. It is named, and devloop leaves it out.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .control import private
+
+# ruff: noqa: PTH115
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+ENDING = 0.2
+"""Seconds within which a thread that an import has started may end."""
+
+_HARMLESS = ("/dev/null", "/dev/urandom", "/dev/random", "/dev/zero")
+_signal: Any = private("_signal")
+
+
+class Environment:
+    """Notes, while it lasts, what is read from `os.environ`, and what is written.
+
+    All that a mapping can do comes down to the methods that are wrapped here.
+
+    Attributes:
+        read: names of variables; None where all were looked at.
+        written: the values that were set; None for one that was taken away.
+    """
+
+    def __init__(self) -> None:
+        self.read: set[str] | None = set()
+        self.written: dict[str, str | None] = {}
+
+    def __enter__(self) -> Environment:
+        kind = type(os.environ)
+        self._methods = {name: vars(kind)[name] for name in _METHODS}
+        get, put, drop = (self._methods[name] for name in _METHODS[:3])
+
+        def getitem(environ: Any, key: Any) -> Any:
+            self._read(key)
+            return get(environ, key)
+
+        def setitem(environ: Any, key: Any, value: Any) -> None:
+            put(environ, key, value)
+            self.written[os.fsdecode(key)] = os.fsdecode(value)
+
+        def delitem(environ: Any, key: Any) -> None:
+            drop(environ, key)
+            self.written[os.fsdecode(key)] = None
+
+        def every(environ: Any) -> Iterator[Any]:
+            self.read = None
+            return iter(self._methods["__iter__"](environ))
+
+        def copy(environ: Any) -> dict[Any, Any]:
+            self.read = None
+            return dict(self._methods["copy"](environ))
+
+        for name, method in zip(_METHODS, (getitem, setitem, delitem, every, copy)):  # noqa: B905
+            setattr(kind, name, method)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        kind: Any = type(os.environ)
+        for name, method in self._methods.items():
+            setattr(kind, name, method)
+
+    def _read(self, key: Any) -> None:
+        if self.read is not None and isinstance(key, (str, bytes)):
+            self.read.add(os.fsdecode(key))
+
+
+_METHODS = ("__getitem__", "__setitem__", "__delitem__", "__iter__", "copy")
+
+
+class State:
+    """What a fork would not take along, or would share."""
+
+    def __init__(self) -> None:
+        self.pythons = set(sys._current_frames())
+        self.threads = set(_listing("/proc/self/task"))
+        self.descriptors = _descriptors()
+        self.children = _children()
+        self.handlers = [_signal.getsignal(number) for number in _NUMBERS]
+        self.policy = _policy()
+        self.cwd = os.getcwd()  # noqa: PTH109
+
+    def unsafe(self, before: State) -> str | None:
+        """What has come since then that is not safe to hold.
+
+        Args:
+            before: how it was.
+
+        Returns:
+            The end of a sentence about the import; None where there is nothing.
+        """
+        if self.pythons - before.pythons:
+            return "starts a thread"
+        if self.threads - before.threads:
+            return "starts a thread of its library's own"
+        if self.children - before.children:
+            return "starts a process"
+        for fd, target in self.descriptors.items():
+            if before.descriptors.get(fd) != target:
+                kind = target.partition(":")[0]
+                what = {"socket": "a socket", "pipe": "a pipe", "anon_inode": "an event queue"}
+                return f"leaves {what.get(kind, target)} open"
+        for number, old, new in zip(_NUMBERS, before.handlers, self.handlers):  # noqa: B905
+            if old is not new and old != new:
+                return f"handles signal {number}"
+        if self.policy != before.policy:
+            return "sets the event loop policy"
+        if self.cwd != before.cwd:
+            return "changes the working folder"
+        return None
+
+
+def settled(before: State) -> State:
+    """The state, once threads that end have ended and libraries have seen a fork.
+
+    OpenBLAS and others end their threads before each fork, and start them anew when they are
+    needed (pthread_atfork(3)); these are no reason to leave a module out.
+
+    Args:
+        before: how it was before.
+    """
+    state = State()
+    if state.pythons - before.pythons:
+        import time
+
+        deadline = time.monotonic() + ENDING
+        while state.pythons - before.pythons and time.monotonic() < deadline:
+            time.sleep(0.005)
+            state = State()
+    if state.threads - before.threads and not state.pythons - before.pythons:
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+        state = State()
+    return state
+
+
+class Loading:
+    """Imports a list of modules.
+
+    Args:
+        tell: called with the name of each, before it is imported.
+        check: find out what is unsafe. Nothing more is imported after the first such module,
+            because what it has started would be taken for others'.
+        trace: note which modules import which, and which files are read, and import the rest all
+            the same. What is hooked up for that is of no use to a command, so this process
+            must not become one.
+    """
+
+    def __init__(self, tell: Callable[[str], None], *, check: bool, trace: bool) -> None:
+        self._tell = tell
+        self._check = check
+        self._trace = trace
+        self._failed: dict[str, str] = {}
+        self._unsafe: dict[str, str] = {}
+        self._suspects: list[str] = []
+        self._edges: dict[str, set[str]] = {}
+        self._files: dict[str, tuple[int, int]] = {}
+
+    def run(self, modules: list[str]) -> dict[str, Any]:
+        """Import them, as far as that goes.
+
+        Args:
+            modules: dotted names, in order.
+
+        Returns:
+            The answer to devloop.
+        """
+        loaded = set(sys.modules)
+        if self._trace:
+            self._hook()
+        with Environment() as environment:
+            self._import_all(modules)
+        return {
+            "m": "preloaded",
+            "loaded": [[name, file_of(name)] for name in list(sys.modules) if name not in loaded],
+            "failed": self._failed,
+            "unsafe": self._unsafe,
+            "suspects": self._suspects,
+            "env": None if environment.read is None else sorted(environment.read),
+            "written": environment.written,
+            "edges": {name: sorted(found) for name, found in self._edges.items()},
+            "files": [[path, *known] for path, known in self._files.items()],
+        }
+
+    def _import_all(self, modules: list[str]) -> None:
+        before = State() if self._check else None
+        for name in modules:
+            if name in sys.modules:
+                continue
+            loaded = set(sys.modules)
+            self._tell(name)
+            if (reason := _import(name)) is not None:
+                self._failed[name] = reason
+            if before is None or self._unsafe:
+                continue
+            after = settled(before)
+            if (fault := after.unsafe(before)) is not None:
+                self._unsafe[name] = fault
+                self._suspects = [name for name in list(sys.modules) if name not in loaded]
+                if not self._trace:
+                    return
+            before = after
+
+    def _hook(self) -> None:
+        import builtins
+
+        real = builtins.__import__
+
+        def noting(
+            name: str,
+            globals: Any = None,  # noqa: A002 - the names that it is called with
+            locals: Any = None,  # noqa: A002
+            fromlist: Any = (),
+            level: int = 0,
+        ) -> Any:
+            found = real(name, globals, locals, fromlist, level)
+            importer = (globals or {}).get("__name__")
+            if isinstance(importer, str):
+                base = _absolute_name(name, globals, level)
+                names = {base, *(f"{base}.{part}" for part in fromlist or ())}
+                self._edges.setdefault(importer, set()).update(names)
+            return found
+
+        builtins.__import__ = noting
+        sys.addaudithook(self._heard)
+
+    def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event != "open" or not isinstance(arguments[0], (str, bytes)):
+            return
+        path = os.path.abspath(os.fsdecode(arguments[0]))  # noqa: PTH100
+        if path.endswith(_MODULES) or path.startswith(_KERNEL):
+            return
+        try:
+            found = os.stat(path)  # noqa: PTH116
+        except OSError:
+            return
+        self._files[path] = (found.st_mtime_ns, found.st_size)
+
+
+_MODULES = (".py", ".pyc", ".so")
+_KERNEL = ("/dev/", "/proc/", "/sys/")
+
+
+def _absolute_name(name: str, names: dict[str, Any], level: int) -> str:
+    if not level:
+        return name
+    package = names.get("__package__") or ""
+    base = package.rsplit(".", level - 1)[0] if level > 1 else package
+    return f"{base}.{name}" if name else base
+
+
+def _import(name: str) -> str | None:
+    """Import one module; the reason, in one line, where that fails."""
+    try:
+        __import__(name)
+    except BaseException as error:
+        text = str(error).partition("\n")[0]
+        return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return None
+
+
+def file_of(name: str) -> str | None:
+    """The file of a loaded module, where it has one."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return os.path.abspath(file) if isinstance(file, str) else None  # noqa: PTH100
+
+
+def _listing(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _descriptors() -> dict[int, str]:
+    found: dict[int, str] = {}
+    folder = "/proc/self/fd"
+    for name in _listing(folder):
+        try:
+            target = os.readlink(f"{folder}/{name}")
+        except OSError:
+            continue  # that of the listing itself
+        if target not in _HARMLESS:
+            found[int(name)] = target
+    return found
+
+
+def _children() -> set[str]:
+    found: set[str] = set()
+    for thread in _listing("/proc/self/task"):
+        try:
+            with open(f"/proc/self/task/{thread}/children") as file:  # noqa: PTH123
+                found.update(file.read().split())
+        except OSError:
+            continue
+    return found
+
+
+def _policy() -> Callable[[], Any] | None:
+    """The type of asyncio's policy, where it is not the one that it makes itself."""
+    events = sys.modules.get("asyncio.events")
+    policy = getattr(events, "_event_loop_policy", None)
+    if policy is None or type(policy).__module__ == "asyncio.unix_events":
+        return None
+    return type(policy)
+
+
+_NUMBERS = [int(number) for number in range(1, _signal.NSIG) if number not in (9, 19)]
