@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import ParamSpec, TypeVar
 
 import anyio
@@ -11,8 +11,9 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from devloop.events import Change, Notice
+from devloop.watch.calm import Calm
 from devloop.watch.mute import PYTHON, Mutes
-from devloop.watch.notify import STEP, Notifier, NotifyUnavailable
+from devloop.watch.notify import BackEnd, Event, NotifyUnavailable
 from devloop.watch.patterns import Named
 from devloop.watch.scan import ChangeSet
 from devloop.watch.sift import Sifter
@@ -31,9 +32,13 @@ before the new one has its name."""
 GIT_HOLD = 30.0
 """Seconds for which git is waited for while it moves files about, in many commands perhaps."""
 
+LOOK = 0.010
+"""Seconds between two looks at what no event tells: whether git is done, a missing file back."""
+
 LARGE_BATCH = 500
-"""Files in one set above which all are looked at: so many come from a program, at a pace at which
-events are lost."""
+"""Files in one set up to which it does not wait for a look at all files that is due. More come
+from a program, at a pace at which events are lost; where nothing tells of that, all are looked
+at."""
 
 SWEEP_SHARE = 0.05
 """The share of a core that looks at all files may take: other than after a long stall, a look that
@@ -59,6 +64,7 @@ class Pump:
         wanted: what is never muted.
         emit: takes change sets.
         notice: takes what a person should know.
+        back_end: what notifies.
     """
 
     def __init__(
@@ -70,6 +76,7 @@ class Pump:
         wanted: Named,
         emit: Callable[[ChangeSet], None],
         notice: Callable[[Notice], None],
+        back_end: BackEnd,
     ) -> None:
         self.tree = tree
         self.mutes = Mutes()
@@ -78,17 +85,18 @@ class Pump:
         self.polling: str | None = None
         self.swept_at = time.monotonic()
         self.sweep_seconds = 0.0
-        self._notifier = Notifier(tasks, self._put, self._broken)
-        self._debounce = debounce
+        self._notifier = back_end(tasks, self._put, self._broken)
+        self._calm = Calm(debounce)
+        self._patience = max(PATIENCE * debounce, 0.2)
         self._emit = emit
         self._notice = notice
         self._lock = anyio.Lock()
         self._wake = anyio.Event()
-        self._events: set[tuple[bool, str]] = set()
+        self._events: dict[str, Event] = {}
+        self._came_at = 0.0
         self._sweep = False
         self._lost = False
         self._owed = False
-        self._laid: set[str] = set()
         self._laid_at = 0.0
         self._pending: set[str] = set()
         self._tries = 0
@@ -153,18 +161,17 @@ class Pump:
         for _ in range(5):
             self.tree.moved, renewed, self.tree.renewed = False, self.tree.renewed, False
             folders = await self.thread(self.tree.attended)
-            if self.polling is not None or (folders == self._laid and not renewed):
+            if self.polling is not None:
                 return
             tops = [self.tree.places.place(top) for top in self.tree.places.tops]
             try:
-                await self._notifier.lay(folders, tops)
+                await self._notifier.lay(folders, tops, anew=renewed)
             except NotifyUnavailable as failure:
                 self._give_up(failure)
             except OSError:  # a folder has vanished, or may not be read any more
                 await self.thread(self._sifter.reload)
                 self.tree.renewed = True
                 continue
-            self._laid = folders
             return
         self._give_up(NotifyUnavailable("folders come and go faster than they can be watched"))
 
@@ -183,13 +190,19 @@ class Pump:
             )
         )
 
-    def _put(self, events: set[tuple[bool, str]]) -> None:
+    def _put(self, events: Iterable[Event]) -> None:
+        now = time.monotonic()
         if self._seen is None:
-            self._seen = time.monotonic()
-        self._events |= events
+            self._seen = now
+        self._came_at = now - self._notifier.late
+        for event in events:
+            before = self._events.get(event.place)
+            if before is not None and before.renewed:
+                event = event._replace(renewed=True)
+            self._events[event.place] = event
         self._wake.set()
 
-    def _broken(self, failure: Exception) -> None:
+    def _broken(self, failure: Exception | None) -> None:
         if isinstance(failure, NotifyUnavailable):
             self._give_up(failure)
         self.tree.moved = self.tree.renewed = True
@@ -201,7 +214,10 @@ class Pump:
 
     async def _absorb(self) -> bool:
         """Take in what has come; whether any of it matters."""
-        events, self._events = self._events, set()
+        events, self._events = list(self._events.values()), {}
+        came_at = self._came_at if events else time.monotonic()
+        for event in events:
+            self._calm.hear(self.tree.places.reported(event.place), event.whole)
         found = await self.thread(self._sifter.sift, events) if events else set[str]()
         self.mind_stalls()
         if self.tree.renewed and self._lost:
@@ -226,50 +242,53 @@ class Pump:
         if not found and not self._pending:
             self._seen = None
         self._pending |= found
+        if found:
+            self._calm.came(came_at, self._pending)
+        elif not self._pending:
+            self._calm.forget()
         return bool(found)
 
-    async def _wait(self, seconds: float) -> bool:
-        """Wait so long, or until something comes; whether that mattered."""
+    async def _wait(self, seconds: float) -> None:
+        """Wait so long, or until something comes, and take that in."""
         with anyio.move_on_after(max(0.0, seconds)) as scope:
             await self._stirred()
-        # Not within: what is taken in must not be lost halfway.
-        return False if scope.cancelled_caught else await self._absorb()
+        if not scope.cancelled_caught:  # not within: what is taken in must not be lost halfway
+            await self._absorb()
 
     async def _settle(self) -> None:
         """Wait until no more comes, git has done its work, and no file is missing for a moment."""
-        end = time.monotonic() + max(PATIENCE * self._debounce, 0.2)
-        await self._calm(end)
+        await self._quiet()
         since = time.monotonic()
         held = False
         while self.tree.locked() and time.monotonic() - since < GIT_HOLD:
             held = True
-            await self._wait(STEP)
+            await self._wait(LOOK)
         if held:
-            await self._calm(time.monotonic() + max(PATIENCE * self._debounce, 0.2))
-        if len(self._pending) > LARGE_BATCH:
+            self._calm.extend(time.monotonic())
+            await self._quiet()
+        if len(self._pending) > LARGE_BATCH and not self._notifier.tells_of_loss:
             self._sweep = self._lost = True
             await self._absorb()
 
-    async def _calm(self, end: float) -> None:
-        # watchfiles hands on an event one to two of its steps after it happened.
-        quiet = max(0.0, self._debounce - 1.5 * STEP)
-        until = time.monotonic() + quiet
-        while (now := time.monotonic()) < min(until, end):
-            if await self._wait(min(until, end) - now):
-                until = time.monotonic() + quiet
+    async def _quiet(self) -> None:
+        end = time.monotonic() + self._patience
+        while (now := time.monotonic()) < min(self._calm.until, end):
+            await self._wait(min(self._calm.until, end) - now)
 
     async def _deliver(self) -> None:
         missing = await self.thread(self.tree.missing, self._pending)
         since = time.monotonic()
         while missing and time.monotonic() - since < GRACE:
-            await self._wait(STEP)
+            await self._wait(LOOK)
             missing = await self.thread(self.tree.missing, self._pending)
         paths, self._pending = self._pending, set()
+        self._calm.handed_on()
         self._tries += 1
         changes, again = await self.thread(
             self.tree.examine, paths, missing, patient=self._tries < TRIES
         )
         self._pending |= again
+        self._calm.extend(time.monotonic())
         seen = self._seen if self._seen is not None else time.monotonic()
         if not again:
             self._tries, self._seen = 0, None

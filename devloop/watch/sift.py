@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 
 from devloop.watch import names
+from devloop.watch.notify import Event
 from devloop.watch.places import above
 from devloop.watch.signatures import Signature, look
 from devloop.watch.tree import Tree, mtime
@@ -28,12 +29,11 @@ class Sifter:
         self._ignored: set[str] = set()
         self._rules: dict[str, Signature | None] = {}
 
-    def sift(self, events: Iterable[tuple[bool, str]]) -> set[str]:
+    def sift(self, events: Iterable[Event]) -> set[str]:
         """Find out which files may have changed.
 
         Args:
-            events: absolute paths at which something has happened, each with whether it has come
-                or gone.
+            events: what has happened.
 
         Returns:
             Paths as they are reported; what is ignored, quiet or muted is not among them.
@@ -42,7 +42,7 @@ class Sifter:
         found: set[str] = set()
         unknown: set[str] = set()
         folders: set[str] = set()
-        for renewed, place in events:
+        for place, renewed, _ in events:
             path = tree.places.reported(place)
             found.update(tree.links.get(place, ()))
             if renewed and (path in tree.awaited or path in tree.folders):

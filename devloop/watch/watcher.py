@@ -14,6 +14,7 @@ import anyio
 from devloop.config.types import Watch, seconds
 from devloop.events import Change, Notice
 from devloop.watch import mounts
+from devloop.watch.notify import BackEnd, system
 from devloop.watch.patterns import Named
 from devloop.watch.pump import SWEEP_SHARE, Pump, offset
 from devloop.watch.scan import ChangeSet, Scan
@@ -61,6 +62,9 @@ class Watcher:
         wanted: paths or patterns that the user has named in `watch` or `inputs`: never muted.
         poll: seconds between two looks at all files; None to be notified by the system.
         notice: told what a person should know.
+        back_end: what notifies.
+        sweep_every: seconds between two looks at all files without any cause.
+        ahead: how far the clock that goes on while the machine sleeps is ahead, in seconds.
     """
 
     def __init__(
@@ -74,6 +78,9 @@ class Watcher:
         wanted: Collection[str] = (),
         poll: float | None = None,
         notice: Callable[[Notice], None] | None = None,
+        back_end: BackEnd = system,
+        sweep_every: float = SWEEP_EVERY,
+        ahead: Callable[[], float] = offset,
     ) -> None:
         self._root = os.path.abspath(root)
         self._config = config
@@ -81,6 +88,9 @@ class Watcher:
         self._extra, self._quiet, self._wanted = extra, quiet, wanted
         self._poll = poll
         self._notice = notice or (lambda _: None)
+        self._back_end = back_end
+        self._sweep_every = sweep_every
+        self._ahead = ahead
         self._messages: list[str] = []
 
     async def __aenter__(self) -> Watcher:
@@ -95,6 +105,7 @@ class Watcher:
             wanted=Named(self._wanted),
             emit=self._send.send_nowait,
             notice=self._notice,
+            back_end=self._back_end,
         )
         try:
             pace = self._pace()
@@ -241,15 +252,15 @@ class Watcher:
 
     async def _tick(self, pace: float | None) -> None:
         """Watch the clocks."""
-        before = offset()
+        before = self._ahead()
         while True:
             if pace is None and self._pump.polling is not None:
                 pace = POLL
-            every = SWEEP_EVERY
+            every = self._sweep_every
             if pace is not None:
                 every = max(pace, self._pump.sweep_seconds / SWEEP_SHARE)
             await anyio.sleep(min(TICK, every))
-            ahead = offset()
+            ahead = self._ahead()
             self._pump.mind_stalls()
             if abs(ahead - before) > SLEPT:
                 self._pump.look_at_all(lost=True)
