@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
-from urllib.parse import urlsplit
 
 from devloop.config.document import KeyPath
 from devloop.config.fault import Fault, quoted
@@ -114,6 +113,9 @@ def _outputs(key: KeyPath, outputs: tuple[str, ...]) -> Iterator[Fault]:
 
 
 def _address(key: KeyPath, url: str) -> Iterator[Fault]:
+    # Late: it takes a twentieth of a short command's time.
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(url)
         whole = bool(parts.hostname) and parts.port != 0
