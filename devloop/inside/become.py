@@ -251,7 +251,7 @@ def shadowed(birth: Birth) -> str | None:
     """
     loaded: dict[str, str] = {}
     for name, module in list(sys.modules.items()):
-        if "." in name or name in birth.modules or name in ("__main__", "_devloop"):
+        if "." in name or name in birth.modules or name == "__main__":
             continue
         origin = getattr(getattr(module, "__spec__", None), "origin", None) or ""
         if origin not in ("built-in", "frozen"):  # those come before any path

@@ -80,6 +80,8 @@ class Blank:
         )
         answer = loading.run(order["modules"])
         self._written.update(answer["written"])
+        if "socket" in sys.modules:
+            _listeners()
         become.flush()
         self._control.send({**answer, "settings": become.VARIABLES, "v": VERSION})
 
@@ -165,14 +167,24 @@ class Blank:
         become.streams(birth)
         become.renew()
         become.appear(order["name"], order["argv"], order["mark"], order["variable"])
-        orders.install(self._control)
-        orders.on("report", lambda _: modules.loaded())
+        fd = orders.install(self._control)
         if order["handover"]:
-            from . import listeners  # type: ignore[attr-defined, unused-ignore]
-
-            listeners.install(list(zip(order["held"], fds[3:])))  # noqa: B905 - 3.10 has it
+            held = list(zip(order["held"], fds[3:]))  # noqa: B905 - 3.10 has it
+            _listeners().install(fd, held, {"report": modules.loaded})
+        else:
+            orders.on("report", lambda _: modules.loaded())
+            orders.listen()
         become.interruptible()
         return "", command
+
+
+def _listeners() -> Any:
+    """What hands over listening sockets; it needs more of the library than all else here."""
+    package = __package__ or ""
+    for name in ("messages", "addresses", "retiring", "other_sockets", "listeners"):
+        whole = f"{package}.{name}"
+        sys.modules[f"{package}_{name}"] = __import__(whole, fromlist=["*"])
+    return sys.modules[f"{package}_listeners"]
 
 
 def _first(entry: dict[str, str]) -> str:

@@ -105,7 +105,8 @@ class _Control:
         if retiring.identity(self.fd) != self._identity:
             return False
         channel = _socket.socket(fileno=self.fd)
-        data = memoryview(messages.pack(dict(message)))
+        more = {"fds": len(fds)} if fds else {}
+        data = memoryview(messages.pack({**message, **more}))
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, b"".join(map(_packed, fds)))]
         try:
             while data:

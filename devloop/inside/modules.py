@@ -16,7 +16,7 @@ def loaded() -> dict[str, Any]:
 
     That is `sys.modules`' own order; importing them in it repeats what the command has done.
     """
-    names = [name for name in list(sys.modules) if name.partition(".")[0] != "_devloop"]
+    names = [name for name in list(sys.modules) if not name.startswith("_devloop")]
     return {
         "m": "loaded",
         "modules": [[name, file_of(name)] for name in names],

@@ -28,18 +28,25 @@ _waiting: list[tuple[dict[str, Any], list[int]]] = []
 _sending = _thread.allocate_lock()
 
 
-def install(control: Control) -> None:
-    """Listen to orders from now on.
+def install(control: Control) -> int:
+    """Have a way to devloop from now on.
 
     Args:
         control: the socket; it is closed in whatever is forked from this process.
+
+    Returns:
+        Its descriptor.
     """
     global _control, _identity
     control.move(FIRST_DESCRIPTOR)
     _control, _identity = control, _of(control.fileno())
     os.register_at_fork(after_in_child=_forget)
+    return control.fileno()
+
+
+def listen() -> None:
+    """Hear orders from now on."""
     _signal.signal(_signal.SIGURG, _heard)
-    _signal.siginterrupt(_signal.SIGURG, False)
 
 
 def on(kind: str, answer: Callable[[dict[str, Any]], dict[str, Any] | None]) -> None:
@@ -47,8 +54,7 @@ def on(kind: str, answer: Callable[[dict[str, Any]], dict[str, Any] | None]) -> 
 
     Args:
         kind: the order's ``"m"``.
-        answer: called with the order; what it returns is sent back. In a process that the
-            command has forked ``retire`` is the only order there is, and its answer goes nowhere.
+        answer: called with the order; what it returns is sent back.
     """
     _answers[kind] = answer
 
@@ -101,8 +107,6 @@ def _of(fd: int) -> tuple[int, int] | None:
 
 
 def _heard(*_: object) -> None:
-    if _control is None:
-        carry_out({"m": "retire"})
     while (control := _ours()) is not None:
         try:
             got = control.receive(wait=False)
