@@ -183,9 +183,8 @@ def test_ctrl_c_three_times(shell: Callable[[dict[str, str]], Shell]) -> None:
 
 def test_one_ctrl_c_lets_all_end(shell: Callable[[dict[str, str]], Shell]) -> None:
     """P7: one alone is patient: the app ends in its own way, and the prompt is back."""
-    code = SLOW.replace(
-        "time.sleep(60)\nsignal", 'print("app has ended", flush=True)\n    sys.exit()\nsignal'
-    )
+    ending = "time.sleep(0.5)\n    print('app has ended', flush=True)\n    sys.exit()\nsignal"
+    code = SLOW.replace("time.sleep(60)\nsignal", ending)
     at = shell({"devloop.toml": app(), "app.py": code})
     at.run("watch")
     at.expect("app is up")

@@ -195,7 +195,7 @@ async def test_a_formatter_after_the_save_makes_no_second_set(
 
 
 async def test_what_keeps_its_bytes_is_no_change(tmp_path: Path, reported: Reported) -> None:
-    """Touched, its mode changed, read, or written anew with the same bytes: nothing is reported."""
+    """P13: touched, its mode changed, read, or written anew with the same bytes: no change."""
     path = tmp_path / "m.py"
     path.write_text("V = 1\n")
     async with Watcher(tmp_path, config=Watch()) as watcher:
