@@ -19,7 +19,7 @@ from devloop.execute.parsing import Parsed, Parsers
 from devloop.graph.facts import Facts
 from devloop.loop.codebase import Codebase
 from devloop.loop.collector import collector_at_rest
-from devloop.loop.reading import digests, modules_at, record
+from devloop.loop.reading import digests, modules_at, record, relative
 from devloop.loop.toolchain import Toolchain
 from devloop.select.category import EXTENSIONS, SOURCES, Category
 from devloop.store.records import FileRecord
@@ -217,7 +217,10 @@ class Indexer:
             What it came to.
         """
         before = dict(self._codebase.contents)
-        sites = tuple(f"{site}/" for site in self._toolchain.interpreter.sites)
+        # An environment may well lie in the project, as `.venv` does.
+        sites = tuple(
+            f"{relative(site, self._root)}/" for site in self._toolchain.interpreter.sites
+        )
         installs = [change for change in changes if change.path.startswith(sites)]
         changes = [change for change in changes if not change.path.startswith(sites)]
         paths = [change.path for change in changes]

@@ -135,6 +135,19 @@ def test_renames_and_errors(saved: Saved) -> None:
     assert saved.save("leaf.py", text) == {LEAF: "passed"}
 
 
+def test_a_broken_source_that_no_test_imports_fails_the_cycle(saved: Saved) -> None:
+    """A syntax error is a verdict of its own: at its place, until it is mended."""
+    (saved.root / "alone.py").write_text("def (\n")
+    events = saved.watch.cycle()
+    assert events[-1]["outcome"] == "failed"
+    (problem,) = [e for e in events if e["event"] == "diagnostic"]
+    assert (problem["path"], problem["line"], problem["source"]) == ("alone.py", 1, "python")
+    (saved.root / "beside.py").write_text("X = 1\n")
+    assert saved.watch.cycle()[-1]["outcome"] == "failed"
+    (saved.root / "alone.py").write_text("X = 1\n")
+    assert saved.watch.cycle()[-1]["outcome"] == "passed"
+
+
 def test_what_runs_nothing_and_what_stays_due(saved: Saved) -> None:
     """S33, S34: a comment runs no test; a failure runs again beside whatever is saved."""
     assert saved.save("leaf.py", "VALUE = 1  # as before\n") == {}

@@ -148,6 +148,17 @@ def test_a_file_that_could_not_be_collected_is_due_whatever_has_passed(graph: Gr
     assert failing(graph.tests, known) == ("test_lib.py",)
 
 
+def test_what_a_broken_conftest_has_hindered_is_due_and_no_failure_of_its_own(graph: Graph) -> None:
+    """The conftest is the one problem: its folder's files have shown nothing, good or bad."""
+    hindered = Ran({}, {}, hindered=frozenset({"test_lib.py", "test_far.py"}))
+    known = records(graph, (hindered, contents(graph)))
+    found = files(due(graph, known, contents(graph), category))
+    assert found == {"test_lib.py": ("failed", ()), "test_far.py": ("failed", ())}
+    assert failing(graph.tests, known) == ()
+    mended = known.with_learned(known.learn(ran(GREEN), contents(graph), frozenset()))
+    assert due(graph, mended, contents(graph), category) == Due(())
+
+
 def test_what_did_not_run_is_due(graph: Graph) -> None:
     """A run of some tests of a reached file leaves the file due (S32)."""
     edited = contents(graph, lib="2")
