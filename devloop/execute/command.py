@@ -11,7 +11,7 @@ import re
 import shlex
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -50,6 +50,7 @@ class Python:
         kind: what `target` is: a module's name, or a script's path.
         target: as it was given, or found on PATH.
         args: what follows it.
+        shell: a shell starts it, and is replaced by it.
     """
 
     argv: tuple[str, ...]
@@ -58,6 +59,7 @@ class Python:
     kind: Literal["module", "script"]
     target: str
     args: tuple[str, ...]
+    shell: bool = False
 
     @property
     def program(self) -> str:
@@ -88,20 +90,21 @@ def parse(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> Python | Not
         The program, or why it is none that is known.
     """
     words = list(argv)
-    name = ""
+    name, shell = "", False
     for _ in range(_LINKS):
         found = _find(words[0], env, cwd) if words else None
         if found is None:
             return NotPython(f"{words[0] if words else ''!r} is not found")
         name = name or os.path.basename(found)  # noqa: PTH119 - as it was given
         if _PYTHON.fullmatch(os.path.basename(found)) and not _head(found, cwd).startswith(b"#!"):  # noqa: PTH119
-            return _options(words, name, env, cwd)
+            python = _options(words, name, env, cwd)
+            return replace(python, shell=shell) if isinstance(python, Python) else python
         by = _interpreter(found, cwd)
         if by is None:
             return NotPython("it is not a Python program")
         if by[0] == "exec":
             # A shell of which only this is left.
-            words, name = [*by[1:], found, *words[1:]], ""
+            words, name, shell = [*by[1:], found, *words[1:]], "", True
         else:
             words = [*by, found, *words[1:]]
         if _is_env(words[0]):

@@ -366,8 +366,10 @@ class Blank:
             Declined: it cannot; it has ended by that.
         """
         env = dict(order.env)
+        if order.command.shell:
+            _as_shell(env, order.cwd)
         outer = env.get(tree.MARK)
-        mark = f"{outer}/{self.process.mark}" if outer else self.process.mark
+        env[tree.MARK] = f"{outer}/{self.process.mark}" if outer else self.process.mark
         message = {
             "m": "run",
             **_entry(order.command),
@@ -378,7 +380,6 @@ class Blank:
             "umask": order.umask,
             "terminal": order.terminal,
             "variable": tree.MARK,
-            "mark": mark,
             "handover": order.handover,
             "held": [dict(known) for known, _ in order.held],
             "said": self._said.decode("latin-1"),
@@ -682,6 +683,17 @@ class Zygote:
                 self._guard, self._command, self._env, self._cwd, self._terminal
             )
         return self._root
+
+
+def _as_shell(env: dict[str, str], cwd: str) -> None:
+    """What a shell does to the environment of a program that it is replaced by."""
+    given = env.get("PWD", "")
+    try:
+        right = given.startswith("/") and os.path.samefile(given, cwd)  # noqa: PTH121
+    except OSError:
+        right = False
+    if not right:
+        env["PWD"] = os.path.realpath(cwd)
 
 
 def _entry(command: Python) -> dict[str, Any]:

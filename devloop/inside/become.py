@@ -307,14 +307,14 @@ def flush() -> None:
         _libc.fflush(None)
 
 
-def appear(name: str, argv: list[str], mark: str, variable: str) -> None:
+def appear(name: str, argv: list[str], env: dict[str, str], variable: str) -> None:
     """Look, to other processes, like the program that runs as a command.
 
     Args:
         name: the kernel's, of which it keeps 15 bytes.
         argv: its command line.
-        mark: what `variable` says of it.
-        variable: the environment variable that the guardian looks at.
+        env: the environment that it was started with.
+        variable: of these, the one that the guardian looks at.
     """
     if _libc is None:
         return
@@ -329,10 +329,10 @@ def appear(name: str, argv: list[str], mark: str, variable: str) -> None:
         return
     numbers = [0, *map(int, fields[1:])]  # the first one is a letter
     block = b"\0".join([*map(os.fsencode, argv), b""])
-    entries = [name + b"=" + value for name, value in os.environb.items()]
+    entries = [os.fsencode(f"{key}={value}") for key, value in env.items()]
     whole = block + b"\0".join([*entries, b""])
     if not _map_memory(numbers, whole, len(block)):
-        _write_over(numbers, block, mark, variable)
+        _write_over(numbers, block, env[variable], variable)
 
 
 _shown: Any = None

@@ -153,7 +153,6 @@ class Blank:
         if (reason := become.differs(order, birth)) is not None:
             return reason, None
         become.environment(order["env"], birth, self._written)
-        os.environ[order["variable"]] = order["mark"]
         sys.orig_argv[:] = order["argv"]
         sys.argv[:] = [_first(entry), *order["args"]]
         become.place(entry["kind"], entry["target"])
@@ -166,7 +165,7 @@ class Blank:
         os.write(1, order["said"].encode("latin-1"))
         become.streams(birth)
         become.renew()
-        become.appear(order["name"], order["argv"], order["mark"], order["variable"])
+        become.appear(order["name"], order["argv"], order["env"], order["variable"])
         fd = orders.install(self._control)
         if order["handover"]:
             held = list(zip(order["held"], fds[3:]))  # noqa: B905 - 3.10 has it

@@ -39,6 +39,7 @@ def private(name: str) -> ModuleType:
 
 
 _socket: Any = private("_socket")
+ROOM = _socket.CMSG_SPACE(4 * MOST)
 _json: Any = private("_json")
 
 
@@ -60,6 +61,19 @@ _encode = _json.make_encoder(
 )
 
 
+class _Socket:
+    """A socket object for a moment: one that stays would be warned of at the command's end."""
+
+    def __init__(self, fd: int) -> None:
+        self._object: Any = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, fd)
+
+    def __enter__(self) -> Any:
+        return self._object
+
+    def __exit__(self, *_: object) -> None:
+        self._object.detach()
+
+
 class Control:
     """Our end of it.
 
@@ -69,18 +83,18 @@ class Control:
 
     def __init__(self, fd: int) -> None:
         os.set_inheritable(fd, False)
-        self._socket: Any = _socket.socket(fileno=fd)
+        self._fd = fd
         self._inbox = bytearray()
         self._fds: list[int] = []
 
     def fileno(self) -> int:
         """Its descriptor; -1 once it is closed."""
-        number: int = self._socket.fileno()
-        return number
+        return self._fd
 
     def close(self) -> None:
         """Close it, and what came with messages that nobody has read."""
-        self._socket.close()
+        fd, self._fd = self._fd, -1
+        os.close(fd)
         for fd in self._fds:
             os.close(fd)
         self._fds.clear()
@@ -92,9 +106,8 @@ class Control:
             lowest: the number from which on it takes the first free one.
         """
         fcntl: Any = private("fcntl")
-        there = fcntl.fcntl(self.fileno(), fcntl.F_DUPFD_CLOEXEC, lowest)
-        os.close(self._socket.detach())
-        self._socket = _socket.socket(fileno=there)
+        fd, self._fd = self._fd, fcntl.fcntl(self._fd, fcntl.F_DUPFD_CLOEXEC, lowest)
+        os.close(fd)
 
     def send(self, message: dict[str, Any], fds: list[int] | None = None) -> None:
         """Send a message.
@@ -110,12 +123,12 @@ class Control:
             message = {**message, "fds": len(fds)}
         body = "".join(_encode(message, 0)).encode("ascii")
         data = memoryview(len(body).to_bytes(HEADER, "big") + body)
-        if fds:
-            rights = b"".join(fd.to_bytes(4, sys.byteorder) for fd in fds)
-            ancillary = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)]
-            data = data[self._socket.sendmsg([data], ancillary) :]
-        while data:
-            data = data[self._socket.send(data) :]
+        rights = b"".join(fd.to_bytes(4, sys.byteorder) for fd in fds or ())
+        ancillary = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)] if rights else []
+        with _Socket(self._fd) as end:
+            while data:
+                data = data[end.sendmsg([data], ancillary) :]
+                ancillary = []
 
     def receive(self, *, wait: bool = True) -> tuple[dict[str, Any], list[int]] | None:
         """Take the next message.
@@ -138,9 +151,9 @@ class Control:
                 fds, self._fds = self._fds[:count], self._fds[count:]
                 return message, fds
             try:
-                data, ancillary, _, _ = self._socket.recvmsg(
-                    1 << 18, _socket.CMSG_SPACE(4 * MOST), 0 if wait else _socket.MSG_DONTWAIT
-                )
+                flags = 0 if wait else _socket.MSG_DONTWAIT
+                with _Socket(self._fd) as end:
+                    data, ancillary, _, _ = end.recvmsg(1 << 18, ROOM, flags)
             except ConnectionError:
                 return None
             for level, kind, rights in ancillary:

@@ -118,11 +118,7 @@ def absolute(path: str) -> str:
     Args:
         path: as it was given.
     """
-    if path.startswith("/"):
-        return path
-    if path.startswith("./"):
-        path = path[2:]
-    return f"{os.getcwd()}/{path}"
+    return path if path.startswith("/") else f"{os.getcwd()}/{path}"
 
 
 def describe(error: BaseException, trace: TracebackType | None) -> dict[str, Any]:

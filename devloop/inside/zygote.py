@@ -6,8 +6,7 @@ modules, and fork others like it, which find them imported (`blank.py`). The com
 last frame of this file, with nothing else of ours below it; then the interpreter ends as ever.
 """
 
-from __future__ import annotations
-
+# Without ``from __future__``: that module would look as if it had been there before.
 import sys
 
 TYPE_CHECKING = False
@@ -20,7 +19,7 @@ PACKAGE = "_devloop"
 """The name under which the files beside this one are modules that only they know."""
 
 
-def main() -> Entry:
+def main() -> "Entry":
     """Wait for orders, in this process and in those that it forks.
 
     Returns:

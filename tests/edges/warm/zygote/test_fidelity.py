@@ -1,0 +1,295 @@
+"""A command that is started from a zygote is what a cold start is (W14, W15, W21, W23)."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from .conftest import Starter
+
+pytestmark = pytest.mark.anyio
+
+PROBE = """
+import sys
+early = sorted(sys.modules)
+import ctypes, gc, inspect, json, locale, os, resource, signal, subprocess, threading, time
+import warnings
+
+def attributes(module):
+    found = {}
+    for name, value in vars(module).items():
+        if not name.startswith("__"):
+            continue
+        if name == "__builtins__":
+            value = [type(value).__name__, getattr(value, "__name__", "")]
+        elif name == "__loader__" and value is not None:
+            value = [str(type(value)), getattr(value, "name", ""), getattr(value, "path", "")]
+        elif name == "__spec__" and value is not None:
+            value = [value.name, value.origin, value.parent, value.cached, value.has_location]
+        elif name == "__annotations__":
+            value = dict(value)
+        found[name] = value
+    return list(found.items())
+
+def stream(text):
+    buffer = text.buffer
+    raw = getattr(buffer, "raw", buffer)
+    return {
+        "types": [type(text).__name__, type(buffer).__name__, type(raw).__name__],
+        "text": [text.name, text.mode, text.encoding, text.errors, text.line_buffering,
+                 text.write_through, text.newlines, text.isatty(), text.seekable()],
+        "raw": [raw.name, raw.mode, raw.closefd, raw.seekable(), raw._blksize],
+        "fileno": text.fileno(),
+    }
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read().decode("utf-8", "surrogateescape")
+
+libc = ctypes.CDLL(None)
+libc.getenv.restype = ctypes.c_char_p
+mark = "DEVLOOP_PROCESS"
+mine = os.environ[mark]
+state = {
+    "argv": sys.argv,
+    "orig_argv": sys.orig_argv,
+    "path": sys.path,
+    "flags": str(sys.flags),
+    "xoptions": sys._xoptions,
+    "warnoptions": sys.warnoptions,
+    "executable": [sys.executable, sys._base_executable, sys.prefix, sys.base_prefix],
+    "main": attributes(sys.modules["__main__"]),
+    "globals are main's": globals() is vars(sys.modules["__main__"]),
+    "environ": [[k, v if k != mark else ""] for k, v in os.environ.items()],
+    "getenv": [(libc.getenv(k.encode()) or b"").decode("utf-8", "surrogateescape") == v
+               for k, v in os.environ.items()],
+    "child's environment": subprocess.check_output(
+        ["env"], encoding="utf-8", errors="surrogateescape").replace(mine, "").splitlines(),
+    "initial environment": [e.replace(mine, "") for e in read("/proc/self/environ").split(chr(0))],
+    "cwd": os.getcwd(),
+    "umask": os.umask(0o22),
+    "streams": [stream(text) for text in (sys.stdin, sys.stdout, sys.stderr)],
+    "same": [sys.stdin is sys.__stdin__, sys.stdout is sys.__stdout__],
+    "signals": [[n, str(signal.getsignal(n))] for n in range(1, signal.NSIG)
+                if n != signal.SIGURG],
+    "blocked": sorted(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, []))),
+    "session": [os.getpid() == os.getpgid(0), os.getpid() == os.getsid(0)],
+    "foreground": os.isatty(0) and os.tcgetpgrp(0) == os.getpid(),
+    "descriptors": [os.readlink(f"/proc/self/fd/{n}").partition(":")[0]
+                    for n in sorted(os.listdir("/proc/self/fd"), key=int)
+                    if int(n) > 2 and int(n) != 200 and os.path.exists(f"/proc/self/fd/{n}")],
+    "cmdline": read("/proc/self/cmdline"),
+    "comm": read("/proc/self/comm"),
+    "exe": os.readlink("/proc/self/exe"),
+    "parent": os.getppid(),
+    "threads": [len(os.listdir("/proc/self/task")), threading.active_count(),
+                threading.main_thread().native_id == os.getpid(),
+                threading.current_thread() is threading.main_thread()],
+    "gc": [gc.isenabled(), gc.get_threshold(), gc.get_debug(), len(gc.garbage)],
+    "early": [name for name in early if not name.startswith("_devloop")],
+    "hooks": [[getattr(hook, "__name__", str(type(hook))) for hook in sys.meta_path],
+              len(sys.path_hooks)],
+    "limits": [sys.getrecursionlimit(), sys.getswitchinterval()]
+        + [resource.getrlimit(n) for n in range(16)],
+    "nice": os.nice(0),
+    "filters": [[f[0], str(f[1]), f[2].__name__, str(f[3]), f[4]] for f in warnings.filters],
+    "locale": [locale.setlocale(locale.LC_ALL), locale.getpreferredencoding()],
+    "zone": time.tzname,
+    "hooked": [sys.excepthook is sys.__excepthook__, sys.displayhook is sys.__displayhook__,
+               sys.gettrace() is None, sys.getprofile() is None],
+    "stack": [frame.function for frame in inspect.stack()],
+    "optimised": __debug__,
+    "doc": __doc__,
+}
+print(json.dumps(state))
+"""
+
+MODULES = [
+    "ctypes", "inspect", "json", "locale", "resource", "signal", "subprocess", "threading",
+    "time", "warnings",
+]  # fmt: skip
+
+FREED = {"early", "stack"}
+"""What may differ: modules that are held, and the one frame of ours."""
+
+
+def compared(cold: dict[str, Any], warm: dict[str, Any]) -> None:
+    """A cold start's state and a warm one's are equal, as far as they can be."""
+    for key in cold.keys() | warm.keys():
+        if key not in FREED:
+            assert warm[key] == cold[key], key
+    assert warm["stack"][: len(cold["stack"])] == cold["stack"]
+    assert warm["stack"][len(cold["stack"]) :] == ["<module>"]
+
+
+def in_no_order(state: dict[str, Any]) -> None:
+    """A shell that has started the command has put its environment into an order of its own."""
+    for key in ("environ", "child's environment", "initial environment"):
+        state[key].sort()
+
+
+async def check(
+    start: Starter, *argv: str, terminal: bool = False, shell: bool = False
+) -> dict[str, Any]:
+    """Compare a probe's cold and warm start; gives what the cold one has said."""
+    size = (30, 90) if terminal else None
+    cold, warm = (await start.both(*argv, modules=MODULES, size=size)).read()
+    if shell:
+        in_no_order(cold)
+        in_no_order(warm)
+    compared(cold, warm)
+    known = set(cold["early"])
+    assert known <= set(warm["early"])
+    return dict(cold)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["-P"],
+        ["-u"],
+        ["-X", "dev"],
+        ["-Xutf8=0"],
+        ["-W", "error"],
+        ["-W", "error", "-Wignore::DeprecationWarning"],
+        ["-O"],
+        ["-OO"],
+        ["-Bs"],
+        ["-E"],
+        ["-I"],
+        ["-S"],
+        ["-b", "-q"],
+        ["-X", "faulthandler", "-X", "anything=1"],
+        ["--check-hash-based-pycs", "always"],
+    ],
+    ids=" ".join,
+)
+async def test_a_script_with_options_of_the_interpreter(start: Starter, options: list[str]) -> None:
+    """Flags, warnings filters and `sys.path` are those of the options."""
+    if sys.version_info < (3, 11) and options == ["-P"]:
+        pytest.skip("the option is new in 3.11")
+    start.write("probe.py", PROBE)
+    await check(start, "python", *options, "probe.py", "one", "--two", "")
+
+
+@pytest.mark.parametrize("terminal", [False, True], ids=["pipe", "terminal"])
+async def test_streams_in_a_pipe_and_in_a_terminal(start: Starter, terminal: bool) -> None:
+    """Buffering, encoding and `isatty` are right for each, and the terminal is controlling."""
+    start.write("probe.py", PROBE)
+    cold = await check(start, "python", "probe.py", terminal=terminal)
+    assert cold["streams"][1]["text"][7] is terminal
+    assert cold["foreground"] is terminal
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PYTHONSAFEPATH": "1"},
+        {"PYTHONUNBUFFERED": "1"},
+        {"PYTHONPATH": "lib:/elsewhere"},
+        {"PYTHONIOENCODING": "latin-1:replace"},
+        {"PYTHONUTF8": "1"},
+        {"PYTHONWARNINGS": "error::UserWarning"},
+        {"PYTHONHASHSEED": "7"},
+        {"LANG": None},
+        {"LC_ALL": "C"},
+        {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0"},
+        {"TZ": "Asia/Tokyo"},
+        {"ODD": "\udcff\udcfe", "EMPTY": "", "LINES": "a\nb"},
+    ],
+    ids=str,
+)
+async def test_the_environment(start: Starter, variables: dict[str, str | None]) -> None:
+    """Python, C and subprocesses see that of the command, in its order; nothing else is in it."""
+    for name, value in variables.items():
+        if value is None:
+            start.env.pop(name, None)
+        else:
+            start.env[name] = value
+    start.write("probe.py", PROBE)
+    await check(start, "python", "probe.py")
+
+
+async def test_a_variable_that_was_added_after_the_zygotes_start(start: Starter) -> None:
+    """The environment is replaced wholesale: nothing of the zygote's is left."""
+    start.write("probe.py", PROBE)
+    start.env |= {"OLD": "1", "BOTH": "1", "TZ": "UTC"}
+    zygote = await start.zygote("python", "probe.py", modules=MODULES)
+    start.env |= {"NEW": "2", "BOTH": "2", "TZ": "Asia/Tokyo"}
+    del start.env["OLD"]
+    cold = await start.cold("python", "probe.py")
+    warm = await start.run(await zygote.take(), "python", "probe.py")
+    assert await cold.end() == await warm.end()
+    compared(json.loads(cold.text), json.loads(warm.text))
+    assert '"OLD"' not in warm.text
+
+
+@pytest.mark.parametrize(
+    "path", ["./probe.py", "sub/../probe.py", "sub/link.py", "{root}/probe.py"]
+)
+async def test_a_script_by_any_path(start: Starter, path: str) -> None:
+    """`__file__`, `sys.argv` and `sys.path` follow the path that was given, and its links."""
+    start.write("probe.py", PROBE)
+    (start.root / "sub").mkdir()
+    (start.root / "sub/link.py").symlink_to("../probe.py")
+    await check(start, "python", path.format(root=start.root), "x")
+
+
+@pytest.mark.parametrize("name", ["pkg", "pkg.mod", "single", "pkg.deep"])
+@pytest.mark.parametrize("way", [["-m"], ["-P", "-m"], ["-um"]], ids=" ".join)
+async def test_a_module(start: Starter, name: str, way: list[str]) -> None:
+    """``-m`` runs a package, a module of one, a package within one and a single module."""
+    if sys.version_info < (3, 11) and "-P" in way:
+        pytest.skip("the option is new in 3.11")
+    if "-P" in way:
+        start.env["PYTHONPATH"] = str(start.root)
+    start.write("pkg/__init__.py", "import sys; sys.seen = list(sys.argv)")
+    start.write("pkg/__main__.py", '"""Doc."""\n' + PROBE)
+    start.write("pkg/deep/__init__.py", "")
+    start.write("pkg/deep/__main__.py", PROBE)
+    start.write("pkg/mod.py", PROBE)
+    start.write("single.py", PROBE)
+    await check(start, "python", *way, name, "a", "-b")
+
+
+@pytest.mark.parametrize("kind", ["shebang", "env", "trampoline"])
+async def test_a_console_script(start: Starter, kind: str) -> None:
+    """The interpreter that the first line names runs it, with the script's path as argument."""
+    head = {
+        "shebang": f"#!{sys.executable}\n",
+        "env": "#!/usr/bin/env python\n",
+        "trampoline": f"#!/bin/sh\n'''exec' \"{sys.executable}\" \"$0\" \"$@\"\n' '''\n",
+    }
+    start.write("bin/tool", head[kind] + PROBE)
+    (start.root / "bin/tool").chmod(0o755)
+    start.env["PATH"] = f"{start.root}/bin:{start.env['PATH']}"
+    await check(start, "tool", "serve", "--port", "1", shell=kind == "trampoline")
+
+
+async def test_only_what_is_held_is_loaded(start: Starter) -> None:
+    """A blank without imports finds just the modules that a cold start finds."""
+    start.write("probe.py", "import sys; print(sorted(m for m in sys.modules))")
+    cold, warm = (await start.both("python", "probe.py")).cold, ""
+    life = await start.warm("python", "probe.py")
+    await life.end()
+    warm = life.text
+    names = [name for name in eval(warm) if not name.startswith("_devloop")]
+    assert names == eval(cold)
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.12", "3.13"])
+async def test_other_versions(
+    start: Starter, version: str, interpreter: Callable[[str], str]
+) -> None:
+    """The same on other versions of Python."""
+    python = interpreter(version)
+    start.write("probe.py", PROBE)
+    start.write("pkg/__main__.py", PROBE)
+    await check(start, python, "probe.py", "x", terminal=True)
+    await check(start, python, "-X", "dev", "-m", "pkg", "x")
