@@ -88,7 +88,7 @@ class Calm:
             self.until = now + self._debounce
 
     def extend(self, now: float) -> None:
-        """A program has just been at work: wait for the whole debounce.
+        """A program has just been at work, or more was found: wait for the whole debounce.
 
         Args:
             now: monotonic, in seconds.

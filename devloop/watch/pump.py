@@ -215,10 +215,11 @@ class Pump:
     async def _absorb(self) -> bool:
         """Take in what has come; whether any of it matters."""
         events, self._events = list(self._events.values()), {}
-        came_at = self._came_at if events else time.monotonic()
+        came_at = self._came_at
         for event in events:
             self._calm.hear(self.tree.places.reported(event.place), event.whole)
         found = await self.thread(self._sifter.sift, events) if events else set[str]()
+        told = bool(found)
         self.mind_stalls()
         if self.tree.renewed and self._lost:
             await anyio.sleep(max(0.0, self._laid_at + RELAY_PAUSE - time.monotonic()))
@@ -242,8 +243,10 @@ class Pump:
         if not found and not self._pending:
             self._seen = None
         self._pending |= found
-        if found:
+        if told and found:
             self._calm.came(came_at, self._pending)
+        elif found:  # by looking, which says nothing of when it was
+            self._calm.extend(time.monotonic())
         elif not self._pending:
             self._calm.forget()
         return bool(found)

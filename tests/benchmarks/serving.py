@@ -23,8 +23,8 @@ TICK = 0.1
 """Seconds between two looks of uvicorn at whether it was told to stop; so its stop takes longer or
 shorter by that. Saves are spread evenly over it, for every tool alike: or chance would decide."""
 
-DEBOUNCE = 20.0
-"""devloop's default, in milliseconds."""
+SETTLE = 4.0
+"""For how many milliseconds devloop waits after the save of a single file that is whole."""
 
 
 def measure(work: Path, rounds: int) -> Iterator[Figure]:
@@ -108,7 +108,7 @@ def _figures(
             continue
         median = statistics.median(took[name])
         found.append(Figure(f"save → served: {name}", "ms", took[name]))
-        note = f"it gathers no changes, devloop for {DEBOUNCE:.0f} ms" if name == "nodemon" else ""
+        note = f"it gathers no changes, devloop for {SETTLE:.0f} ms" if name == "nodemon" else ""
         ahead = f"  {name}: devloop is ahead by"
         found.append(Figure(ahead, "x", [median / own], 1.0, least=True, note=note))
     if OVERLAPPING in took:
@@ -120,11 +120,11 @@ def _figures(
             "ms",
             inside["told"],
             15.0,
-            note="less what is left of the debounce by then",
+            note="less what is left of the wait by then",
         ),
-        Figure("  written → seen", "ms", inside["seen"], note="the watcher's step"),
+        Figure("  written → seen", "ms", inside["seen"], note="by the watcher"),
         Figure(
-            "  written → told to stop, less the debounce",
+            "  written → told to stop, less the wait",
             "ms",
             inside["written"],
             15.0,
@@ -141,13 +141,13 @@ def _inside(session: Session, saved: float, took: float) -> dict[str, float]:
     ready, stopping = named(events, "app-ready"), named(events, "app-stopping")
     gone, started = named(events, "app-exited"), named(events, "app-started")
     seen = ready["t"] - ready["seconds"]
-    # watchfiles hands an event on late by its step; the debounce counts from the event.
+    # Where events are handed on late, the wait counts from the event all the same.
     late = (seen - saved) * 1000
     told = (stopping["t"] - saved) * 1000
     return {
         "seen": late,
-        "told": told - late - max(0.0, DEBOUNCE - late),
-        "written": told - DEBOUNCE,
+        "told": told - late - max(0.0, SETTLE - late),
+        "written": told - SETTLE,
         "stop": (gone["t"] - stopping["t"]) * 1000,
         "started": (started["t"] - gone["t"]) * 1000,
         "said": (ready["t"] - saved) * 1000 - took,

@@ -73,8 +73,10 @@ def test_a_longer_debounce_than_the_default_is_a_wish(debounce: float, wait: flo
 
 
 def test_git_at_work_means_the_whole_debounce() -> None:
-    """However small the set is by then."""
+    """However small the set is by then; and so does what is found by looking at all files."""
     calm = Calm(DEFAULT)
     save(calm, 10.0, "m.py")
-    calm.extend(10.5)
-    assert calm.until == 10.5 + DEFAULT
+    calm.extend(10.01)
+    assert calm.until == 10.01 + DEFAULT
+    calm.handed_on()
+    assert save(calm, 11.0, "m.py") == SETTLE  # it was nothing that followed the save
