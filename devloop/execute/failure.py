@@ -75,10 +75,11 @@ class Failure:
         Returns:
             The failure.
         """
-        headline = ": ".join(filter(None, (message["type"], message["message"])))
+        # A SyntaxError's message begins with the place.
+        headline = str(message["message"] or message["type"]).strip().splitlines()[-1]
         frames = tuple(
-            Frame(frame["file"], int(frame["line"]), frame["function"], frame["source"] or "")
-            for frame in message["frames"]
+            Frame(at["file"], at["line"] or 0, at["function"] or "", at["source"] or "")
+            for at in message["frames"]
         )
         return cls(app, headline, message["text"], frames, tuple(changes))
 

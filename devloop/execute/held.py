@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,12 +32,14 @@ class _Socket:
 
     Args:
         sock: our copy.
+        file: what is at its path (see `addresses.file_at`).
         configured: it is one of `listen = […]`.
         taken: the newest process listens on it.
         unlinked: the app has removed its path, as far as it knows.
     """
 
     sock: socket.socket
+    file: list[int] | None = None
     configured: bool = False
     taken: bool = False
     unlinked: bool = False
@@ -82,7 +83,9 @@ class Held:
             name, family, address = _parsed(spec, self._root)
             wanted[name] = spec
             if name not in self._sockets:
-                self._sockets[name] = _Socket(_listening(spec, name, family, address))
+                sock = _listening(spec, name, family, address)
+                path = addresses.path(name)
+                self._sockets[name] = _Socket(sock, addresses.file_at(path) if path else None)
             self._sockets[name].configured = True
         for name, held in list(self._sockets.items()):
             if held.configured and name not in wanted:
@@ -106,15 +109,16 @@ class Held:
             elif kind == "release":
                 for name in message["addresses"]:
                     self._let_go(name)
-            elif kind in ("listening", "unlinked"):
+            elif kind in ("listening", "taken", "unlinked"):
                 if held := self._sockets.get(message["address"]):
-                    held.taken |= kind == "listening"
+                    held.taken |= kind != "unlinked"
                     held.unlinked |= kind == "unlinked"
             else:
                 return False
         finally:
-            # To close the one of a `release` is the answer to it.
             for fd in mine:
+                with suppress(OSError):
+                    os.write(fd, b"\0")  # the answer to a `release`; it may not wait any more
                 os.close(fd)
         return True
 
@@ -136,6 +140,7 @@ class Held:
                 "type": int(held.sock.type),
                 "proto": held.sock.proto,
                 "address": name,
+                "file": held.file,
             }
             for name, held in self._sockets.items()
         ]
@@ -163,14 +168,17 @@ class Held:
             attended: where it is False, many connections may wait from now on.
         """
         if not attended:
-            for sock in self.sockets:
-                # listen(2) on a socket that listens only sets the length of its queue.
-                sock.listen(BACKLOG)
+            for name, held in list(self._sockets.items()):
+                if _listens(held.sock):
+                    # That only sets the length of its queue (listen(2)).
+                    held.sock.listen(BACKLOG)
+                else:
+                    self._let_go(name)
 
     def settle(self) -> None:
         """The process is ready: let go of what it has not taken over."""
         for name, held in list(self._sockets.items()):
-            if not held.taken and not held.configured:
+            if not (held.taken or held.configured) or not _listens(held.sock):
                 self._let_go(name)
 
     async def let_go_by(self, pid: int, limit: float) -> bool:
@@ -206,7 +214,7 @@ class Held:
         sock = socket.socket(message["family"], message["type"], message["proto"], fileno=fd)
         name = str(message["address"])
         before = self._sockets.get(name)
-        self._sockets[name] = _Socket(sock, taken=True)
+        self._sockets[name] = _Socket(sock, message["file"], taken=True)
         if before is not None:
             self._sockets[name].configured = before.configured
             before.sock.close()
@@ -217,11 +225,16 @@ class Held:
             return
         held.sock.close()
         path = addresses.path(name)
-        if path is not None and (held.configured or held.unlinked or not held.taken):
-            with suppress(OSError):
-                # What the app would have done, had we let it.
-                if stat.S_ISSOCK(os.lstat(path).st_mode):
-                    Path(path).unlink()
+        if path is None or held.file is None or addresses.file_at(path) != held.file:
+            return
+        if held.configured or held.unlinked or not held.taken:
+            # What the app would have done, had we let it.
+            Path(path).unlink(missing_ok=True)
+
+
+def _listens(sock: socket.socket) -> bool:
+    """Whether it does: what was bound only, for workers that never came, is of no use."""
+    return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
 
 def _parsed(spec: str, root: str) -> tuple[str, socket.AddressFamily, Any]:
@@ -276,11 +289,10 @@ def _listening(spec: str, name: str, family: socket.AddressFamily, address: Any)
 
 def _clear(path: str) -> None:
     """Remove what a server that has ended left behind."""
-    with suppress(FileNotFoundError):
-        if stat.S_ISSOCK(os.lstat(path).st_mode):
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-                probe.settimeout(1.0)
-                try:
-                    probe.connect(path)
-                except ConnectionRefusedError:
-                    Path(path).unlink()
+    if addresses.file_at(path) is not None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(1.0)
+            try:
+                probe.connect(path)
+            except ConnectionRefusedError:
+                Path(path).unlink(missing_ok=True)

@@ -7,11 +7,17 @@ one address (a relative path, an empty host) have one name.
 from __future__ import annotations
 
 import os
-import socket
-from typing import Any
+
+from .control import private
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_socket: Any = private("_socket")
 
 UNIX = "unix:"
-FAMILIES = {socket.AF_INET, socket.AF_INET6, getattr(socket, "AF_UNIX", socket.AF_INET)}
+FAMILIES = frozenset({_socket.AF_INET, _socket.AF_INET6, getattr(_socket, "AF_UNIX", -1)})
 
 
 def name(family: int, address: Any) -> str | None:
@@ -25,22 +31,19 @@ def name(family: int, address: Any) -> str | None:
         The name; None where the kernel is to choose, or where this is no address.
     """
     try:
-        if family == getattr(socket, "AF_UNIX", None):
+        if family == getattr(_socket, "AF_UNIX", -1):
             return _unix(os.fsencode(address))
-        host, port = address[0], int(address[1])
-        if port == 0 or family not in FAMILIES:
+        number = int(address[1])
+        if number == 0 or family not in FAMILIES:
             return None
-        if isinstance(host, (bytes, bytearray)):
-            host = host.decode("ascii")
-        if family == socket.AF_INET:
-            return f"{_resolve(family, host or '0.0.0.0', port)[0]}:{port}"
-        host, _, *scope = _resolve(family, host or "::", port)
-        number = int(address[3]) if len(address) > 3 else 0
-        number = number or (int(scope[1]) if len(scope) > 1 else 0)
-    except (OSError, TypeError, ValueError, IndexError):
+        if family == _socket.AF_INET:
+            return f"{_resolve(family, address[0], '0.0.0.0', number)[0]}:{number}"
+        host, _, *more = _resolve(family, address[0], "::", number)
+        scope = address[3] if len(address) > 3 else more[1] if len(more) > 1 else 0
+    except (OSError, TypeError, ValueError, LookupError):
         return None  # what is wrong with it, the real `bind` says
     host = host.partition("%")[0]
-    return f"[{host}%{number}]:{port}" if number else f"[{host}]:{port}"
+    return f"[{host}%{scope}]:{number}" if scope else f"[{host}]:{number}"
 
 
 def port(name: str) -> str | None:
@@ -54,6 +57,23 @@ def path(name: str) -> str | None:
     return found if name.startswith(UNIX) and not found.startswith("@") else None
 
 
+def file_at(path: str) -> list[int] | None:
+    """What tells a socket's file from another one that took its place.
+
+    Args:
+        path: of the socket.
+
+    Returns:
+        Device and inode; None where there is no socket.
+    """
+    try:
+        status = os.lstat(path)
+    except (OSError, ValueError):
+        return None
+    is_socket = status.st_mode & 0o170000 == 0o140000
+    return [status.st_dev, status.st_ino] if is_socket else None
+
+
 def _unix(raw: bytes) -> str | None:
     if not raw:
         return None
@@ -64,9 +84,13 @@ def _unix(raw: bytes) -> str | None:
     return UNIX + os.path.join(os.path.realpath(folder), last)  # noqa: PTH118
 
 
-def _resolve(family: int, host: str, port: int) -> tuple[Any, ...]:
+def _resolve(family: int, host: Any, everywhere: str, port: int) -> tuple[Any, ...]:
+    if isinstance(host, (bytes, bytearray)):
+        host = host.decode("ascii")
+    host = host or everywhere
     try:
-        return socket.inet_ntop(family, socket.inet_pton(family, host)), port
+        return _socket.inet_ntop(family, _socket.inet_pton(family, host)), port
     except OSError:
-        found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
-        return found[0][4]
+        found = _socket.getaddrinfo(host, port, family, _socket.SOCK_STREAM)
+        address: tuple[Any, ...] = found[0][4]
+        return address

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import become, modules, orders, preload
+from . import become, listeners, modules, orders, preload
 from .control import Control, private
 from .entry import Entry, put_main
 
@@ -80,8 +80,6 @@ class Blank:
         )
         answer = loading.run(order["modules"])
         self._written.update(answer["written"])
-        if "socket" in sys.modules:
-            _listeners()
         become.flush()
         self._control.send({**answer, "settings": become.VARIABLES, "v": VERSION})
 
@@ -166,24 +164,13 @@ class Blank:
         become.streams(birth)
         become.renew()
         become.appear(order["name"], order["argv"], order["env"], order["variable"])
-        fd = orders.install(self._control)
+        orders.install(self._control)
+        orders.on("report", lambda _: modules.loaded())
         if order["handover"]:
-            held = list(zip(order["held"], fds[3:]))  # noqa: B905 - 3.10 has it
-            _listeners().install(fd, held, {"report": modules.loaded})
-        else:
-            orders.on("report", lambda _: modules.loaded())
-            orders.listen()
+            listeners.install(zip(order["held"], fds[3:]))  # noqa: B905 - 3.10 has it
+        orders.listen()
         become.interruptible()
         return "", command
-
-
-def _listeners() -> Any:
-    """What hands over listening sockets; it needs more of the library than all else here."""
-    package = __package__ or ""
-    for name in ("messages", "addresses", "retiring", "other_sockets", "listeners"):
-        whole = f"{package}.{name}"
-        sys.modules[f"{package}_{name}"] = __import__(whole, fromlist=["*"])
-    return sys.modules[f"{package}_listeners"]
 
 
 def _first(entry: dict[str, str]) -> str:

@@ -1,35 +1,22 @@
 """Socket handover, the child's side: listening sockets outlive the process that listens.
 
 `socket.bind` to an address that devloop holds takes over the held socket; the first socket that
-listens on any other address is copied to devloop. On SIGURG, which nothing else uses and which
-is ignored by default, devloop's orders are read; `retire` takes the listening sockets away
-(`retiring`).
+listens on any other address is copied to devloop. On the order ``retire`` the listening sockets
+are taken away from the program (`retiring.py`), in forked workers too.
 """
 
 from __future__ import annotations
 
-import _socket
-import errno
 import os
-import select
-import signal
-import socket
-import stat
 import sys
-from _thread import allocate_lock
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
+from . import addresses, orders, other_sockets, retiring
+from .control import private
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from devloop.inside import addresses, messages, other_sockets, retiring
-else:
-    addresses = sys.modules["_devloop_addresses"]
-    messages = sys.modules["_devloop_messages"]
-    other_sockets = sys.modules["_devloop_other_sockets"]
-    retiring = sys.modules["_devloop_retiring"]
-
-_poll = select.poll  # that of the module may become gevent's
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
 
 BACKLOG = 4096
 """What a socket that was taken over listens with, whatever the server asks: what gathered
@@ -38,42 +25,49 @@ during the restart may be more than that, and the kernel would drop what comes n
 PATIENCE = 2.0
 """Seconds in which devloop lets go of a socket that is in the way."""
 
-FIRST_DESCRIPTOR = 512
-"""Ours are above it, where a program meets them neither by counting nor by chance."""
+_errno: Any = private("errno")
+_fcntl: Any = private("fcntl")
+_select: Any = private("select")
+_signal: Any = private("_signal")
+_socket: Any = private("_socket")
 
-_MUST_MATCH = [
-    (getattr(socket, level, None), getattr(socket, option, None))
-    for level, option in (
-        ("SOL_SOCKET", "SO_REUSEPORT"),
-        ("SOL_SOCKET", "SO_PROTOCOL"),
-        ("IPPROTO_IPV6", "IPV6_V6ONLY"),
-    )
-]
-_CARRIED = [
-    (getattr(socket, level, None), getattr(socket, option, None))
-    for level, option in (
-        ("SOL_SOCKET", "SO_REUSEADDR"),
-        ("SOL_SOCKET", "SO_KEEPALIVE"),
-        ("IPPROTO_TCP", "TCP_NODELAY"),
-        ("IPPROTO_TCP", "TCP_DEFER_ACCEPT"),
-        ("IPPROTO_TCP", "TCP_FASTOPEN"),
-        ("IPPROTO_TCP", "TCP_KEEPIDLE"),
-        ("IPPROTO_TCP", "TCP_KEEPINTVL"),
-        ("IPPROTO_TCP", "TCP_KEEPCNT"),
-    )
-]
+_MUST_MATCH = (
+    ("SOL_SOCKET", "SO_REUSEPORT"),
+    ("SOL_SOCKET", "SO_PROTOCOL"),
+    ("IPPROTO_IPV6", "IPV6_V6ONLY"),
+)
+"""They settle what a socket receives, or cannot be set once it is bound (socket(7), ipv6(7))."""
+
+_CARRIED = (
+    ("SOL_SOCKET", "SO_REUSEADDR"),
+    ("SOL_SOCKET", "SO_KEEPALIVE"),
+    ("IPPROTO_TCP", "TCP_NODELAY"),
+    ("IPPROTO_TCP", "TCP_DEFER_ACCEPT"),
+    ("IPPROTO_TCP", "TCP_FASTOPEN"),
+    ("IPPROTO_TCP", "TCP_KEEPIDLE"),
+    ("IPPROTO_TCP", "TCP_KEEPINTVL"),
+    ("IPPROTO_TCP", "TCP_KEEPCNT"),
+)
+"""A program may have set them before it binds."""
 
 
 class _Held:
     """A socket that devloop holds too.
 
     Args:
-        fd: our own copy of it.
+        name: of its address.
+        fd: a descriptor of it, of which this keeps a copy.
+        file: of a Unix socket, what was at its path (see `addresses.file_at`).
     """
 
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
+    def __init__(self, name: str, fd: int, file: list[int] | None) -> None:
+        try:
+            self.fd: int = _fcntl.fcntl(fd, _fcntl.F_DUPFD_CLOEXEC, orders.FIRST_DESCRIPTOR)
+        except OSError:
+            self.fd = os.dup(fd)  # so high a number is not allowed
         self.identity = retiring.identity(fd)
+        self.path = addresses.path(name)
+        self.file = file
         self.taken = -1
         """The program's descriptor of it; -1 before the program has one."""
 
@@ -84,125 +78,42 @@ class _Held:
 
     @property
     def in_use(self) -> bool:
-        """Whether the program listens on it at this time."""
+        """Whether the program has it open at this time."""
         return self.taken >= 0 and retiring.identity(self.taken) == self.identity
 
-
-class _Control:
-    """The way to devloop.
-
-    Args:
-        fd: of the control socket.
-    """
-
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
-        self._identity = retiring.identity(fd)
-        self._inbox = b""
-
-    def send(self, message: Mapping[str, Any], fds: Sequence[int]) -> bool:
-        """Send one message; whether devloop can have got it."""
-        if retiring.identity(self.fd) != self._identity:
-            return False
-        channel = _socket.socket(fileno=self.fd)
-        more = {"fds": len(fds)} if fds else {}
-        data = memoryview(messages.pack({**message, **more}))
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, b"".join(map(_packed, fds)))]
-        try:
-            while data:
-                # The descriptors travel with the first byte.
-                flags = getattr(socket, "MSG_NOSIGNAL", 0)
-                data = data[channel.sendmsg([data], rights if fds else [], flags) :]
-                fds = ()
-        except OSError:
-            return False
-        finally:
-            channel.detach()
-        return True
-
-    def orders(self) -> list[str]:
-        """What devloop has asked for since the last time."""
-        if retiring.identity(self.fd) != self._identity:
-            return []
-        channel = _socket.socket(fileno=self.fd)
-        with suppress(OSError):
-            while part := channel.recv(1 << 16, socket.MSG_DONTWAIT):
-                self._inbox += part
-        channel.detach()
-        found = []
-        head = messages.HEADER.size
-        while len(self._inbox) >= head:
-            (size,) = messages.HEADER.unpack_from(self._inbox)
-            if len(self._inbox) < head + size:
-                break
-            found.append(messages.unpack(self._inbox[head : head + size])["m"])
-            self._inbox = self._inbox[head + size :]
-        return found
+    @property
+    def in_place(self) -> bool:
+        """Whether its path still leads to it."""
+        return self.path is None or addresses.file_at(self.path) == self.file
 
 
-_control: _Control | None = None
-_orders: Mapping[str, Callable[[], Mapping[str, Any]]] = {}
 _held: dict[str, _Held] = {}
 _bound: dict[int, str] = {}
-"""Sockets that may be held once they listen, by identity."""
+"""What may be held once it listens, by its identity: sockets that the program has bound."""
 
-_paths: set[str] = set()
-"""Paths of held Unix sockets: they stay, also once this process has retired."""
-
-_lock = allocate_lock()
-_asked = False
-_forked = False
+_kept: dict[str, list[int] | None] = {}
+"""The paths of held Unix sockets: they stay, also once this process has retired."""
 
 
-def install(
-    control: int,
-    held: Iterable[tuple[Mapping[str, Any], int]],
-    orders: Mapping[str, Callable[[], Mapping[str, Any]]] | None = None,
-) -> None:
-    """Hand over listening sockets from here on. Called in the main thread.
+def install(held: Iterable[tuple[Mapping[str, Any], int]]) -> None:
+    """Hand over listening sockets from here on. Called in the main thread, after `orders`.
 
     Args:
-        control: the descriptor of the control socket; only this module reads it from now on.
         held: what devloop holds: the descriptions in its order, each with its descriptor, which
             is ours from now on.
-        orders: what answers devloop's other orders: a function for each kind of message, that
-            returns the answer. The one of ``report`` is also asked at ``retire``.
     """
-    global _control, _orders
-    _control = _Control(control)
-    _orders = orders or {}
     for description, fd in held:
-        _hold(str(description["address"]), fd)
+        _hold(description["address"], fd, description.get("file"))
         os.close(fd)
-    _patch(socket.socket, _socket.socket)
-    unlink = _Unlink(os.unlink)
+    other_sockets.when_imported(_patch, listened)
+    unlink, remove = _Unlink(os.unlink), _Unlink(os.remove)
     # CPython before 3.11 keeps the function itself in pathlib's accessor.
     accessor = getattr(sys.modules.get("pathlib"), "_NormalAccessor", None)
     if accessor is not None and accessor.unlink is os.unlink:
         accessor.unlink = unlink
-    os.unlink = unlink
-    os.remove = _Unlink(os.remove)
-    other_sockets.when_imported(_patch, listened)
+    os.unlink, os.remove = unlink, remove
+    orders.on("retire", lambda _: _retire())
     os.register_at_fork(after_in_child=_after_fork)
-    # System calls are interrupted, as is Python's default, and Python begins them again: with
-    # SA_RESTART the kernel would, and no handler run in a main thread that waits in `accept`.
-    signal.signal(signal.SIGURG, _on_signal)
-
-
-def send(message: Mapping[str, Any], fds: Sequence[int] = ()) -> bool:
-    """Send a message to devloop, from any thread.
-
-    Args:
-        message: plain values.
-        fds: descriptors that go with it; they stay ours.
-
-    Returns:
-        Whether devloop can have got it; never in a forked child.
-    """
-    with _lock:
-        sent = _control is not None and _control.send(message, fds)
-    _obey()  # what came while the lock was held
-    return sent
 
 
 def listened(fd: int) -> None:
@@ -211,123 +122,162 @@ def listened(fd: int) -> None:
     Args:
         fd: the program's descriptor.
     """
+    if (name := _name_of(fd)) is not None:
+        copy = _socket.socket(fileno=os.dup(fd))
+        copy.listen(BACKLOG)
+        copy.close()
+        orders.send({"m": "listening", "address": name})
+    else:
+        _share(fd, listens=True)
+
+
+def _passed_on(fd: int) -> None:
+    """A socket may be inherited: some servers bind, and have workers listen."""
+    if (name := _name_of(fd)) is not None:
+        orders.send({"m": "taken", "address": name})
+    else:
+        _share(fd, listens=False)
+
+
+def _name_of(fd: int) -> str | None:
     identity = retiring.identity(fd)
-    for name, held in list(_held.items()):
-        if held.identity == identity:
-            copy = _socket.socket(fileno=fd)
-            with suppress(OSError):
-                copy.listen(BACKLOG)
-            copy.detach()
-            send({"m": "listening", "address": name})
-            return
-    name = _bound.pop(identity, "")
+    names = [name for name, held in list(_held.items()) if held.identity == identity]
+    return names[0] if names else None
+
+
+def _share(fd: int, *, listens: bool) -> None:
+    """Have devloop hold a socket that the program has bound."""
+    name = _bound.pop(retiring.identity(fd), None)
     # Of several SO_REUSEPORT listeners the first alone: what is held and not attended would
     # go on to get its share of the connections.
-    if not name or name in _held:
+    if name is None or name in _held or not orders.reachable():
         return
-    with socket.socket(fileno=os.dup(fd)) as copy:
-        description = {"family": copy.family, "type": copy.type, "proto": copy.proto}
-    if send({"m": "bound", "address": name, **description}, [fd]):
-        _hold(name, fd).taken = fd
+    path = addresses.path(name)
+    held = _hold(name, fd, addresses.file_at(path) if path else None)
+    held.taken = fd
+    copy = _socket.socket(fileno=os.dup(fd))
+    message = {
+        "m": "bound",
+        "address": name,
+        "family": copy.family,
+        "type": copy.type,
+        "proto": copy.proto,
+        "file": held.file,
+        "listens": listens,
+    }
+    copy.close()
+    orders.send(message, [held.fd])
 
 
-def _hold(name: str, fd: int) -> _Held:
-    held = _held[name] = _Held(_high(fd))
-    if path := addresses.path(name):
-        _paths.add(path)
+def _hold(name: str, fd: int, file: list[int] | None) -> _Held:
+    held = _held[name] = _Held(name, fd, file)
+    if held.path is not None:
+        _kept[held.path] = file
     return held
 
 
-def _high(fd: int) -> int:
-    import fcntl
-
-    try:
-        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_DESCRIPTOR)
-    except OSError:
-        # There may be no such number: macOS allows 256.
-        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 64)
-
-
-def _patch(kind: Any, real: Any) -> None:
+def _patch(kind: Any) -> None:
     """Have a class of sockets hand over.
 
     Args:
-        kind: the class.
-        real: where its `bind` and `listen` come from.
+        kind: the class; what it has inherited does the real work.
     """
+    real_bind, real_listen = kind.bind, kind.listen
 
     def bind(self: Any, address: Any, /) -> None:
         """See the `bind` of sockets."""
         name = _name(self, address)
-        if name is not None:
-            held = _held.get(name)
-            if held is not None and held.ours and not held.in_use:
-                if _fits(self, held):
-                    _take_over(self, held)
-                    return
-                _let_go([name])
+        if name is not None and _take_over(self, name):
+            return
         try:
-            real.bind(self, address)
-            blocked = False
+            real_bind(self, address)
+            rivals = []
         except OSError as error:
-            blocked = error.errno == errno.EADDRINUSE
-            if not blocked or not (rivals := _in_the_way(name)) or not _let_go(rivals):
+            rivals = _in_the_way(name) if error.errno == _errno.EADDRINUSE else []
+            if not rivals:
                 raise
-        if blocked:
-            real.bind(self, address)
+        if rivals:
+            _let_go(rivals)
+            real_bind(self, address)
         if name is not None:
             _bound[retiring.identity(self.fileno())] = name
 
     def listen(self: Any, *backlog: int) -> None:
         """See the `listen` of sockets."""
-        real.listen(self, *backlog)
+        real_listen(self, *backlog)
         listened(self.fileno())
 
-    for function in (bind, listen):
-        function.__doc__ = getattr(real, function.__name__).__doc__
-        function.__qualname__ = f"{kind.__name__}.{function.__name__}"
-        function.__module__ = kind.__module__
-        setattr(kind, function.__name__, function)
+    _replace(kind, bind, real_bind)
+    _replace(kind, listen, real_listen)
+    if (real_set_inheritable := getattr(kind, "set_inheritable", None)) is not None:
+
+        def set_inheritable(self: Any, inheritable: bool) -> None:
+            """See the `set_inheritable` of sockets."""
+            real_set_inheritable(self, inheritable)
+            if inheritable:
+                _passed_on(self.fileno())
+
+        _replace(kind, set_inheritable, real_set_inheritable)
+
+
+def _replace(kind: Any, function: Any, real: Any) -> None:
+    function.__doc__ = real.__doc__
+    function.__qualname__ = f"{kind.__name__}.{function.__name__}"
+    function.__module__ = kind.__module__
+    setattr(kind, function.__name__, function)
 
 
 def _name(sock: Any, address: Any) -> str | None:
-    if sock.type != socket.SOCK_STREAM or sock.family not in addresses.FAMILIES:
+    if sock.type != _socket.SOCK_STREAM or sock.family not in addresses.FAMILIES:
         return None
     return addresses.name(sock.family, address)
 
 
-def _fits(sock: Any, held: _Held) -> bool:
-    """Whether a held socket is what the program would have got."""
-    with socket.socket(fileno=os.dup(held.fd)) as copy:
-        if copy.family != sock.family:
-            return False
-        return all(_option(sock, *which) == _option(copy, *which) for which in _MUST_MATCH)
-
-
-def _option(sock: Any, level: int | None, option: int | None) -> int | None:
-    if level is not None and option is not None:
-        with suppress(OSError):  # not one of this family's
-            value: int = sock.getsockopt(level, option)
-            return value
-    return None
-
-
-def _take_over(sock: Any, held: _Held) -> None:
+def _take_over(sock: Any, name: str) -> bool:
+    """Put the held socket of an address in the place of a program's; whether there is one."""
+    held = _held.get(name)
+    if held is None or not held.ours or held.in_use:
+        return False
+    if not held.in_place or not _fits(sock, held):
+        _let_go([name])
+        return False
     fd = sock.fileno()
     carried = [(which, _option(sock, *which)) for which in _CARRIED]
     os.dup2(held.fd, fd, os.get_inheritable(fd))
     # Whether it blocks is kept in what all copies share, so another process may have set it.
     os.set_blocking(fd, sock.gettimeout() is None)
-    for (level, option), value in carried:
-        if value is not None and _option(sock, level, option) != value:
-            with suppress(OSError):
-                sock.setsockopt(level, option, value)
+    for which, value in carried:
+        if value is not None and _option(sock, *which) != value:
+            try:
+                sock.setsockopt(*(getattr(_socket, part) for part in which), value)
+            except OSError:
+                continue  # not in this state; it stays as the first process has set it
     held.taken = fd
+    return True
+
+
+def _fits(sock: Any, held: _Held) -> bool:
+    """Whether a held socket is what the program would have got."""
+    copy = _socket.socket(fileno=os.dup(held.fd))
+    same = [_option(sock, *which) == _option(copy, *which) for which in _MUST_MATCH]
+    family = copy.family
+    copy.close()
+    return all(same) and bool(family == sock.family)
+
+
+def _option(sock: Any, level: str, option: str) -> int | None:
+    if not hasattr(_socket, level) or not hasattr(_socket, option):
+        return None
+    try:
+        value: int = sock.getsockopt(getattr(_socket, level), getattr(_socket, option))
+    except OSError:
+        return None  # not one of this family's
+    return value
 
 
 def _in_the_way(name: str | None) -> list[str]:
     """What is held and not taken over, and may be why an address is in use."""
-    if name is None:
+    if name is None or not orders.reachable():
         return []
     port = addresses.port(name)
     return [
@@ -337,24 +287,20 @@ def _in_the_way(name: str | None) -> list[str]:
     ]
 
 
-def _let_go(names: list[str]) -> bool:
-    """Have devloop close held sockets; whether it has."""
+def _let_go(names: list[str]) -> None:
+    """Have devloop close held sockets, and wait until it has."""
+    for name in names:
+        held = _held.pop(name)
+        _kept.pop(held.path or "", None)
+        if held.ours:
+            os.close(held.fd)
     done, theirs = os.pipe()
-    try:
-        sent = send({"m": "release", "addresses": names}, [theirs])
-        os.close(theirs)
-        if not sent:
-            return False
-        for name in names:
-            held = _held.pop(name)
-            _paths.discard(addresses.path(name) or "")
-            if held.ours:
-                os.close(held.fd)
-        poll = _poll()
-        poll.register(done, select.POLLIN)
-        return bool(poll.poll(PATIENCE * 1000))
-    finally:
-        os.close(done)
+    orders.send({"m": "release", "addresses": names}, [theirs])
+    poll = _select.poll()
+    poll.register(done, _select.POLLIN)
+    poll.poll(PATIENCE * 1000)
+    os.close(done)
+    os.close(theirs)
 
 
 class _Unlink:
@@ -369,7 +315,7 @@ class _Unlink:
         self.__name__ = real.__name__
         self.__doc__ = real.__doc__
 
-    # It is looked for among what takes a `dir_fd`, when shutil chooses how to remove a tree.
+    # shutil asks whether it is among what takes a `dir_fd`, to choose how to remove a tree.
 
     def __eq__(self, other: object) -> bool:
         return other is self or other == self._real
@@ -379,76 +325,44 @@ class _Unlink:
 
     def __call__(self, path: Any, *, dir_fd: int | None = None) -> None:
         """See `os.unlink`."""
-        if _paths and dir_fd is None:
-            with suppress(TypeError, ValueError):
-                name = addresses.name(socket.AF_UNIX, os.fspath(path)) or ""
-                if addresses.path(name) in _paths and _is_socket(path):
-                    send({"m": "unlinked", "address": name})
-                    return
-        self._real(path, dir_fd=dir_fd)
+        if not (_kept and dir_fd is None and _keep(path)):
+            self._real(path, dir_fd=dir_fd)
 
 
-def _is_socket(path: Any) -> bool:
+def _keep(path: Any) -> bool:
+    """Whether a path is that of a held socket; then devloop is told, which unlinks it in time."""
     try:
-        return stat.S_ISSOCK(os.lstat(path).st_mode)
-    except OSError:
+        name = addresses.name(_socket.AF_UNIX, os.fspath(path))
+    except TypeError:
         return False
+    found = addresses.path(name or "")
+    if found not in _kept or addresses.file_at(found) != _kept[found]:
+        return False
+    orders.send({"m": "unlinked", "address": name})
+    return True
 
 
-def _after_fork() -> None:
-    """A forked worker has its listeners taken away like its parent, but nobody to tell."""
-    global _control, _forked, _lock
-    if _control is not None and retiring.identity(_control.fd) == _control._identity:
-        os.close(_control.fd)
-    _control, _forked, _lock = None, True, allocate_lock()
-
-
-def _on_signal(number: int, frame: Any) -> None:
-    global _asked
-    _asked = True
-    _obey()
-
-
-def _obey() -> None:
-    """Do what devloop asks for, unless that is being done: the handler may come at any time."""
-    global _asked
-    while _asked and _lock.acquire(False):
-        try:
-            _asked = False
-            if _forked:
-                _retire()
-            elif _control is not None:
-                for order in _control.orders():
-                    for answer in _answers(order):
-                        _control.send(answer, ())
-        finally:
-            _lock.release()
-
-
-def _answers(order: str) -> list[Mapping[str, Any]]:
-    if order == "retire":
-        return [_retire(), *_answers("report")]
-    return [_orders[order]()] if order in _orders else []
-
-
-def _retire() -> Mapping[str, Any]:
+def _retire() -> dict[str, Any]:
     """Take away every listener that devloop holds.
 
     Returns:
         The answer, with the number of descriptors; the program hears of no error of ours.
     """
-    for held in _held.values():
-        if held.ours:
-            os.close(held.fd)
-    sockets = {held.identity for held in _held.values() if held.identity}
+    held = list(_held.values())
     _held.clear()
     try:
+        for one in held:
+            if one.ours:
+                os.close(one.fd)
+        sockets = {one.identity for one in held if one.identity}
         fds = retiring.descriptors(sockets) if sockets else []
         retiring.take_away(fds)
     except Exception as error:
-        return {"m": "retired", "listeners": 0, "error": str(error)}
+        return {"m": "retired", "listeners": 0, "fault": f"{type(error).__name__}: {error}"}
     return {"m": "retired", "listeners": len(fds)}
 
 
-def _packed(fd: int) -> bytes:
-    return fd.to_bytes(4, sys.byteorder)
+def _after_fork() -> None:
+    """A forked worker retires like its parent; there is nobody who could tell it what for."""
+    if _held and orders.listening():
+        _signal.signal(_signal.SIGURG, lambda *_: _retire())

@@ -26,6 +26,8 @@ _control: Control | None = None
 _identity: tuple[int, int] | None = None
 _waiting: list[tuple[dict[str, Any], list[int]]] = []
 _sending = _thread.allocate_lock()
+_hearing = _thread.allocate_lock()
+_again = False
 
 
 def install(control: Control) -> int:
@@ -47,6 +49,16 @@ def install(control: Control) -> int:
 def listen() -> None:
     """Hear orders from now on."""
     _signal.signal(_signal.SIGURG, _heard)
+
+
+def listening() -> bool:
+    """Whether orders are heard here: the program has put no handler of its own in our place."""
+    return _signal.getsignal(_signal.SIGURG) is _heard
+
+
+def reachable() -> bool:
+    """Whether devloop can be told something; in a forked child it cannot."""
+    return _ours() is not None
 
 
 def on(kind: str, answer: Callable[[dict[str, Any]], dict[str, Any] | None]) -> None:
@@ -107,6 +119,18 @@ def _of(fd: int) -> tuple[int, int] | None:
 
 
 def _heard(*_: object) -> None:
+    """Read what there is. A second signal may come in the midst of that, and leaves it to us."""
+    global _again
+    _again = True
+    while _again and _hearing.acquire(False):
+        try:
+            _again = False
+            _obey()
+        finally:
+            _hearing.release()
+
+
+def _obey() -> None:
     while (control := _ours()) is not None:
         try:
             got = control.receive(wait=False)
@@ -121,8 +145,8 @@ def _heard(*_: object) -> None:
 
 def _forget() -> None:
     """Be a forked child: devloop does not talk to those."""
-    global _control, _sending
-    _sending = _thread.allocate_lock()
+    global _control, _sending, _hearing
+    _sending, _hearing = _thread.allocate_lock(), _thread.allocate_lock()
     _waiting.clear()
     if (control := _ours()) is not None:
         control.close()

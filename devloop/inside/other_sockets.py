@@ -1,44 +1,40 @@
-"""Servers that do not bind through `socket.socket`: uvloop, which does so in C, and gevent.
+"""Where sockets are bound: the library's class, gevent's, and uvloop, which binds in C.
 
 They are met when they are imported, by a finder that takes itself away again.
 """
 
 from __future__ import annotations
 
-import _socket
-import importlib.util
 import os
-import socket
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
-from importlib.machinery import ModuleSpec
-from types import ModuleType
-from typing import Any
 
-_Patch = Callable[[Any, Any], None]
-_Listened = Callable[[int], None]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
 
 
-def when_imported(patch: _Patch, listened: _Listened) -> None:
+def when_imported(patch: Callable[[Any], None], listened: Callable[[int], None]) -> None:
     """Have them hand over: at once where they are imported already.
 
     Args:
-        patch: patches a class of sockets, given where its methods come from.
+        patch: patches a class of sockets.
         listened: to be called with the descriptor of each socket that listens.
     """
 
-    def gevent(module: ModuleType) -> None:
-        patch(module.socket._gevent_sock_class, _socket.socket)
+    def socket(module: Any) -> None:
+        patch(module.socket)
 
-    def uvloop(module: ModuleType) -> None:
-        _patch_uvloop(module, listened)
+    def gevent(module: Any) -> None:
+        patch(module.socket._gevent_sock_class)
 
-    for name, act in (("uvloop", uvloop), ("gevent._socket3", gevent)):
-        package = name.partition(".")[0]
+    def uvloop(module: Any) -> None:
+        _patch_uvloop(module.Loop, listened)
+
+    for name, act in (("socket", socket), ("uvloop", uvloop), ("gevent._socket3", gevent)):
         if name in sys.modules:
             act(sys.modules[name])
-        elif package in sys.modules or importlib.util.find_spec(package) is not None:
+        else:
             sys.meta_path.insert(0, _Finder(name, act))
 
 
@@ -50,11 +46,11 @@ class _Finder:
         act: called with it when it has been executed.
     """
 
-    def __init__(self, name: str, act: Callable[[ModuleType], None]) -> None:
+    def __init__(self, name: str, act: Callable[[Any], None]) -> None:
         self._name = name
         self._act = act
 
-    def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
+    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
         """See `importlib.abc.MetaPathFinder`."""
         if name != self._name:
             return None
@@ -70,7 +66,7 @@ class _Finder:
     def _follow(self, loader: Any) -> None:
         execute = loader.exec_module
 
-        def exec_module(module: ModuleType) -> None:
+        def exec_module(module: Any) -> None:
             del loader.exec_module
             execute(module)
             self._act(module)
@@ -78,8 +74,10 @@ class _Finder:
         loader.exec_module = exec_module
 
 
-def _patch_uvloop(uvloop: Any, listened: _Listened) -> None:
-    loop: Any = uvloop.Loop
+def _patch_uvloop(loop: Any, listened: Callable[[int], None]) -> None:
+    import contextlib
+    import socket
+
     real_server, real_unix_server = loop.create_server, loop.create_unix_server
 
     async def create_server(
@@ -93,7 +91,7 @@ def _patch_uvloop(uvloop: Any, listened: _Listened) -> None:
         lookup = {"family": options.pop("family", 0), "flags": options.pop("flags", None)}
         options.pop("reuse_address", None)  # libuv always sets it
         reuse_port = options.pop("reuse_port", None)
-        with ExitStack() as bound:
+        with contextlib.ExitStack() as bound:
             sockets = [
                 bound.enter_context(_bound(found, bool(reuse_port)))
                 for found in await _resolve(self, host, port, **lookup)
@@ -131,7 +129,7 @@ def _patch_uvloop(uvloop: Any, listened: _Listened) -> None:
     loop.create_server, loop.create_unix_server = create_server, create_unix_server
 
 
-def _say(server: Any, listened: _Listened) -> None:
+def _say(server: Any, listened: Callable[[int], None]) -> None:
     for sock in server.sockets or ():
         listened(sock.fileno())
 
@@ -150,6 +148,8 @@ async def _resolve(
     loop: Any, host: Any, port: Any, family: int, flags: int | None
 ) -> Iterable[Any]:
     """The addresses that a server is to listen on, each once, in order."""
+    import socket
+
     hosts = [host] if host is None or isinstance(host, str) else list(host)
     found: dict[Any, None] = {}
     for one in hosts:
@@ -164,7 +164,9 @@ async def _resolve(
     return found
 
 
-def _bound(info: Any, reuse_port: bool) -> socket.socket:
+def _bound(info: Any, reuse_port: bool) -> Any:
+    import socket
+
     family, kind, proto, _, address = info
     sock = socket.socket(family, kind, proto)
     try:

@@ -9,24 +9,25 @@ devloop and the next process hold.
 
 from __future__ import annotations
 
-import _socket
 import os
-import re
-import select
-import signal
-import socket
-import stat
 import sys
-from _thread import get_ident
-from contextlib import suppress
-from typing import Any
 
-_epoll = getattr(select, "epoll", None)  # gevent takes it out of its module
-_WATCHED = re.compile(rb"^tfd: *(\d+) events: *([0-9a-f]+)", re.MULTILINE)
-"""A line of an epoll's ``/proc/PID/fdinfo`` (proc_pid_fdinfo(5))."""
+from .control import private
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_select: Any = private("select")
+_signal: Any = private("_signal")
+_socket: Any = private("_socket")
+_thread: Any = private("_thread")
 
 _names: dict[int, Any] = {}
 """What `getsockname` gave for a socket that was taken away, by its substitute's identity."""
+
+# What is loaded here would be found by the command: so strings it is.
+# ruff: noqa: PTH115, PTH118, PTH123
 
 
 def identity(fd: int) -> int:
@@ -42,7 +43,7 @@ def identity(fd: int) -> int:
         status = os.fstat(fd)
     except OSError:
         return 0
-    if not stat.S_ISSOCK(status.st_mode):
+    if status.st_mode & 0o170000 != 0o140000:
         return 0
     return status.st_ino or _from_name(fd)
 
@@ -67,23 +68,28 @@ def take_away(fds: list[int]) -> None:
     """
     if not fds:
         return
-    watched = _watchers(set(fds))
+    watched = _watchers(fds)
     # epoll(7) keys on the open file behind a descriptor. That one lives on elsewhere, so after
     # `dup2` no descriptor would lead to the entry any more: the loop could not be rid of it,
     # and would spin for as long as a connection waits.
     for epoll, fd, _ in watched:
-        with suppress(OSError):
+        try:
             epoll.unregister(fd)
+        except OSError:
+            continue  # it is an old entry, of what had this number before
     for fd in fds:
         _replace(fd)
     for epoll, fd, events in watched:
-        with suppress(OSError, ValueError):
+        try:
             epoll.register(fd, events)
+        except OSError:
+            continue
+    for epoll, _, _ in watched:
         epoll.close()
     _wake_threads()
     # Servers ask the name when they stop: gunicorn to unlink the path, others to say it.
-    if not hasattr(socket.socket.getsockname, "__wrapped__"):
-        socket.socket.getsockname = _getsockname  # type: ignore[method-assign, assignment]
+    if (socket := sys.modules.get("socket")) is not None:
+        socket.socket.getsockname = _named(socket.socket.getsockname)
 
 
 def _open() -> list[int]:
@@ -104,23 +110,26 @@ def _from_name(fd: int) -> int:
         found.close()
 
 
-def _watchers(fds: set[int]) -> list[tuple[Any, int, int]]:
+def _watchers(fds: list[int]) -> list[tuple[Any, int, int]]:
     """The epolls that watch some descriptors, as (epoll, descriptor, events)."""
-    if _epoll is None:
-        return []
-    found = []
+    found: list[tuple[Any, int, int]] = []
+    if not hasattr(_select, "epoll"):
+        return found
     for number in _open():
-        with suppress(OSError):
-            target = os.readlink(f"/proc/self/fd/{number}")  # noqa: PTH115
-            if target != "anon_inode:[eventpoll]":
+        try:
+            if os.readlink(f"/proc/self/fd/{number}") != "anon_inode:[eventpoll]":
                 continue
-            with open(f"/proc/self/fdinfo/{number}", "rb") as file:  # noqa: PTH123
-                entries = _WATCHED.findall(file.read())
-            for fd, events in entries:
-                if int(fd) in fds:
-                    # `fromfd` owns what it is given, and would close the program's.
-                    epoll = _epoll.fromfd(os.dup(number))
-                    found.append((epoll, int(fd), int(events, 16)))
+            with open(f"/proc/self/fdinfo/{number}", "rb") as file:
+                lines = file.read().splitlines()
+        except OSError:
+            continue  # the folder's own descriptor
+        for line in lines:
+            # proc_pid_fdinfo(5): "tfd: 5 events: 19 data: …", the events in hexadecimal digits.
+            words = line.replace(b":", b": ").split()
+            if words[:1] == [b"tfd:"] and int(words[1]) in fds:
+                # `fromfd` owns what it is given, and would close the program's.
+                epoll = _select.epoll.fromfd(os.dup(number))
+                found.append((epoll, int(words[1]), int(words[3], 16)))
     return found
 
 
@@ -137,20 +146,20 @@ def _replace(fd: int) -> None:
     silent.close()
 
 
-def _silent() -> _socket.socket:
+def _silent() -> Any:
     """A listening socket that nobody knows how to reach.
 
     One that does not listen is not silent: poll(2) says that it hung up, and `accept` fails with
     an error that no server expects.
     """
-    silent = _socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    silent = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     if sys.platform == "linux":
         silent.bind("")  # unix(7), autobind
     else:
         import tempfile
 
         with tempfile.TemporaryDirectory() as folder:
-            silent.bind(os.path.join(folder, "s"))  # noqa: PTH118
+            silent.bind(os.path.join(folder, "s"))
     silent.listen(1)
     return silent
 
@@ -162,15 +171,17 @@ def _wake_threads() -> None:
     process; interrupted, Python begins it again (PEP 475), on what the descriptor is now.
     """
     for thread in sys._current_frames():
-        if thread != get_ident():
-            with suppress(OSError):
-                signal.pthread_kill(thread, signal.SIGURG)
+        if thread != _thread.get_ident():
+            try:
+                _signal.pthread_kill(thread, _signal.SIGURG)
+            except OSError:
+                continue  # it has just ended
 
 
-def _getsockname(self: socket.socket) -> Any:
-    name = _names.get(identity(self.fileno()))
-    return _socket.socket.getsockname(self) if name is None else name
+def _named(real: Any) -> Any:
+    def getsockname(self: Any) -> Any:
+        """See the `getsockname` of sockets."""
+        name = _names.get(identity(self.fileno()))
+        return real(self) if name is None else name
 
-
-_getsockname.__name__ = "getsockname"
-_getsockname.__wrapped__ = _socket.socket.getsockname  # type: ignore[attr-defined]
+    return getsockname

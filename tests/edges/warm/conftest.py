@@ -23,19 +23,19 @@ from devloop.inside import messages
 INSIDE = Path(messages.__file__).parent
 
 STAND_IN = """
-import importlib.util, json, os, runpy, sys
-
-def load(name):
-    path = os.path.join(inside, name + ".py")
-    spec = importlib.util.spec_from_file_location("_devloop_" + name, path)
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+import json, os, sys
 
 _, inside, control, held, *sys.argv[:] = sys.argv
-for name in ("messages", "addresses", "retiring", "other_sockets"):
-    load(name)
-load("listeners").install(int(control), json.loads(held), {"report": lambda: {"m": "loaded"}})
+package = sys.modules["_devloop"] = type(sys)("_devloop")
+package.__path__ = [inside]
+from _devloop import listeners, orders
+from _devloop.control import Control
+orders.install(Control(int(control)))
+orders.on("report", lambda _: {"m": "loaded", "modules": list(sys.modules)})
+listeners.install(json.loads(held))
+orders.listen()
+del package, listeners, orders, Control, inside, control, held, json
+import runpy
 if sys.argv[0] == "-m":
     del sys.argv[0]
     sys.path.insert(0, os.getcwd())
@@ -80,7 +80,7 @@ class Life:
 
     def order(self, kind: str) -> None:
         """Give it an order."""
-        self._control.sendall(messages.pack({"m": kind}))
+        assert self._control.send(messages.pack({"m": kind}))
         if kind == "retire":
             os.killpg(self.pid, signal.SIGURG)
         else:
@@ -123,7 +123,7 @@ class Life:
                 break
             message = messages.unpack(bytes(self._inbox[head : head + size]))
             del self._inbox[: head + size]
-            given = [self._fds.pop(0)] if message["m"] in ("bound", "release") else []
+            given = [self._fds.pop(0) for _ in range(message.pop("fds", 0))]
             self._held.take(message, given)
             self.messages.append(message)
         if not data:

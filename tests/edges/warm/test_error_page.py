@@ -34,7 +34,7 @@ def failure(tmp_path: Path) -> Failure:
     message = {
         "m": "failed",
         "type": "KeyError",
-        "message": "'NO <SUCH>'",
+        "message": "KeyError: 'NO <SUCH>'",
         "text": f'Traceback:\n  File "{own}", line 3, in <module>\nKeyError: \x1b[31mx\x1b[0m',
         "frames": [
             {"file": library, "line": 70, "function": "main", "source": "import_app(name)"},

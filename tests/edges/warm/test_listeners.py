@@ -77,4 +77,4 @@ async def test_what_is_accepted_is_finished_and_what_comes_later_meets_the_new_c
         accepted.sendall(b"go on")
         assert await anyio.to_thread.run_sync(accepted.recv, 100) == b"old"
     assert old.popen.poll() is None
-    assert [message["m"] for message in old.messages] == ["bound", "retired", "loaded"]
+    assert [message["m"] for message in old.messages] == ["bound", "retired"]
