@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import rich_click as click
-
 from devloop.cli import options
 
 
@@ -16,14 +14,7 @@ from devloop.cli import options
     "devloop affected --format json | jq -r '.tests[].nodeid'",
 )
 @options.revision_options
-@click.option(
-    "--format",
-    "form",
-    envvar="DEVLOOP_FORMAT",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    help="Default: text.",
-)
+@options.format_option
 def command(since: str | None, staged: bool, form: Literal["text", "json"]) -> int:
     """Show what would run and why; run nothing."""
     options.check_revisions(since, staged)

@@ -18,14 +18,7 @@ COLORS = {"ok": "green", "warning": "yellow", "error": "red"}
 
 
 @options.command("doctor", "devloop doctor", "devloop doctor --format json")
-@click.option(
-    "--format",
-    "form",
-    envvar="DEVLOOP_FORMAT",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    help="Default: text.",
-)
+@options.format_option
 def command(form: Literal["text", "json"]) -> int:
     """Check what devloop depends on here; each finding comes with its mend.
 

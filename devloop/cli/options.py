@@ -82,6 +82,18 @@ def reporter_options(function: F) -> F:
     )(function)
 
 
+def format_option(function: F) -> F:
+    """Add `--format`, for a person or for a program."""
+    return click.option(
+        "--format",
+        "form",
+        envvar="DEVLOOP_FORMAT",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        help="Default: text.",
+    )(function)
+
+
 def revision_options(function: F) -> F:
     """Add `--since` and `--staged`."""
     function = click.option(
