@@ -58,6 +58,8 @@ class Spawn:
         stderr: see `stdin`.
         terminal: `stdin` is a pseudo-terminal's slave, and shall control the new session.
         pass_fds: more of our file descriptors, to have the same numbers there.
+        listen: listening sockets, each a name and our descriptor, that it finds from number 3
+            on, as ``LISTEN_FDS`` says (sd_listen_fds(3)); there are no `pass_fds` then.
         stop_signal: what asks it to stop when devloop is gone.
         stop_timeout: seconds that it has for that.
     """
@@ -70,6 +72,7 @@ class Spawn:
     stderr: int | None = None
     terminal: bool = False
     pass_fds: Sequence[int] = ()
+    listen: Sequence[tuple[str, int]] = ()
     stop_signal: int = signal.SIGTERM
     stop_timeout: float = 5.0
 
@@ -290,13 +293,15 @@ class Guard:
                 stack.callback(os.close, null)
             streams = (spawn.stdin, spawn.stdout, spawn.stderr)
             fds = [null if fd is None else fd for fd in streams] + list(spawn.pass_fds)
+            fds += [fd for _, fd in spawn.listen]
             message = {
                 "m": "spawn",
                 "id": state.number,
                 "argv": list(spawn.argv),
                 "env": dict(spawn.env),
                 "cwd": spawn.cwd,
-                "fds": [0, 1, 2, *spawn.pass_fds],
+                "fds": [0, 1, 2, *spawn.pass_fds, *range(3, 3 + len(spawn.listen))],
+                "listen": [name for name, _ in spawn.listen],
                 "terminal": spawn.terminal,
                 "stop": [int(spawn.stop_signal), spawn.stop_timeout],
             }

@@ -288,8 +288,13 @@ class Guardian:
             stage = "cwd"
             os.chdir(message["cwd"])
             stage = "exec"
-            argv = message["argv"]
-            os.execvpe(argv[0], argv, message["env"])
+            argv, env = message["argv"], message["env"]
+            if message["listen"]:
+                # Only now is the process known that is meant (sd_listen_fds(3)).
+                env["LISTEN_PID"] = str(os.getpid())
+                env["LISTEN_FDS"] = str(len(message["listen"]))
+                env["LISTEN_FDNAMES"] = ":".join(message["listen"])
+            os.execvpe(argv[0], argv, env)
         except OSError as error:
             os.write(errors, f"{stage} {error.errno}".encode("ascii"))
         except BaseException:

@@ -211,6 +211,7 @@ class Held:
             self._let_go(name)
 
     def _hold(self, message: Mapping[str, Any], fd: int) -> None:
+        os.set_inheritable(fd, False)
         sock = socket.socket(message["family"], message["type"], message["proto"], fileno=fd)
         name = str(message["address"])
         before = self._sockets.get(name)
