@@ -7,7 +7,7 @@ import sys
 
 from . import become, listeners, modules, orders, preload
 from .control import Control, private
-from .entry import Entry, put_main
+from .entry import Entry, Unfit, put_main
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,6 +131,8 @@ class Blank:
             reason, entry = self._become(order, fds)
         except OSError as error:
             reason, entry = f"{error.filename or 'its setup'}: {error.strerror}", None
+        except Unfit as error:
+            reason, entry = str(error), None
         except Exception as error:
             reason, entry = f"its setup: {type(error).__name__}: {error}", None
         if entry is None:

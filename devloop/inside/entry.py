@@ -62,16 +62,23 @@ class Entry:
         try:
             code = compile(source, file, "exec", dont_inherit=True)
         except (SyntaxError, ValueError) as error:
+            if not _is_text(source):
+                raise Unfit(f"{path} is not text") from error
             self.function, self.arguments = _throw, (error.with_traceback(None),)
         else:
             self.function, self.arguments = exec, (code, names)
 
     def ended(self) -> None:
-        """The script has ended without an exception."""
+        """The command has ended without an exception."""
         if self._script:
-            # As _PyRun_SimpleFile does, before anything else is ended.
-            vars(self._main).pop("__file__", None)
-            vars(self._main).pop("__cached__", None)
+            self._forget()
+        else:
+            _leave_unflushed()
+
+    def exits(self) -> None:
+        """The command has ended by SystemExit."""
+        if not self._script:
+            _leave_unflushed()
 
     def failed(self, error: BaseException) -> None:
         """The command ends with an exception, which the interpreter is about to show.
@@ -84,15 +91,87 @@ class Entry:
             trace = trace.tb_next
         if not isinstance(error, KeyboardInterrupt):
             orders.send(describe(error, trace))
-        hook = sys.excepthook
+        hook = getattr(sys, "excepthook", None)
 
         def show(kind: type[BaseException], value: BaseException, _: TracebackType | None) -> None:
-            sys.excepthook = hook
             sys.last_traceback = value.__traceback__ = trace
-            hook(kind, value, trace)
-            self.ended()
+            if hook is None:
+                del sys.excepthook
+            else:
+                sys.excepthook = hook
+            _show(hook, kind, value, trace)
+            self._forget()
 
         sys.excepthook = show
+        if not self._script:
+            _leave_unflushed()
+
+    def _forget(self) -> None:
+        if self._script:
+            # As _PyRun_SimpleFile does, before anything else is ended.
+            vars(self._main).pop("__file__", None)
+            vars(self._main).pop("__cached__", None)
+
+
+class Unfit(Exception):
+    """Only the interpreter itself can run that; the message says why."""
+
+
+class _Unflushed:
+    """Stands in for `sys.stdout` while it must not be flushed, until that is asked for."""
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
+
+    def flush(self) -> None:
+        sys.stdout = self._real
+        if sys.is_finalizing():
+            self._real.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+def _leave_unflushed() -> None:
+    """Keep the interpreter from flushing at the end of a script: a module's end does not."""
+    if sys.stdout is not None:
+        sys.stdout = _Unflushed(sys.stdout)
+
+
+def _show(
+    hook: Callable[..., object] | None,
+    kind: type[BaseException],
+    value: BaseException,
+    trace: TracebackType | None,
+) -> None:
+    """Call the hook for exceptions as the interpreter does (``_PyErr_PrintEx``)."""
+    if hook is None:
+        _complain("sys.excepthook is missing\n")
+        sys.__excepthook__(kind, value, trace)
+        return
+    try:
+        hook(kind, value, trace)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        _complain("Error in sys.excepthook:\n")
+        inner = error.__traceback__.tb_next if error.__traceback__ is not None else None
+        sys.__excepthook__(type(error), error.with_traceback(inner), inner)
+        _complain("\nOriginal exception was:\n")
+        sys.__excepthook__(kind, value, trace)
+
+
+def _complain(text: str) -> None:
+    if sys.stderr is not None:
+        sys.stderr.write(text)
+
+
+def _is_text(source: bytes) -> bool:
+    """Whether a parser that is given a string would say the same as one that reads a file."""
+    try:
+        return b"\0" not in source and bool(source.decode("utf-8") or True)
+    except UnicodeDecodeError:
+        return False
 
 
 def _throw(error: BaseException) -> None:

@@ -45,6 +45,7 @@ if __name__ == "__main__":
     try:
         _command.function(*_command.arguments)
     except SystemExit:
+        _command.exits()
         raise
     except BaseException as _error:
         _command.failed(_error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -210,3 +211,13 @@ def until() -> Callable[[Callable[[], object], str], Any]:
             await anyio.sleep(0.01)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def dedented() -> Callable[[str], str]:
+    """Make a module of an indented text."""
+
+    def dedent(text: str) -> str:
+        return textwrap.dedent(text).lstrip("\n").rstrip() + "\n"
+
+    return dedent
