@@ -253,11 +253,8 @@ def _parsed(spec: str, root: str) -> tuple[str, socket.AddressFamily, Any]:
         host, _, port = spec.rpartition(":")
         if host.startswith("[") and host.endswith("]"):
             family, host = socket.AF_INET6, host[1:-1]
-        if (
-            port.isdecimal()
-            and 0 < int(port) < 65536
-            and (family == socket.AF_INET6 or ":" not in host)
-        ):
+        clear = bool(host) and (family == socket.AF_INET6 or ":" not in host)
+        if clear and port.isdecimal() and 0 < int(port) < 65536:
             address = (host, int(port))
     name = addresses.name(family, address) if address is not None else None
     if name is None:
