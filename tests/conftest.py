@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import socket
@@ -107,6 +108,34 @@ def real_copy(real_source: Callable[[str], Path], tmp_path: Path) -> Callable[[s
         return Path(shutil.copytree(real_source(name), tmp_path / name))
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def real_environment() -> Callable[..., str]:
+    """The interpreter of a virtual environment with some requirements; shared, so only to be run.
+
+    It is made once and kept as `real_source` keeps sources, with the same reasons to skip.
+    """
+
+    def make(*requirements: str) -> str:
+        version = f"{sys.version_info.major}{sys.version_info.minor}"
+        target = _cache() / "-".join([f"venv{version}", *requirements]).replace("==", "-")
+        if not (target / "complete").exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with (target.parent / f"{target.name}.lock").open("w") as lock:
+                # Its scripts name its path, so it is made where it stays: by one at a time.
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not (target / "complete").exists():
+                    subprocess.run([sys.executable, "-m", "venv", str(target)], check=True)
+                    command = [str(target / "bin/python"), "-m", "pip", "install", "--quiet"]
+                    command += ["--only-binary", ":all:", *requirements]
+                    done = subprocess.run(command, capture_output=True, text=True, check=False)
+                    if done.returncode:
+                        _unavailable(" ".join(requirements), done.stderr.strip())
+                    (target / "complete").touch()
+        return str(target / "bin/python")
+
+    return make
 
 
 @pytest.fixture(scope="session")

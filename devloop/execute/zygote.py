@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from signal import SIGKILL, SIGTERM, SIGURG
 from types import TracebackType
@@ -19,7 +20,7 @@ from typing import Any
 
 import anyio
 
-from devloop.errors import CommandError, ExecuteError
+from devloop.errors import CommandError, ExecuteError, GuardianLost
 from devloop.execute import tree
 from devloop.execute.command import Python
 from devloop.execute.control import Control
@@ -401,9 +402,9 @@ class Blank:
         """End it."""
         with anyio.CancelScope(shield=True):
             self._control.close()
-            with anyio.move_on_after(END_TIMEOUT):
-                await self.process.wait_tree()
-            if self.process.ended is None:
+            with suppress(GuardianLost):
+                with anyio.move_on_after(END_TIMEOUT):
+                    await self.process.wait_tree()
                 await self.process.stop(SIGKILL, 0.0)
             if self._owns_output:
                 self._output.close()
@@ -540,7 +541,7 @@ class Zygote:
         """Hold these modules, as far as that is safe, instead of what was held before.
 
         Args:
-            modules: dotted names, in the order in which the command has begun to import them.
+            modules: dotted names, in the order in which the command has completed their imports.
 
         Returns:
             What has come of it.
@@ -595,7 +596,7 @@ class Zygote:
         Args:
             names: all that were to be imported.
             fault: the one at whose import it showed, and what it was.
-            suspects: what was imported on the way, in the order of beginning.
+            suspects: what was imported on the way, in the order of completion.
 
         Returns:
             Of `names`, those that cannot be held, with the reason.
@@ -603,8 +604,8 @@ class Zygote:
         probe = await (await self._start()).fork()
         edges: Mapping[str, Sequence[str]] = {}
         try:
-            # The last begun are the first to have ended: so each stands after what it imports.
-            answer, _ = await probe.trace(reversed(suspects))
+            # Each stands after what it imports.
+            answer, _ = await probe.trace(suspects)
             edges = answer["edges"]
             fault = next(iter(answer["unsafe"].items()), fault)
         except Declined:
@@ -650,8 +651,7 @@ class Zygote:
             GuardianLost: the guardian has died.
         """
         async with self._forking:
-            if self._ready is None or self._ready.process.ended is not None:
-                self._ready = None
+            if await self._stocked() is None:
                 self._ready = await self._fork()
 
     async def take(self) -> Blank:
@@ -665,10 +665,16 @@ class Zygote:
             GuardianLost: the guardian has died.
         """
         async with self._forking:
-            blank, self._ready = self._ready, None
-            if blank is not None and blank.process.ended is None:
-                return blank
-            return await self._fork()
+            blank = await self._stocked()
+            self._ready = None
+            return await self._fork() if blank is None else blank
+
+    async def _stocked(self) -> Blank | None:
+        """The one that is ready, if it lives."""
+        if self._ready is not None and self._ready.process.ended is not None:
+            await self._ready.close()
+            self._ready = None
+        return self._ready
 
     async def _fork(self) -> Blank:
         if self._holder is None:

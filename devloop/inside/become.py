@@ -53,7 +53,10 @@ def uninterruptible() -> None:
 
 
 def interruptible() -> None:
-    """Let Ctrl-C through from now on."""
+    """Let Ctrl-C through from now on; one that came before was not for the command."""
+    handler = _signal.getsignal(_signal.SIGINT)
+    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
+    _signal.signal(_signal.SIGINT, handler)
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, [_signal.SIGINT])
 
 
@@ -189,8 +192,6 @@ def differs(order: dict[str, Any], birth: Birth) -> str | None:
     for name in sorted(new.keys() | old.keys()):
         if new.get(name) != old.get(name):
             return f"the environment variable {name} differs"
-    if len(sys._current_frames()) > 1:
-        return "a preloaded module has started a thread"
     return None
 
 
@@ -253,22 +254,24 @@ def shadowed(birth: Birth) -> str | None:
     for name, module in list(sys.modules.items()):
         if "." in name or name in birth.modules or name == "__main__":
             continue
-        origin = getattr(getattr(module, "__spec__", None), "origin", None) or ""
+        spec = getattr(module, "__spec__", None)
+        origin = getattr(spec, "origin", None)
         if origin not in ("built-in", "frozen"):  # those come before any path
-            loaded[name] = origin
+            home = os.path.dirname(origin or "")
+            is_package = getattr(spec, "submodule_search_locations", None) is not None
+            loaded[name] = os.path.dirname(home) if is_package else home
     libraries = (sys.prefix + os.sep, sys.base_prefix + os.sep)
     for entry in sys.path:
-        prefix = entry + os.sep
         try:
-            present = [] if prefix.startswith(libraries) else os.listdir(entry)
+            present = [] if (entry + os.sep).startswith(libraries) else os.listdir(entry)
         except OSError:
             continue
         for file in present:
             name, _, suffix = file.partition(".")
-            if not loaded.get(name, prefix).startswith(prefix) and _imports(entry, name, suffix):
+            if loaded.get(name, entry) != entry and _imports(entry, name, suffix):
                 return name
         # What was found here cannot be hidden by what comes later.
-        loaded = {name: path for name, path in loaded.items() if not path.startswith(prefix)}
+        loaded = {name: home for name, home in loaded.items() if home != entry}
     return None
 
 

@@ -8,6 +8,7 @@ import sys
 from . import become, listeners, modules, orders, preload
 from .control import Control, private
 from .entry import Entry, Unfit, put_main
+from .forking import fork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,6 +86,10 @@ class Blank:
 
     def _fork(self, fd: int) -> None:
         """Make another one: a child of this process's parent, which outlives this process."""
+        if len(sys._current_frames()) > 1:
+            os.close(fd)
+            self._control.send({"m": "declined", "reason": "a held module has started a thread"})
+            return
         if not self._kept:
             # What is here stays; a collector that looked at it would copy its pages.
             become.flush()
@@ -94,7 +99,7 @@ class Blank:
             self._kept = True
         reading, writing = os.pipe()
         try:
-            between = _fork_quietly()
+            between = fork()
         except OSError as error:
             for end in (reading, writing, fd):
                 os.close(end)
@@ -102,7 +107,7 @@ class Blank:
             return
         if between == 0:
             try:
-                if _fork_quietly():
+                if fork():
                     os._exit(0)
             except OSError as error:
                 os.write(writing, f"-{error.errno}".encode())
@@ -178,17 +183,3 @@ class Blank:
 def _first(entry: dict[str, str]) -> str:
     """What stands first in `sys.argv`; of a module, until it has been found."""
     return "-m" if entry["kind"] == "module" else entry["target"]
-
-
-def _fork_quietly() -> int:
-    """Fork, without the warning that would be raised as an error where warnings are (W5).
-
-    It comes after the fork, in the parent, which then would not know its child.
-    """
-    if "warnings" not in sys.modules or len(os.listdir("/proc/self/task")) == 1:
-        return os.fork()
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return os.fork()

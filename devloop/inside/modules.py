@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 
 def loaded() -> dict[str, Any]:
-    """All modules, in the order in which their imports began, and what else a start settles.
+    """All modules, in the order in which their imports ended, and what else a start settles.
 
-    That is `sys.modules`' own order; importing them in it repeats what the command has done.
+    That is `sys.modules`' own order: the import system puts each module there once more at its
+    end (``_load_unlocked`` in importlib/_bootstrap.py).
     """
     names = [name for name in list(sys.modules) if not name.startswith("_devloop")]
     return {

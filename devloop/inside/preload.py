@@ -11,6 +11,7 @@ import os
 import sys
 
 from .control import private
+from .forking import fork
 
 # ruff: noqa: PTH115
 
@@ -142,7 +143,7 @@ def settled(before: State) -> State:
             time.sleep(0.005)
             state = State()
     if state.threads - before.threads and not state.pythons - before.pythons:
-        child = os.fork()
+        child = fork()
         if child == 0:
             os._exit(0)
         os.waitpid(child, 0)

@@ -1,0 +1,166 @@
+"""What a fork may break, and does not (W3 to W6, W22)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devloop.execute.guard import Ended
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .conftest import Starter
+
+pytestmark = pytest.mark.anyio
+
+CHANCE = """
+import json, os, random, secrets, sys, tempfile, uuid
+from multiprocessing import process
+found = {
+    "random": random.random(),
+    "uuid1": str(uuid.uuid1()),
+    "uuid4": str(uuid.uuid4()),
+    "name": next(tempfile._get_candidate_names()),
+    "token": secrets.token_hex(),
+    "key": bytes(process.current_process().authkey).hex(),
+}
+if "numpy" in sys.argv:
+    import numpy
+    found["numpy"] = numpy.random.rand()
+    found["generator"] = numpy.random.default_rng().random()
+print(json.dumps(found))
+"""
+
+NUMPY = """
+import threading
+import numpy
+found = []
+def work():
+    matrix = numpy.random.rand(300, 300) + numpy.eye(300) * 300
+    product = matrix @ numpy.linalg.inv(matrix)
+    found.append(bool(numpy.allclose(product, numpy.eye(300))))
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+work()
+print(found)
+"""
+
+LOGGING = """
+import logging, threading
+logging.basicConfig(level="INFO", format="%(message)s")
+def work(n):
+    for i in range(50):
+        logging.getLogger(f"x.{n}").info("one")
+threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print("logged", logging.LogRecord("", 0, "", 0, "", (), None).relativeCreated < 60_000)
+"""
+
+MULTIPROCESSING = """
+import multiprocessing, os, sys
+from multiprocessing import spawn
+
+class Point:
+    def __init__(self, x):
+        self.x = x
+
+def work(point, queue):
+    queue.put((point.x + 1, type(point).__module__, __name__, os.getpid() != parent,
+               sys.argv, sys.path[0]))
+
+parent = None if __name__ != "__main__" else os.getpid()
+
+if __name__ == "__main__":
+    print(spawn.get_executable(), sys._base_executable)
+    for method in ("spawn", "fork", "forkserver"):
+        context = multiprocessing.get_context(method)
+        queue = context.Queue()
+        process = context.Process(target=work, args=(Point(41), queue))
+        process.start()
+        print(method, queue.get(timeout=30))
+        process.join()
+        print(process.exitcode)
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        print(pool.map(abs, [-1, -2]))
+    print(multiprocessing.parent_process(), multiprocessing.current_process().name)
+"""
+
+
+async def test_two_children_are_not_the_same_by_chance(start: Starter) -> None:
+    """Random numbers, identifiers, temporary names and keys differ."""
+    start.write("main.py", CHANCE)
+    modules = ["random", "uuid", "tempfile", "secrets", "multiprocessing.process", "json"]
+    zygote = await start.zygote("python", "main.py", modules=modules)
+    found = []
+    for _ in range(3):
+        life = await start.run(await zygote.take(), "python", "main.py")
+        assert await life.end() == Ended(code=0)
+        found.append(json.loads(life.text))
+    for key in found[0]:
+        assert len({one[key] for one in found}) == 3, key
+
+
+@pytest.mark.real
+@pytest.mark.slow
+async def test_numpy_works_in_threads_and_rolls_other_dice(
+    start: Starter, real_environment: Callable[..., str]
+) -> None:
+    """Its library's threads do not outlive a fork; it starts them anew. Its seed differs."""
+    python = real_environment("numpy==2.2.6")
+    start.write("main.py", NUMPY)
+    start.write("dice.py", CHANCE)
+    zygote = await start.zygote(python, "main.py", modules=["threading", "numpy"])
+    found = await zygote.preload(["threading", "numpy", "uuid", "multiprocessing.process"])
+    assert not found.unsafe
+    assert "numpy" in found.loaded
+    for _ in range(2):
+        life = await start.run(await zygote.take(), python, "main.py")
+        assert await life.end(40) == Ended(code=0)
+        assert life.text == "[True, True, True, True, True]\n"
+    rolls = []
+    for _ in range(2):
+        life = await start.run(await zygote.take(), python, "dice.py", "numpy")
+        assert await life.end() == Ended(code=0)
+        rolls.append(json.loads(life.text))
+    assert all(rolls[0][key] != rolls[1][key] for key in rolls[0])
+
+
+async def test_logging_does_not_hang(start: Starter) -> None:
+    """Its locks are free in a child, and its clock begins with the child."""
+    start.write("main.py", LOGGING)
+    both = await start.both("python", "main.py", modules=["logging", "threading"])
+    assert both.same().endswith("logged True\n")
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+async def test_warnings_as_errors(
+    start: Starter, version: str, interpreter: Callable[[str], str]
+) -> None:
+    """The warning of a fork beside threads raises nothing in us, and leaves no process."""
+    python = interpreter(version)
+    start.write("main.py", "print('runs')")
+    command = (python, "-W", "error", "main.py")
+    zygote = await start.zygote(*command, modules=["threading", "warnings"])
+    for _ in range(3):
+        await zygote.restock()
+        life = await start.run(await zygote.take(), *command)
+        assert await life.end() == Ended(code=0)
+        assert life.text == "runs\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", [["main.py"], ["-m", "main"]], ids=["script", "module"])
+async def test_multiprocessing(start: Starter, way: list[str]) -> None:
+    """Each start method works, and finds the command's own ``__main__``."""
+    start.write("main.py", MULTIPROCESSING)
+    both = await start.both("python", *way, modules=["multiprocessing", "multiprocessing.spawn"])
+    assert both.same().count("(42, '__") >= 2
