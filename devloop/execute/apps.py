@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import math
+import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import anyio
 
 from devloop.config.types import App, Handover, argv
 from devloop.errors import CommandError, GuardianLost
-from devloop.events import AppFailed, AppReady, AppStarted, Event
+from devloop.events import AppFailed, AppReady, AppStarted, Event, Notice
 from devloop.execute.app_spawn import AppSpawn
+from devloop.execute.error_page import ErrorPage
+from devloop.execute.failure import Failure
 from devloop.execute.guard import Guard, Process
+from devloop.execute.held import Held
 from devloop.execute.life import Life, Watchers
+from devloop.execute.starts import Starts
 from devloop.execute.terminal import Size, Terminal
+from devloop.execute.warm import Memory, Warm
 from devloop.execute.wiring import Wiring
 from devloop.plan.backoff import Backoff, only_an_edit_mends
 from devloop.plan.servers import is_server
 
 OUTPUT_KEPT = 16_000
 """Characters of its last output that an `app-failed` carries at most."""
+
+LATE_LISTENERS = 2.0
+"""Seconds after which an app that is ready listens wherever it will."""
 
 Settled: TypeAlias = Literal["ready", "failed", "ended", "stopped"]
 
@@ -112,6 +121,9 @@ class AppSupervisor:
             when it no longer does (see `terminal.Dialogue`).
         before_start: called just before a new process is started; with *stop-first* the old one
             has ended by then.
+        exclude: modules and packages that are not held for warm starts.
+        installed: says what is installed for the project, as a digest.
+        memory: what is known of the app's starts from earlier sessions.
     """
 
     def __init__(
@@ -127,6 +139,9 @@ class AppSupervisor:
         terminal: Size | None = None,
         dialogue: Callable[[bytes | None], None] | None = None,
         before_start: Callable[[], None] | None = None,
+        exclude: Sequence[str] = (),
+        installed: Callable[[], str] = str,
+        memory: Memory | None = None,
     ) -> None:
         self.name = name
         self.state: State = Stopped()
@@ -134,15 +149,33 @@ class AppSupervisor:
         """When it printed last, or was started, on the monotonic clock."""
 
         self._app = app
-        self._guard = guard
         self._emit = emit
         self._spawn = AppSpawn(
             name, app, emit=emit, root=root, interpreter=interpreter, environ=environ
         )
+        self._held = Held(str(root))
+        self._page = ErrorPage(self._held, str(root), environ)
+        self._warm: Warm | None = None
+        if app.start == "warm":
+            self._warm = Warm(
+                guard,
+                root=str(root),
+                exclude=exclude,
+                terminal=terminal,
+                installed=installed,
+                memory=memory,
+            )
+        self._starts = Starts(guard, self._held, warm=self._warm, terminal=terminal)
         self._size = terminal
         self._before_start = before_start
         self._tell = Watchers(
-            emit, self._heard, self._is_ready, self._is_late, self._has_ended, dialogue
+            emit,
+            self._heard,
+            self._is_ready,
+            self._is_late,
+            self._has_ended,
+            self._told,
+            dialogue,
         )
         self._wanted: _Start | _Rest | None = None
         self._news = anyio.Event()
@@ -161,32 +194,43 @@ class AppSupervisor:
         """With overlap, the one that serves until the current one is ready."""
 
         self._draining: Life | None = None
+        self._retires = True
+        """It gives its sockets up when it is told to."""
+
+        self._changes: tuple[str, ...] = ()
 
     # What the loop asks
 
     async def run(self) -> None:
         """Do what is asked for, until cancelled; then the app is stopped."""
         try:
-            async with anyio.create_task_group() as self._tasks:
+            async with self._page, anyio.create_task_group() as self._tasks:
+                if self._warm is not None:
+                    self._tasks.start_soon(self._warm.run)
                 while True:
                     wanted = await self._next()
                     if isinstance(wanted, _Start):
                         await self._make_room()
-                        await self._begin(wanted)
+                        if self._wanted is None:
+                            # Nothing else was asked for meanwhile.
+                            await self._begin(wanted)
                     else:
                         await self._end_all()
         finally:
+            self._held.close()
             # Nothing more will come of what is asked for: nobody shall wait for it.
             self._outcome = "stopped"
             self._settled.set()
 
-    def restart(self, seen: float | None = None) -> None:
+    def restart(self, seen: float | None = None, changes: Sequence[str] = ()) -> None:
         """Ask for a fresh process; returns at once. What was asked for before is forgotten.
 
         Args:
             seen: when the change behind it was seen, on the monotonic clock; None is now.
+            changes: the files that it is about, to be named where it cannot start.
         """
         self._backoff = Backoff()
+        self._changes = tuple(changes)
         self._ask(_Start(time.monotonic() if seen is None else seen))
 
     async def stop(self) -> None:
@@ -270,6 +314,7 @@ class AppSupervisor:
             await self._drain(old)
         else:
             self.state = Stopping(old.process)
+            self._held.attend(False)
             if handover == "stop-first" and self._draining is not None:
                 await self._draining.kill()
             await old.end()
@@ -277,50 +322,77 @@ class AppSupervisor:
 
     def _handover(self, old: Life) -> Handover:
         """How the next process follows this one."""
-        return self._app.handover or "stop-first"
+        holds = bool(self._held) and old.begun.running is not None
+        if not self._retires or (not holds and old.address is not None):
+            # Two processes cannot listen where devloop does not hold the socket.
+            return "stop-first"
+        return self._app.handover or ("drain" if holds else "stop-first")
 
     async def _drain(self, old: Life) -> None:
         """Let it finish what it has begun, beside what comes after it."""
-        old.step_back()
         previous, self._draining = self._draining, old
-        self._tasks.start_soon(old.end)
+        self._held.attend(False)
+        await old.retire()
+        self._tasks.start_soon(self._see_off, old)
         if previous is not None:
             await previous.kill()
+
+    async def _see_off(self, old: Life) -> None:
+        if not await old.finish(self._held):
+            self._retires = False
+            self._emit(
+                Notice(
+                    f"app {self.name}: it does not let go of its sockets when it is told to: "
+                    "from now on the next process waits for its end"
+                )
+            )
+        await old.end()
 
     async def _end_all(self) -> None:
         if self._current is not None:
             self.state = Stopping(self._current.process)
         self._current = self._serving = None
+        self._page.hide()
         async with anyio.create_task_group() as tasks:
             for life in self._lives:
                 tasks.start_soon(life.end)
+        self._held.close()
         self.state = Stopped()
         self._settle("stopped")
 
     async def _begin(self, start: _Start) -> None:
         """Start a process."""
         began = time.monotonic()
+        self._page.hide()
         with ExitStack() as cleanup:
             wiring = cleanup.enter_context(Wiring(self._size))
             if self._before_start is not None:
                 self._before_start()
             try:
-                process = await self._guard.spawn(self._spawn.make(wiring))
+                self._held.bind(self._app.listen)
+                self._held.starting()
+                begun = await self._starts.begin(self._spawn.make(wiring))
             except (CommandError, GuardianLost) as error:
                 hint = "" if error.hint is None else f" ({error.hint})"
                 self._fail(f"{error.message}{hint}", None)
                 return
             wiring.started()
             cleanup.pop_all()
-        seen = began if start.seen is None else start.seen
         life = Life(
-            self.name, self._app, process, wiring, seen=seen, serves=self._serves, tell=self._tell
+            self.name,
+            self._app,
+            begun,
+            wiring,
+            seen=began if start.seen is None else start.seen,
+            serves=self._serves,
+            held=frozenset(os.fstat(sock.fileno()).st_ino for sock in self._held.sockets),
+            tell=self._tell,
         )
         self._lives.append(life)
         self._current = life
         self.last_output = life.began
-        self.state = Starting(process)
-        self._emit(AppStarted(self.name, process.pid))
+        self.state = Starting(life.process)
+        self._emit(AppStarted(self.name, life.process.pid, start=begun.start, reason=begun.reason))
         self._tasks.start_soon(life.run)
 
     # What its processes come to
@@ -339,7 +411,26 @@ class AppSupervisor:
         if self._serving is not None:
             old, self._serving = self._serving, None
             self._tasks.start_soon(self._drain, old)
+        self._tasks.start_soon(self._let_settle, life)
         self._settle("ready")
+
+    async def _let_settle(self, life: Life) -> None:
+        """It is ready: what it has not taken over by and by was its predecessor's alone."""
+        if self._warm is not None:
+            await self._warm.settled(life.begun.running)
+        await anyio.sleep(LATE_LISTENERS)
+        if life is self._current and life.begun.running is not None:
+            self._held.settle()
+
+    def _told(self, life: Life, message: Mapping[str, Any], fds: list[int]) -> None:
+        kind = message["m"]
+        if kind == "loaded" and self._warm is not None:
+            first, life.has_reported = not life.has_reported, True
+            self._warm.report(message, warm=life.begun.start != "cold", first=first)
+        elif life is self._current and self._held.take(message, fds):
+            return
+        for fd in fds:
+            os.close(fd)
 
     def _is_late(self, life: Life) -> None:
         limit = self._app.ready_timeout
@@ -369,6 +460,9 @@ class AppSupervisor:
             self.state = Stopped()
         elif how.code == 0 and (life.is_ready or self._app.ready is None):
             self.state = Done()
+            # Nobody will answer.
+            self._held.close()
+            self._rest()
             self._settle("ended")
         else:
             self._backoff = self._backoff.crashed(time.monotonic() - life.began)
@@ -378,18 +472,32 @@ class AppSupervisor:
             retry_in = None if hopeless else self._backoff.delay
             self._fail(f"it {verb} {how}{when}", life, retry_in)
 
+    def _rest(self) -> None:
+        """Nothing is being started: there is time for other work."""
+        if self._warm is not None:
+            self._tasks.start_soon(self._warm.settled)
+
     def _fail(self, message: str, life: Life | None, retry_in: float | None = None) -> None:
         self.state = Crashed(retry_in)
+        self._rest()
         if self._serving is not None:
             self._current, self._serving = self._serving, None
             self.state = Serving(self._current.process)
             message = f"{message}; the process from before the change keeps serving"
+        else:
+            self._page.show(self._failure(message, life))
         if retry_in is not None:
             self._retry_at = anyio.current_time() + retry_in
             self._news.set()
         output = "" if life is None else life.tail.text[-OUTPUT_KEPT:]
         self._emit(AppFailed(self.name, message, output, retry_in))
         self._settle("failed")
+
+    def _failure(self, message: str, life: Life | None) -> Failure:
+        if life is not None and life.failure is not None:
+            return Failure.told(self.name, life.failure, self._changes)
+        output = "" if life is None else life.tail.text[-OUTPUT_KEPT:]
+        return Failure(self.name, message, output, changes=self._changes)
 
 
 def typed_to(apps: Iterable[AppSupervisor]) -> Terminal | None:

@@ -5,20 +5,35 @@ from __future__ import annotations
 import re
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import anyio
 
 from devloop.config.types import App, seconds
 from devloop.errors import GuardianLost
 from devloop.events import AppExited, AppStopping, Event, Notice, Output
-from devloop.execute.guard import Ended, Process
-from devloop.execute.readiness import until_ready
+from devloop.execute import letting_go
+from devloop.execute.guard import Ended
+from devloop.execute.held import Held
+from devloop.execute.listening import address_of
+from devloop.execute.readiness import pause, until_ready
+from devloop.execute.starts import Begun
 from devloop.execute.streams import Reader, Tail, plain
 from devloop.execute.terminal import Dialogue, Terminal
 from devloop.execute.wiring import Wiring
+from devloop.inside import addresses
+
+LETTING_GO = 1.0
+"""Seconds in which a process that was told to retire has let go; it takes milliseconds."""
+
+LAST_WORDS = 0.5
+"""Seconds in which what a process has told comes in after its end."""
+
+BESIDE = 0.05
+"""Seconds between two looks at whether a process listens that would tell if it could."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +46,8 @@ class Watchers:
         ready: called when it is ready.
         late: called when it should have been ready by now.
         over: called when it has ended, or the guardian has, and again when nothing of it is left.
+        told: called with what the part of devloop in it tells, and the descriptors that came with
+            that, which are the callee's to close.
         dialogue: shows what it prints while it reads keys (see `terminal.Dialogue`).
     """
 
@@ -39,6 +56,7 @@ class Watchers:
     ready: Callable[[Life], None]
     late: Callable[[Life], None]
     over: Callable[[Life], None]
+    told: Callable[[Life, Mapping[str, Any], list[int]], None]
     dialogue: Callable[[bytes | None], None] | None = None
 
 
@@ -48,11 +66,11 @@ class Life:
     Args:
         name: the app's.
         app: its table in the configuration.
-        process: it runs by now.
+        begun: it runs by now.
         wiring: its standard streams; they are closed when it is over.
-        seen: when the change behind its start was seen, on the monotonic clock; None where
-            devloop itself has started it again.
+        seen: when the change behind its start was seen, or it was begun, on the monotonic clock.
         serves: the app is known to listen some day.
+        held: the inodes of sockets that it was given; that it has them proves nothing.
         tell: who is told.
     """
 
@@ -60,16 +78,18 @@ class Life:
         self,
         name: str,
         app: App,
-        process: Process,
+        begun: Begun,
         wiring: Wiring,
         *,
-        seen: float | None,
+        seen: float,
         serves: bool,
+        held: frozenset[int],
         tell: Watchers,
     ) -> None:
-        self.process = process
+        self.begun = begun
+        self.process = begun.process
         self.began = time.monotonic()
-        self.seen = self.began if seen is None else seen
+        self.seen = seen
         self.tail = Tail()
         """What it has printed last."""
 
@@ -79,6 +99,11 @@ class Life:
 
         self.asked = False
         """It was asked to stop."""
+
+        self.failure: Mapping[str, Any] | None = None
+        """The exception that ends it, as the part of devloop in it has told."""
+
+        self.has_reported = False
 
         self.how: Ended | None = None
         """How it has ended; None while it lives, and where the guardian died before."""
@@ -94,6 +119,9 @@ class Life:
         self._tell = tell
         self._log = re.compile(app.ready.log) if app.ready and app.ready.log else None
         self._said = anyio.Event()
+        self._held = held
+        self._listens: list[str] = []
+        self._heard_of_listening = anyio.Event()
         self._dialogue: Dialogue | None = None
         if wiring.terminal is not None and tell.dialogue is not None:
             self._dialogue = Dialogue(wiring.terminal, tell.dialogue)
@@ -116,6 +144,7 @@ class Life:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._reader.run)
                 tasks.start_soon(self._see_it_ready)
+                tasks.start_soon(self._listen_to_it)
                 await self._until_ended()
                 tasks.cancel_scope.cancel()
         finally:
@@ -131,6 +160,33 @@ class Life:
             with suppress(GuardianLost):
                 await self._stop()
         await self.gone.wait()
+
+    async def retire(self) -> None:
+        """Have it accept nothing more, at once; what it has accepted it may finish."""
+        self.step_back()
+        self._ask()
+        if self.begun.running is not None:
+            with suppress(GuardianLost):
+                await self.begun.running.order({"m": "retire"}, group=True)
+
+    async def finish(self, held: Held) -> bool:
+        """After `retire`: give it the time to finish what it has accepted, as far as it needs that.
+
+        Args:
+            held: the sockets that it gives up.
+
+        Returns:
+            Whether it has given them up.
+        """
+        if self.begun.running is None or not held or self.has_ended:
+            return True
+        pid, limit = self.process.pid, seconds(self._app.stop_timeout)
+        if not await held.let_go_by(pid, LETTING_GO):
+            return False
+        if not letting_go.catches(pid, signal.Signals[self._app.stop_signal]):
+            # The signal would end it in the middle of an answer.
+            await held.drained(pid, limit)
+        return True
 
     async def kill(self) -> None:
         """End what is left of it at once, and wait for that."""
@@ -177,6 +233,11 @@ class Life:
             self._be_ready(None)
         if self._dialogue is not None:
             self._dialogue.end()
+        if self.begun.running is not None:
+            # Its last words, up to where it has closed its end.
+            with anyio.move_on_after(LAST_WORDS):
+                await self._listen_to_it()
+            self.begun.running.control.close()
         if self.how is not None:
             how = self.how
             self._tell.emit(
@@ -206,6 +267,22 @@ class Life:
             message = f"app {self._name}: not even SIGKILL has ended {pids}"
             self._tell.emit(Notice(message, severity="warning"))
 
+    # What the part of devloop in it tells
+
+    async def _listen_to_it(self) -> None:
+        if self.begun.running is not None:
+            async for message, fds in self.begun.running.control.receive():
+                self._take(message, fds)
+
+    def _take(self, message: Mapping[str, Any], fds: list[int]) -> None:
+        if message["m"] == "failed":
+            self.failure = message
+        elif message["m"] in ("bound", "listening"):
+            self._listens.append(message["address"])
+            self._heard_of_listening.set()
+            self._heard_of_listening = anyio.Event()
+        self._tell.told(self, message, fds)
+
     # Whether it is ready
 
     async def _see_it_ready(self) -> None:
@@ -217,7 +294,30 @@ class Life:
                 self._be_ready(await self._until_ready())
 
     async def _until_ready(self) -> str | None:
-        return await until_ready(self._app.ready, self.process.pid, self._said, serves=self._serves)
+        return await until_ready(
+            self._app.ready,
+            self._until_it_listens,
+            self._said,
+            serves=self._serves,
+            held=bool(self._held),
+        )
+
+    async def _until_it_listens(self, port: int | None) -> str:
+        """Wait until it listens, which most processes tell; others are looked at."""
+        least = BESIDE if self.begun.running is not None else 0.0
+        begin = anyio.current_time()
+        while True:
+            said = map(_shown, self._listens)
+            at = next((one for one in said if port is None or one == f":{port}"), None)
+            if at is not None:
+                return at
+            news = self._heard_of_listening
+            with anyio.move_on_after(max(least, pause(anyio.current_time() - begin))) as waited:
+                await news.wait()
+            if waited.cancelled_caught and (
+                at := address_of(self.process.pid, besides=self._held, port=port)
+            ):
+                return at
 
     def _be_ready(self, address: str | None) -> None:
         self.is_ready, self.address = True, address
@@ -240,3 +340,9 @@ class Life:
 
     def _divert(self, data: bytes, before: Callable[[], bytes]) -> bytes:
         return data if self._dialogue is None else self._dialogue.take(data, before)
+
+
+def _shown(address: str) -> str:
+    """An address as events have it: ``:PORT``, or the path of a Unix socket."""
+    port = addresses.port(address)
+    return f":{port}" if port is not None else addresses.path(address) or address

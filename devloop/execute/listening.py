@@ -36,31 +36,36 @@ _PORT_AT, _INODE_AT = 4, 68
 """Where inet_diag_msg has the port, in the network's byte order, and the inode."""
 
 
-def address_of(pid: int) -> str | None:
+def address_of(
+    pid: int, *, besides: frozenset[int] = frozenset(), port: int | None = None
+) -> str | None:
     """Where a process, or one that came of it, listens.
 
     Args:
         pid: of an app.
+        besides: inodes of listening sockets that it was given, which prove nothing.
+        port: only that one counts; None is any, and any path.
 
     Returns:
         ``:PORT``, or the path of a Unix socket; None while it does not listen.
     """
     members = tree.family([pid])
     if sys.platform != "linux":
-        return _by_psutil(members)
+        return _by_psutil(members, port)
     inodes = set()
     for member in members:
         with suppress(OSError):
-            inodes |= sockets(member)
+            inodes |= sockets(member) - besides
     if not inodes:
         return None
     try:
         listening = {inode: f":{port}" for inode, port in _tcp(_TCP_LISTEN).items()}
     except OSError:
         # A kernel, or a container, without sock_diag.
-        return _by_psutil(members)
+        return _by_psutil(members, port)
     listening |= _listening_unix(pid)
-    return next((listening[inode] for inode in sorted(inodes & listening.keys())), None)
+    found = (listening[inode] for inode in sorted(inodes & listening.keys()))
+    return next((at for at in found if port is None or at == f":{port}"), None)
 
 
 def sockets(pid: int) -> set[int]:
@@ -162,12 +167,16 @@ def _unix_table(pid: int) -> list[list[str]]:
     return [fields for fields in lines if len(fields) == 8]
 
 
-def _by_psutil(members: list[int]) -> str | None:
+def _by_psutil(members: list[int], port: int | None) -> str | None:
     import psutil
 
     for member in members:
         with suppress(psutil.Error):
             for connection in psutil.Process(member).net_connections("tcp"):
-                if connection.status == psutil.CONN_LISTEN and connection.laddr:
+                if (
+                    connection.status == psutil.CONN_LISTEN
+                    and connection.laddr
+                    and port in (None, connection.laddr.port)
+                ):
                     return f":{connection.laddr.port}"
     return None

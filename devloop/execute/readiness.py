@@ -10,7 +10,6 @@ import anyio
 import anyio.abc
 
 from devloop.config.types import Ready
-from devloop.execute.listening import address_of
 
 ALIVE = 1.0
 """Seconds of life that count as ready where nothing else is known."""
@@ -23,15 +22,21 @@ _PACE = ((1.0, 0.005), (10.0, 0.025), (float("inf"), 0.25))
 
 
 async def until_ready(
-    ready: Ready | None, pid: int, said: anyio.Event, *, serves: bool = False
+    ready: Ready | None,
+    listens: Callable[[int | None], Awaitable[str]],
+    said: anyio.Event,
+    *,
+    serves: bool = False,
+    held: bool = False,
 ) -> str | None:
     """Wait until an app is ready. It does not end by itself where the app never is.
 
     Args:
         ready: how the app shows it; None takes its first listen, or a second of life.
-        pid: of the app.
+        listens: waits until this process of the app listens, on any port or on a certain one.
         said: set when a line of its output has matched ``ready.log``.
         serves: it is known to listen some day, so that a second of life proves nothing.
+        held: devloop holds sockets for it: these take connections before it does.
 
     Returns:
         Where it listens, where that is known.
@@ -41,20 +46,35 @@ async def until_ready(
         return None
     if ready is not None and ready.http is not None:
         url = ready.http
+        if held:
+            await listens(None)
         return await _poll(lambda: _answers(url))
     if ready is not None and ready.port is not None:
         port = ready.port
+        if held:
+            await listens(port)
         return await _poll(lambda: _accepts(port))
     with anyio.move_on_after(None if serves else ALIVE):
-        return await _poll(lambda: _listens(pid))
+        return await listens(None)
     return None
+
+
+def pause(age: float) -> float:
+    """How long to wait between two looks at something that starts.
+
+    Args:
+        age: seconds since its start.
+
+    Returns:
+        Seconds.
+    """
+    return next(length for until, length in _PACE if age < until)
 
 
 async def _poll(check: Callable[[], Awaitable[str | None]]) -> str:
     begin = anyio.current_time()
-    while (found := await check()) is None:
-        age = anyio.current_time() - begin
-        await anyio.sleep(next(pause for until, pause in _PACE if age < until))
+    while (found := await check()) is None:  # noqa: ASYNC110 - nobody tells
+        await anyio.sleep(pause(anyio.current_time() - begin))
     return found
 
 
@@ -117,7 +137,3 @@ async def _accepts(port: int) -> str | None:
             await stream.aclose()
             return f":{port}"
     return None
-
-
-async def _listens(pid: int) -> str | None:
-    return address_of(pid)

@@ -14,8 +14,31 @@ from devloop.execute.guard import Guard
 from devloop.execute.terminal import Size, Terminal
 from devloop.loop.project import Applied, Project
 from devloop.plan.plan import at_start
+from devloop.plan.warm import WarmRecord
 from devloop.select.apps import affected_apps, broken
 from devloop.select.selection import SelectedTarget
+from devloop.store.store import Store
+
+
+class _Memory:
+    """What the store knows of an app's starts.
+
+    Args:
+        store: the project's.
+        app: its name.
+    """
+
+    def __init__(self, store: Store, app: str) -> None:
+        self._store = store
+        self._app = app
+
+    def load(self, stamp: str) -> WarmRecord | None:
+        """What is known of the command and interpreter that `stamp` names."""
+        return self._store.load_warm(self._app, stamp)
+
+    def save(self, stamp: str, record: WarmRecord) -> None:
+        """Keep that, in the place of what was known of any other."""
+        self._store.save_warm(self._app, stamp, record)
 
 
 class Apps:
@@ -66,6 +89,9 @@ class Apps:
                 terminal=terminal,
                 dialogue=dialogue,
                 before_start=before_start,
+                exclude=project.config.warm.exclude,
+                installed=lambda: project.interpreter.stamp,
+                memory=_Memory(project.store, name),
             )
             for name, app in (project.config.apps.items() if wanted else ())
         }
@@ -145,7 +171,7 @@ class Apps:
             self.due.pop(target.name, None)
             self.unsettled.add(target.name)
             supervisor = self._supervisors[target.name]
-            supervisor.restart(seen)
+            supervisor.restart(seen, target.reason.chain[1:][-1:])
             self._tasks.start_soon(self._await_settled, supervisor)
 
     def settled(self, name: str, outcome: Settled) -> None:

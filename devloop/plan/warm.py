@@ -40,7 +40,8 @@ class Quarantined(msgspec.Struct, frozen=True):
     """A module that must not be held when a process is forked.
 
     Args:
-        distribution: its name and version; another version is tried again.
+        distribution: the folder of its distribution's metadata, which names the version: another
+            version is tried again. Empty where it is of none.
         reason: what it does.
     """
 
@@ -84,7 +85,13 @@ class WarmRecord(msgspec.Struct, frozen=True):
         """
         if self.installed == installed:
             return self
-        return WarmRecord(self.modules, quarantine=self.quarantine, installed=installed)
+        # Who only imports what is unsafe may be safe by now.
+        unsafe = {
+            name: one
+            for name, one in self.quarantine.items()
+            if one.distribution and not one.reason.startswith("imports ")
+        }
+        return WarmRecord(self.modules, quarantine=unsafe, installed=installed)
 
     def learn(self, modules: Iterable[str]) -> WarmRecord:
         """Take in what a process has imported.
@@ -154,44 +161,43 @@ def differences(cold: Shape, warm: Shape) -> tuple[str, ...]:
     return tuple(found)
 
 
-def third_party(modules: Iterable[tuple[str, str | None]], root: str) -> tuple[str, ...]:
+def third_party(
+    modules: Iterable[tuple[str, str | None]], root: str, library: str
+) -> tuple[str, ...]:
     """The modules that come from outside the project.
 
     Args:
         modules: names and files, in order; a file is None for what is built in.
         root: the project's folder.
+        library: the folder of the standard library.
 
     Returns:
         Their names, in order. What has no file needs no holding, or comes with its parts.
     """
-    known = [(name, file) for name, file in modules if file is not None]
-    library = _library(known)
     return tuple(
         name
-        for name, file in known
-        if not name.startswith(_NEVER) and not is_first_party(file, root, library)
+        for name, file in modules
+        if file is not None
+        and not name.startswith(_NEVER)
+        and not is_first_party(file, root, library)
     )
 
 
-def shape_of(
-    modules: Iterable[tuple[str, str | None]], path: Iterable[str], flags: Iterable[str], root: str
-) -> Shape:
-    """What a start came to.
+def first_party(
+    modules: Iterable[tuple[str, str | None]], root: str, library: str
+) -> frozenset[tuple[str, str]]:
+    """The modules that are the project's own, with their files.
 
     Args:
-        modules: names and files.
-        path: `sys.path`.
-        flags: the interpreter's.
+        modules: names and files; a file is None for what is built in.
         root: the project's folder.
+        library: the folder of the standard library.
     """
-    known = [(name, file) for name, file in modules if file is not None]
-    library = _library(known)
-    own = frozenset(
+    return frozenset(
         (name, file)
-        for name, file in known
-        if not name.startswith(_NEVER) and is_first_party(file, root, library)
+        for name, file in modules
+        if file is not None and not name.startswith(_NEVER) and is_first_party(file, root, library)
     )
-    return Shape(own, tuple(path), tuple(flags))
 
 
 def is_first_party(file: str, root: str, library: str) -> bool:
@@ -241,6 +247,10 @@ def is_within(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
 
 
-def _library(modules: Iterable[tuple[str, str]]) -> str:
-    """The folder of the standard library: `os` is always imported."""
-    return next((str(PurePath(file).parent) for name, file in modules if name == "os"), "")
+def library_of(modules: Iterable[tuple[str, str | None]]) -> str:
+    """The folder of the standard library.
+
+    Args:
+        modules: names and files; `os` is always among what a process has imported.
+    """
+    return next((str(PurePath(file).parent) for name, file in modules if name == "os" and file), "")

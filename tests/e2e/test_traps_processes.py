@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
@@ -369,6 +370,7 @@ def test_a_command_with_its_own_reloader_has_one(
         watch.save("shop.py", f"VALUE = {n}\n")
         watch.cycle(outcome="passed")
         assert served(port) == str(n)
+        watch.until(partial(watch.of, "app-exited", pid=watch.of("app-started")[-2]["pid"]))
         uvicorns = [pid for pid, words in watch.started().items() if "uvicorn" in words]
         assert uvicorns == [watch.of("app-started")[-1]["pid"]]
         assert psutil.Process(uvicorns[0]).children() == []

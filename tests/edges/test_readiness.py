@@ -23,6 +23,14 @@ from devloop.execute.readiness import until_ready
 
 pytestmark = pytest.mark.anyio
 
+
+async def never(port: int | None) -> str:
+    """The app does not listen itself, or nobody can see it."""
+    del port
+    await anyio.sleep_forever()
+    raise AssertionError
+
+
 Handler = Callable[[anyio.abc.ByteStream], Awaitable[None]]
 
 
@@ -77,7 +85,7 @@ async def test_http_waits_for_an_answer_that_is_no_fault(tasks: anyio.abc.TaskGr
     port = await serve(tasks, handle)
     url = f"http://127.0.0.1:{port}/health?deep=1"
     with anyio.fail_after(10):
-        assert await until_ready(Ready(http=url), 0, anyio.Event()) == url
+        assert await until_ready(Ready(http=url), never, anyio.Event()) == url
     assert len(asked) == 4
     head = asked[0].decode().splitlines()
     assert head[0] == "GET /health?deep=1 HTTP/1.1"
@@ -101,7 +109,7 @@ async def test_a_server_that_never_answers_is_asked_again(
 
     url = f"http://127.0.0.1:{await serve(tasks, handle)}"
     with anyio.fail_after(10):
-        assert await until_ready(Ready(http=url), 0, anyio.Event()) == url
+        assert await until_ready(Ready(http=url), never, anyio.Event()) == url
 
 
 async def test_a_development_certificate_is_taken(
@@ -116,7 +124,7 @@ async def test_a_development_certificate_is_taken(
     _, handle = answering(b"HTTP/1.1 200 OK\r\n\r\n")
     url = f"https://127.0.0.1:{await serve(tasks, handle, context)}/"
     with anyio.fail_after(10):
-        assert await until_ready(Ready(http=url), 0, anyio.Event()) == url
+        assert await until_ready(Ready(http=url), never, anyio.Event()) == url
 
 
 async def test_a_port_is_ready_when_it_accepts(tasks: anyio.abc.TaskGroup) -> None:
@@ -127,7 +135,7 @@ async def test_a_port_is_ready_when_it_accepts(tasks: anyio.abc.TaskGroup) -> No
         found: list[str | None] = []
 
         async def wait() -> None:
-            found.append(await until_ready(Ready(port=port), 0, anyio.Event()))
+            found.append(await until_ready(Ready(port=port), never, anyio.Event()))
 
         tasks.start_soon(wait)
         await anyio.wait_all_tasks_blocked()
@@ -180,6 +188,6 @@ async def test_a_second_of_life_is_ready(monkeypatch: pytest.MonkeyPatch) -> Non
     async with await anyio.open_process(["sleep", "600"]) as child:
         try:
             with anyio.fail_after(10):
-                assert await until_ready(None, child.pid, anyio.Event()) is None
+                assert await until_ready(None, never, anyio.Event()) is None
         finally:
             child.kill()

@@ -9,8 +9,9 @@ from devloop.plan.warm import (
     Shape,
     WarmRecord,
     differences,
+    first_party,
     held_back,
-    shape_of,
+    library_of,
     third_party,
 )
 
@@ -30,9 +31,10 @@ MODULES: list[tuple[str, str | None]] = [
 
 def test_what_is_not_the_projects_is_held() -> None:
     """By its file: an environment in the project is not the project, an editable install is."""
-    assert third_party(MODULES, "/work/shop") == ("os", "json", "click", "yaml")
-    shape = shape_of(MODULES, ["/work/shop"], ["optimize=0"], "/work/shop")
-    assert {name for name, _ in shape.modules} == {"shop", "shared"}
+    assert library_of(MODULES) == LIBRARY
+    assert third_party(MODULES, "/work/shop", LIBRARY) == ("os", "json", "click", "yaml")
+    own = first_party(MODULES, "/work/shop", LIBRARY)
+    assert {name for name, _ in own} == {"shop", "shared"}
 
 
 def test_a_project_that_lies_in_site_packages_is_still_the_project() -> None:
@@ -43,7 +45,7 @@ def test_a_project_that_lies_in_site_packages_is_still_the_project() -> None:
         ("tool", f"{root}/__init__.py"),
         ("click", "/env/lib/python3.11/site-packages/click/__init__.py"),
     ]
-    assert third_party(modules, root) == ("os", "click")
+    assert third_party(modules, root, LIBRARY) == ("os", "click")
 
 
 def test_what_was_learned_before_is_kept() -> None:

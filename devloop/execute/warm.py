@@ -1,0 +1,315 @@
+"""What the next start of an app comes from: a zygote with what the app imports, made meanwhile.
+
+The first start of a session is a cold one and tells what it imports. When the app is up, a
+zygote is made in the background; it holds what comes from outside the project, and one blank
+forked from it stands ready. Whatever is not as it should be is a reason for a cold start, in one
+line, and for another zygote.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import PurePath
+from typing import Any, Protocol
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from devloop.errors import GuardianLost
+from devloop.execute.command import Python
+from devloop.execute.distributions import of_module, still_there
+from devloop.execute.guard import Guard, Spawn
+from devloop.execute.staleness import Origin
+from devloop.execute.terminal import Size
+from devloop.execute.zygote import FORKS, Declined, Order, Preloaded, Running, Zygote
+from devloop.plan.warm import (
+    SITES,
+    Quarantined,
+    Shape,
+    WarmRecord,
+    first_party,
+    held_back,
+    library_of,
+    third_party,
+)
+
+PATIENCE = 3.0
+"""Seconds that a zygote has to give a process: it takes milliseconds, and a cold start less."""
+
+NOT_YET = "what it imports is still being loaded"
+DIED = "the process that held its imports died"
+SILENT = f"the process that holds its imports did not answer within {PATIENCE:.0f} s"
+NO_FORK = "processes cannot be forked safely on this system"
+
+
+class Memory(Protocol):
+    """Where it is kept what is known of an app's starts, from one session to the next."""
+
+    def load(self, stamp: str) -> WarmRecord | None:
+        """What is known of the command and interpreter that `stamp` names."""
+
+    def save(self, stamp: str, record: WarmRecord) -> None:
+        """Keep that, in the place of what was known of any other; called in a thread."""
+
+
+class Forgetful:
+    """A memory that keeps nothing."""
+
+    def load(self, stamp: str) -> WarmRecord | None:
+        """Nothing is known."""
+        del stamp
+        return None
+
+    def save(self, stamp: str, record: WarmRecord) -> None:
+        """Forget it."""
+        del stamp, record
+
+
+class Warm:
+    """What the next start of one app comes from.
+
+    Args:
+        guard: owns its processes.
+        root: the project's folder.
+        exclude: modules and packages that are not held.
+        terminal: the app's streams are a terminal of that size.
+        installed: says what is installed for the project, as a digest.
+        memory: what is known from earlier sessions.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        *,
+        root: str,
+        exclude: Sequence[str] = (),
+        terminal: Size | None = None,
+        installed: Callable[[], str] = str,
+        memory: Memory | None = None,
+    ) -> None:
+        self.record = WarmRecord()
+        self._guard = guard
+        self._root = root
+        self._exclude = exclude
+        self._terminal = terminal
+        self._installed = installed
+        self._memory: Memory = memory or Forgetful()
+        self._stamp: str | None = None
+        self._saved = self.record
+        self._last: tuple[Python, Spawn] | None = None
+        self._path: tuple[str, ...] = ()
+        self._library = ""
+        self._zygote: Zygote | None = None
+        self._origin: Origin | None = None
+        self._outdated: str | None = None
+        """Why the zygote must not be used any more."""
+
+        self._refused: str | None = None
+        """Why there is none, until something else than `_tried` is to be held."""
+
+        self._tried: frozenset[str] | None = None
+        """What could not be held."""
+
+        self._answered = False
+        """A process has told what it imports, in this session."""
+
+        self._files: dict[str, str] = {}
+        self._news = anyio.Event()
+        self._starting = False
+
+    # A start
+
+    def judge(self, command: Python, spawn: Spawn) -> str | None:
+        """Begin a start, and say whether it may be a warm one.
+
+        Args:
+            command: what is started.
+            spawn: how.
+
+        Returns:
+            Why not, in one line, which is empty where there is nothing yet that it could come
+            from; None where it may.
+        """
+        self._starting = True
+        self._recall(command)
+        self._last = (command, spawn)
+        if not FORKS:
+            return NO_FORK
+        if self.record.off is not None:
+            return self.record.off
+        if self.record.suspect is not None:
+            doubt = next(iter(self.record.doubt), "what it imports")
+            return f"the last start differed from a cold one ({doubt}): compared once more"
+        if self._zygote is None or self._origin is None:
+            return self._refused or (NOT_YET if self._answered else "")
+        if not self._zygote.alive:
+            self._outdated = DIED
+        if self._outdated is None:
+            self._outdated = self._zygote.suits(command, spawn.env, spawn.cwd, self._terminal)
+        if self._outdated is None:
+            self._outdated = self._origin.stale(spawn.env)
+        return self._outdated
+
+    async def start(self, order: Order) -> Running:
+        """Start it warm, after `judge` has allowed that.
+
+        Args:
+            order: what is started.
+
+        Raises:
+            Declined: it cannot be.
+            GuardianLost: the guardian has died.
+        """
+        assert self._zygote is not None
+        with anyio.move_on_after(PATIENCE):
+            return await (await self._zygote.take()).run(order)
+        self._outdated = SILENT
+        raise Declined(SILENT)
+
+    async def settled(self, running: Running | None = None) -> None:
+        """What was started is up, or will not be: now there is time for other work.
+
+        Args:
+            running: the process that is up; it is asked what it has imported.
+        """
+        self._starting = False
+        if running is not None:
+            await running.order({"m": "report"})
+        self._news.set()
+
+    def report(self, message: Mapping[str, Any], *, warm: bool, first: bool) -> None:
+        """Take in what a process tells of its imports.
+
+        Args:
+            message: its `loaded`.
+            warm: it was started warm.
+            first: it has not told of them before.
+        """
+        modules = [(name, file) for name, file in message["modules"]]
+        self._files.update((name, file) for name, file in modules if file is not None)
+        self._library = library_of(modules)
+        record = self.record.learn(third_party(modules, self._root, self._library))
+        if first:
+            self._answered = True
+            self._path = tuple(message["path"])
+            own = first_party(modules, self._root, self._library)
+            shape = Shape(own, self._path, tuple(map(str, message["flags"])))
+            record = record.audit(shape, warm=warm)
+        self.record = record
+        self._news.set()
+
+    def _recall(self, command: Python) -> None:
+        """Know again what was known of this command."""
+        stamp = repr((command.program, command.options, command.kind, command.target, command.args))
+        if stamp != self._stamp:
+            self._stamp = stamp
+            self._saved = self.record = self._memory.load(stamp) or WarmRecord()
+        self.record = self.record.for_installed(self._installed())
+
+    # What is made meanwhile
+
+    async def run(self) -> None:
+        """Have ready what the next start needs, until cancelled."""
+        try:
+            while True:
+                self._news = anyio.Event()
+                if not self._starting and self._last is not None and self._answered:
+                    with suppress(GuardianLost):
+                        await self._prepare(*self._last)
+                    await self._save()
+                await self._news.wait()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._drop()
+                await self._save()
+
+    async def _prepare(self, command: Python, spawn: Spawn) -> None:
+        if self.record.off is not None or not FORKS:
+            await self._drop()
+            return
+        unsafe = {n: q for n, q in self.record.quarantine.items() if still_there(q.distribution)}
+        may, out = held_back(self.record.modules, self._exclude, unsafe)
+        if self._zygote is not None and not self._zygote.alive:
+            self._outdated = self._outdated or DIED
+        wanted = frozenset(may)
+        try:
+            if self._zygote is None:
+                if wanted != self._tried:
+                    await self._build(command, spawn, may, out)
+            elif self._outdated is not None or wanted.difference(
+                self.record.held, self.record.left_out
+            ):
+                await self._build(command, spawn, may, out)
+            else:
+                await self._zygote.restock()
+        except Declined as declined:
+            # What cannot be held now is not tried again after each start.
+            self._tried, self._refused = wanted, declined.reason
+            await self._drop()
+
+    async def _build(
+        self, command: Python, spawn: Spawn, may: Sequence[str], out: Mapping[str, str]
+    ) -> None:
+        """Make the zygote for the next start."""
+        program = shutil.which(command.program, path=spawn.env.get("PATH")) or command.program
+        sites = [entry for entry in self._path if not SITES.isdisjoint(PurePath(entry).parts)]
+        origin = Origin(program, sites, spawn.env)
+        zygote = Zygote(self._guard, command, spawn.env, spawn.cwd, self._terminal)
+        try:
+            found = await zygote.preload(may)
+            self._take_in(found, may, out)
+            origin.add(_from_sites(found.loaded), found.files, found.env)
+            await zygote.restock()
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await zygote.close()
+            raise
+        old, self._zygote, self._origin = self._zygote, zygote, origin
+        self._refused = self._outdated = None
+        if old is not None:
+            await old.close()
+        # Which files were read is told by a process of its own: what notes that cannot be undone.
+        with suppress(Declined):
+            traced = await zygote.probe([name for name in may if name in found.loaded])
+            origin.add((), traced.files, traced.env)
+
+    def _take_in(self, found: Preloaded, may: Sequence[str], out: Mapping[str, str]) -> None:
+        """Keep what the imports have come to.
+
+        Raises:
+            Declined: modules of the project are among them.
+        """
+        own = first_party(found.loaded.items(), self._root, self._library)
+        if own:
+            raise Declined(f"{min(own)[0]}, of the project, is imported by what it imports")
+        unsafe = {
+            name: Quarantined(of_module(self._files.get(name, "")), reason)
+            for name, reason in found.unsafe.items()
+        }
+        left_out = {**out, **found.failed, **found.unsafe}
+        self.record = msgspec.structs.replace(
+            self.record,
+            held=tuple(name for name in may if name not in left_out),
+            left_out=left_out,
+            quarantine={**self.record.quarantine, **unsafe},
+        )
+
+    async def _drop(self) -> None:
+        zygote, self._zygote, self._origin = self._zygote, None, None
+        self._outdated = None
+        if zygote is not None:
+            await zygote.close()
+
+    async def _save(self) -> None:
+        record, stamp = self.record, self._stamp
+        if record != self._saved and stamp is not None:
+            self._saved = record
+            await anyio.to_thread.run_sync(self._memory.save, stamp, record)
+
+
+def _from_sites(loaded: Mapping[str, str | None]) -> list[str]:
+    """The files that an install may change; those of the standard library go with the program."""
+    return [file for file in loaded.values() if file and not SITES.isdisjoint(PurePath(file).parts)]
