@@ -52,6 +52,7 @@ def check(root: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
             extra_roots=settings.pythonpath,
             test_paths=config.tests.paths or settings.testpaths,
             test_patterns=settings.python_files,
+            library=found.library,
         )
         tests = sum(map(layout.is_test, survey.files))
         yield from python.distributions(found, config, tests)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from devloop.checkup.finding import Finding
@@ -87,7 +87,7 @@ def module_path(
                 f"Unset it (unset {name}); folders of the project belong into [python] roots.",
             )
     for folder in roots:
-        for name in sorted(_shadowing(root / folder)):
+        for name in sorted(_shadowing(root / folder, found.library)):
             whole = False
             path = Path(folder, name).as_posix()
             yield Finding(
@@ -100,7 +100,7 @@ def module_path(
         yield Finding("sys.path", "ok", f"{len(found.sys_path)} entries, nothing unusual")
 
 
-def _shadowing(folder: Path) -> Iterator[str]:
+def _shadowing(folder: Path, library: Collection[str]) -> Iterator[str]:
     try:
         names = os.listdir(folder)
     except OSError:
@@ -108,5 +108,5 @@ def _shadowing(folder: Path) -> Iterator[str]:
     for name in names:
         module = name.removesuffix(".py")
         is_module = module != name or (folder / name / "__init__.py").is_file()
-        if is_module and module in sys.stdlib_module_names and not module.startswith("_"):
+        if is_module and module in library and not module.startswith("_"):
             yield name

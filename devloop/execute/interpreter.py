@@ -41,7 +41,8 @@ class Interpreter(msgspec.Struct, frozen=True):
         distributions: name and version of each; also ``.pth`` files, without a version.
         roots: folders of sources that are installed in place, absolute.
         plugins: the modules that distributions installed in place name as pytest plugins.
-        stamp: a digest of all that; it changes with every install.
+        library: the top-level modules of its standard library.
+        stamp: a digest of what else is told here; it changes with every install.
     """
 
     path: str
@@ -54,6 +55,7 @@ class Interpreter(msgspec.Struct, frozen=True):
     distributions: dict[str, str]
     roots: tuple[str, ...]
     plugins: tuple[str, ...]
+    library: frozenset[str]
     stamp: str
 
     @property
@@ -223,6 +225,7 @@ def _answer(process: subprocess.Popen[bytes], path: str, environ: Mapping[str, s
         distributions={name: version for name, (version, _) in found["distributions"].items()},
         roots=tuple(found["roots"]),
         plugins=tuple(found["plugins"]),
+        library=frozenset(found["library"]),
         stamp=stamp.hexdigest(),
     )
 

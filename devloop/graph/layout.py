@@ -29,6 +29,7 @@ class Layout(msgspec.Struct, frozen=True):
         test_paths: the folders that pytest collects; none is all.
         test_patterns: file names of tests, as pytest's ``python_files``.
         always: dotted names of modules that every test depends on.
+        library: the top-level modules of the standard library.
     """
 
     roots: tuple[str, ...] = ("",)
@@ -36,6 +37,7 @@ class Layout(msgspec.Struct, frozen=True):
     test_paths: tuple[str, ...] = ()
     test_patterns: tuple[str, ...] = TEST_PATTERNS
     always: tuple[str, ...] = ()
+    library: frozenset[str] = sys.stdlib_module_names
     _folders: dict[str, bool] = {}
 
     def __post_init__(self) -> None:
@@ -71,7 +73,7 @@ class Layout(msgspec.Struct, frozen=True):
             dotted = dotted.replace("/", ".")
             if is_root:
                 by_roots.append(dotted)
-            elif dotted.partition(".")[0] not in sys.stdlib_module_names:
+            elif dotted.partition(".")[0] not in self.library:
                 by_bases.append(dotted)
         return (*by_roots, *by_bases)
 
@@ -120,6 +122,7 @@ def discover(
     test_paths: Iterable[str] = (),
     test_patterns: Iterable[str] = TEST_PATTERNS,
     always: Iterable[str] = (),
+    library: frozenset[str] = sys.stdlib_module_names,
 ) -> Layout:
     """Tell a project's layout from the paths of its files.
 
@@ -132,6 +135,7 @@ def discover(
         test_paths: the folders that pytest collects; none is all.
         test_patterns: file names of tests.
         always: dotted names of modules that every test depends on.
+        library: the top-level modules of the standard library of the project's interpreter.
 
     Returns:
         The layout. Its roots hold also the folders that pytest puts on ``sys.path``: for each
@@ -157,6 +161,7 @@ def discover(
         test_paths=tuple(map(_folder, test_paths)),
         test_patterns=tuple(test_patterns),
         always=tuple(dict.fromkeys(always)),
+        library=library,
     )
     for path in sources:
         folder, _, name = path.rpartition("/")

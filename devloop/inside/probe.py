@@ -36,6 +36,7 @@ def main() -> None:
     }
     if sys.version_info >= (3, 10):
         found.update(installed(path))
+        found["library"] = sorted(sys.stdlib_module_names)
     sys.stdout.write(json.dumps(found) + "\n")
 
 

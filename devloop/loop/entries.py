@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ def targets(
     *,
     scripts: Mapping[str, str],
     is_script: Callable[[str], bool],
+    library: Collection[str],
 ) -> tuple[AppTarget, ...]:
     """What selection knows of the apps.
 
@@ -37,6 +38,7 @@ def targets(
         graph: of its sources.
         scripts: the project's own console scripts.
         is_script: tells whether a program is a Python script of the project's environment.
+        library: the top-level modules of the standard library that its interpreter has.
     """
     return tuple(
         AppTarget(
@@ -48,6 +50,7 @@ def targets(
                 python=is_script(argv(app.command)[0]),
                 folder=run_in(app),
                 environ=names_in_environment(root, app),
+                library=library,
             ),
             app.watch,
             app.env_file,

@@ -156,6 +156,7 @@ class Project:
             self.graph,
             scripts=self._scripts,
             is_script=self.toolchain.is_script,
+            library=self.interpreter.library,
         )
 
     def watched_although_ignored(self) -> frozenset[str]:

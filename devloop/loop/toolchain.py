@@ -87,6 +87,7 @@ class Toolchain:
                 *filter(None, [self.settings.django_settings]),
                 *self.interpreter.plugins,
             ),
+            library=self.interpreter.library,
         )
 
     def facts(self) -> dict[str, bytes]:

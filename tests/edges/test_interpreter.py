@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,7 @@ def test_a_probe_tells_what_the_interpreter_is(tmp_path: Path, env: Path) -> Non
     assert found.xdist == "3.6.1"
     assert found.distributions["zope-interface"] == "7.0"
     assert found.distributions["old-one"] == "1.2"
+    assert found.library == sys.stdlib_module_names
     found.require_pytest()
 
 
@@ -231,3 +233,15 @@ def test_versions_are_compared_by_number(
 ) -> None:
     """Not as text."""
     assert at_least(version, *wanted) is answer
+
+
+def test_the_standard_library_is_that_of_the_interpreter(
+    tmp_path: Path, interpreter: Callable[[str], str]
+) -> None:
+    """Modules came and went between the versions (PEP 594, PEP 680)."""
+    libraries = {
+        version: probe(interpreter(version), tmp_path, environment()).library
+        for version in ("3.10", "3.13")
+    }
+    assert "tomllib" in libraries["3.13"] - libraries["3.10"]
+    assert "telnetlib" in libraries["3.10"] - libraries["3.13"]

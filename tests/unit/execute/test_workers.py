@@ -18,6 +18,7 @@ def interpreter(**distributions: str) -> Interpreter:
     return Interpreter(
         path="/env/bin/python", version=(3, 12, 0), cache_tag="cpython-312", prefix="/env",
         base_prefix="/usr", sys_path=(), sites=(), roots=(), plugins=(), stamp="",
+        library=frozenset(),
         distributions={k.replace("_", "-"): v for k, v in distributions.items()},
     )  # fmt: skip
 
