@@ -46,6 +46,7 @@ class Footer:
         self._standing = standing
         self._once = once
         self._apps: dict[str, AppState] = {}
+        self._pids: dict[str, int] = {}
         self._steps: dict[str, None] = {}
         self._task: ev.Progress | None = None
         self._test: str | None = None
@@ -86,7 +87,12 @@ class Footer:
     def _app(self, event: wording.AppEvent) -> None:
         name = event.name
         if isinstance(event, ev.AppStarted):
+            self._pids[name] = event.pid
             self._apps[name] = AppState("starting", "yellow")
+        elif isinstance(event, (ev.AppStopping, ev.AppExited)) and event.pid != self._pids.get(
+            name, event.pid
+        ):
+            return  # one from before, which ends beside the one that counts
         elif isinstance(event, ev.AppReady):
             where = f" {one_line(event.address)}" if event.address else ""
             self._apps[name] = AppState(f"ready{where}", "green")

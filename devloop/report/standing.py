@@ -1,7 +1,8 @@
 """What stands: every problem that is not known to be gone, and the counts of the cycle.
 
 A test that was not run again keeps its last outcome, so a problem outlives its cycle. It goes
-when its test passes or is gone, its file is deleted, its step succeeds, its app is ready.
+when its test passes or is gone, its file is deleted, its step succeeds, its app is ready or
+has ended well; that its app was started again, or asked to stop, mends nothing.
 """
 
 from __future__ import annotations
@@ -302,9 +303,14 @@ class Standing:
     def _app(self, event: ev.AppStarted | ev.AppReady | ev.AppFailed | ev.AppExited) -> None:
         name = event.name
         self._owners.add(name)
-        if isinstance(event, ev.AppExited) and not event.expected and event.code != 0:
-            self.failed_apps.setdefault(name, ended(event))
-            return
+        if isinstance(event, ev.AppStarted):
+            return  # what it failed of may come again
+        if isinstance(event, ev.AppExited):
+            if event.expected:
+                return  # it may be the process from before
+            if event.code != 0:
+                self.failed_apps.setdefault(name, ended(event))
+                return
         self._found.pop(f"source {name}", None)
         if isinstance(event, ev.AppFailed):
             self.failed_apps[name] = one_line(event.message)

@@ -293,10 +293,13 @@ class TerminalReporter:
         state = f"{one_line(event.name)} {wording.app_state(event)}"
         if isinstance(event, ev.AppReady):
             self._print([self._mark("✓", "green", state)])
-        elif event.name in self._standing.failed_apps:
+        elif isinstance(event, ev.AppFailed):
             self._print([self._mark("✗", "red", state)])
         elif isinstance(event, ev.AppExited) and not event.expected:
-            self._print([self._mark("○", "yellow", state)])
+            failed = event.name in self._standing.failed_apps
+            self._print(
+                [self._mark("✗", "red", state) if failed else self._mark("○", "yellow", state)]
+            )
         elif isinstance(event, ev.AppStarted) and event.reason:
             self._print([self._paint(f"  {state}", "dim")])
 

@@ -228,6 +228,29 @@ def test_a_failed_app_is_one_problem_until_it_is_ready() -> None:
     assert problems(plain([*crash, *ready])) == []
 
 
+@pytest.mark.parametrize(
+    ("then", "stands"),
+    [
+        ([ev.AppStarted(name="web", pid=3)], True),
+        ([ev.AppExited(name="web", pid=1, code=0, expected=True)], True),
+        ([ev.AppStarted(name="web", pid=3), ev.AppExited(name="web", pid=3, code=1)], True),
+        ([ev.AppStarted(name="web", pid=3), ev.AppReady(name="web", pid=3, seconds=1)], False),
+        ([ev.AppStarted(name="web", pid=3), ev.AppExited(name="web", pid=3, code=0)], False),
+    ],
+    ids=["tried again", "the one from before stopped", "ended again", "ready", "ended well"],
+)
+def test_an_app_that_is_tried_again_has_still_failed(then: list[ev.Event], stands: bool) -> None:
+    """A cycle that ends between its start and its being ready does not say that all is well."""
+    crash = [
+        ev.AppExited(name="web", pid=2, code=1),
+        ev.AppFailed(name="web", message="it ended with code 1", retry_in=0.5),
+        at_table(2, "app web: it ended with code 1", "web"),
+    ]
+    text = plain([*cycle(*crash), *cycle(*then)])
+    assert (problems(text) != []) == stands
+    assert ("app web failed in 0.10s" in text.split(BEGIN)[-1]) == stands
+
+
 def test_a_runner_failure_stands_until_a_run_begins() -> None:
     """A runner that died is a problem of its own, which the next run takes away."""
     died = ev.RunFinished(outcome="runner-failed", message="no result")

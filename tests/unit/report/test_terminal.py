@@ -116,6 +116,31 @@ def test_the_footer_tells_how_things_stand_while_idle(
     assert last == "watching · 6 tests, 2 failing · web ready :8000 · Ctrl-C quits"
 
 
+@pytest.mark.parametrize(
+    ("last", "word"),
+    [
+        (ev.AppStopping(name="web", pid=1), "ready"),
+        (ev.AppExited(name="web", pid=1, code=0, expected=True), "ready"),
+        (ev.AppStopping(name="web", pid=2), "stopping"),
+        (ev.AppExited(name="web", pid=2, code=0), "ended"),
+        (ev.AppExited(name="web", pid=2, code=1), "failed"),
+        (ev.AppStarted(name="web", pid=3), "starting"),
+    ],
+)
+def test_the_footer_tells_of_the_newest_process_of_an_app(
+    last: ev.Event, word: str, terminal: io.StringIO
+) -> None:
+    """The one from before ends beside it, where sockets are handed over."""
+    events: list[ev.Event] = [
+        ev.AppStarted(name="web", pid=1),
+        ev.AppStarted(name="web", pid=2),
+        ev.AppReady(name="web", pid=2, seconds=0.1),
+        last,
+    ]
+    shown = seen(written(events, terminal, close=False)).splitlines()[-1]
+    assert shown == f"watching · web {word} · Ctrl-C quits"
+
+
 def test_a_narrow_footer_leaves_out_the_least(
     recorded: list[ev.Event], terminal: io.StringIO
 ) -> None:
