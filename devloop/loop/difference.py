@@ -7,7 +7,7 @@ and an edit of comments or formatting is none, as between two runs.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from devloop.execute.parsing import Parsers
@@ -15,6 +15,7 @@ from devloop.loop.project import Project
 from devloop.select.category import SOURCES
 from devloop.watch import revisions
 from devloop.watch.revisions import Difference
+from devloop.watch.scan import covered
 
 
 def since(project: Project, revision: str) -> tuple[Difference, ...]:
@@ -27,11 +28,30 @@ def since(project: Project, revision: str) -> tuple[Difference, ...]:
     Raises:
         UsageError: there is no git checkout here, or no such revision.
     """
-    return tuple(
-        one
-        for one in revisions.changed_since(project.root, revision)
-        if one.change.kind == "deleted" or one.change.path in project.codebase.known
-    )
+    return _as_watched(project, revisions.changed_since(project.root, revision))
+
+
+def staged(project: Project) -> tuple[Difference, ...]:
+    """How what is staged differs from the last commit, as far as it is watched.
+
+    Args:
+        project: read to the end.
+
+    Raises:
+        UsageError: there is no git checkout here.
+    """
+    return _as_watched(project, revisions.staged(project.root))
+
+
+def _as_watched(project: Project, differences: Collection[Difference]) -> tuple[Difference, ...]:
+    known = project.codebase.known
+    paths = [one.change.path for one in differences]
+    missing = {path for path in paths if path not in known and not (project.root / path).exists()}
+    # A source counts although it is ignored where it is imported, which cannot be told any more.
+    gone = {path for path in missing if path.endswith(SOURCES)}
+    if others := missing - gone:
+        gone |= covered(project.root, project.config.watch, others)
+    return tuple(one for one in differences if one.change.path in known or one.change.path in gone)
 
 
 def objects(differences: Iterable[Difference]) -> frozenset[str]:

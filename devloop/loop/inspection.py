@@ -24,7 +24,6 @@ from devloop.select import tests as select_tests
 from devloop.select.apps import affected_apps
 from devloop.select.reach import Reach
 from devloop.select.steps import affected_steps
-from devloop.watch import revisions
 from devloop.watch.revisions import Difference
 
 
@@ -76,7 +75,7 @@ def find_affected(project: Project, *, since: str | None = None, staged: bool = 
         Tests, steps and apps, each with its reason.
     """
     if since is not None or staged:
-        found = revisions.staged(project.root) if staged else difference.since(project, since or "")
+        found = difference.staged(project) if staged else difference.since(project, since or "")
         changes = tuple(one.change for one in found)
         changed = _changed(project, found)
         due = select_tests.reached(project.graph, project.records, changed, project.categorise)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,13 +59,32 @@ def scan(
     Returns:
         Paths relative to the root, absolute outside it.
     """
+    with _tree(root, config, notice) as tree:
+        return Scan(tree.enumerate(extra), tree.tracked())
 
+
+def covered(root: Path, config: Watch, paths: Collection[str]) -> set[str]:
+    """Those of some files, there or not, that are watched where they are there. Blocks.
+
+    Args:
+        root: the project's.
+        config: the `watch` table.
+        paths: relative to the root.
+    """
+    with _tree(root, config) as tree:
+        return tree.covered(paths)
+
+
+@contextmanager
+def _tree(
+    root: Path, config: Watch, notice: Callable[[Notice], None] | None = None
+) -> Iterator[Tree]:
     def tell(message: str) -> None:
         if notice is not None:
             notice(Notice(message=message, severity="warning"))
 
     tree = Tree(os.path.abspath(root), config, tell)
     try:
-        return Scan(tree.enumerate(extra), tree.tracked())
+        yield tree
     finally:
         tree.close()

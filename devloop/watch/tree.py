@@ -85,6 +85,27 @@ class Tree:
                 files[path] = found
         return files
 
+    def covered(self, paths: Iterable[str]) -> set[str]:
+        """Those of some files, there or not, that are watched where they are there.
+
+        Args:
+            paths: as they are reported.
+        """
+        found = set()
+        asked: dict[str, dict[str, list[str]]] = {}
+        for path in paths:
+            top = self.places.top(path)
+            if path in self.places.files:
+                found.add(path)
+            elif top is not None:
+                inner = self.places.inner(top, path)
+                folders = [inner[:i] for i, sign in enumerate(inner, 1) if sign == "/"]
+                asked.setdefault(top, {})[path] = [*folders, inner]
+        for top, ways in asked.items():
+            ignored = self.places.tops[top].ignored({part for way in ways.values() for part in way})
+            found.update(path for path, way in ways.items() if ignored.isdisjoint(way))
+        return found
+
     def name(self, extra: Collection[str], known: Mapping[str, Known] | None = None) -> None:
         """Say which paths are watched although ignored.
 

@@ -221,3 +221,24 @@ def test_only_what_is_watched_counts_among_untracked_files(lab: MakeLab, shop_tr
     assert project.ran("--since", "HEAD") == set()
     project.write({"cases.json": "[]\n"})
     assert since(project) == {*CART, ALONE}
+
+
+@pytest.mark.parametrize("options", [["--since", "HEAD"], ["--staged"]])
+def test_what_is_ignored_counts_neither_staged_nor_deleted(
+    lab: MakeLab, shop_tree: str, options: list[str]
+) -> None:
+    """Nobody's tests read it, whatever has become of it; an ignored source may be imported."""
+    ignoring = '    [tool.devloop.watch]\n    ignore = ["scratch/", "made/"]\n'
+    project = lab(shop_tree.replace("    [tool.devloop.apps", f"{ignoring}    [tool.devloop.apps"))
+    scratch = dict.fromkeys(("scratch/a.json", "scratch/in/b.json"), "[]\n")
+    project.write({**scratch, "made/c.py": "X = 1\n", "data.json": "[]\n"})
+    project.commit()
+    project.write({"scratch/a.json": "{}\n", "scratch/in/b.json": None, "scratch/d.json": "[]\n"})
+    project.git("add", "--all")
+    found = project.ask("affected", *options)
+    assert (found["changes"], found["tests"]) == ([], [])
+    project.write({"made/c.py": None, "data.json": None})
+    project.git("add", "--all")
+    found = project.ask("affected", *options)
+    assert [one["path"] for one in found["changes"]] == ["data.json", "made/c.py"]
+    assert {test["nodeid"] for test in found["tests"]} == {*CART, ALONE}
