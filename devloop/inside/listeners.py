@@ -106,12 +106,6 @@ def install(held: Iterable[tuple[Mapping[str, Any], int]]) -> None:
         _hold(description["address"], fd, description.get("file"))
         os.close(fd)
     other_sockets.when_imported(_patch, listened)
-    unlink, remove = _Unlink(os.unlink), _Unlink(os.remove)
-    # CPython before 3.11 keeps the function itself in pathlib's accessor.
-    accessor = getattr(sys.modules.get("pathlib"), "_NormalAccessor", None)
-    if accessor is not None and accessor.unlink is os.unlink:
-        accessor.unlink = unlink
-    os.unlink, os.remove = unlink, remove
     orders.on("retire", lambda _: _retire())
     os.register_at_fork(after_in_child=_after_fork)
 
@@ -172,8 +166,19 @@ def _share(fd: int, *, listens: bool) -> None:
 def _hold(name: str, fd: int, file: list[int] | None) -> _Held:
     held = _held[name] = _Held(name, fd, file)
     if held.path is not None:
+        if not isinstance(os.unlink, _Unlink):
+            _protect_paths()
         _kept[held.path] = file
     return held
+
+
+def _protect_paths() -> None:
+    unlink = _Unlink(os.unlink)
+    # CPython before 3.11 keeps the function itself in pathlib's accessor.
+    accessor = getattr(sys.modules.get("pathlib"), "_NormalAccessor", None)
+    if accessor is not None and accessor.unlink is os.unlink:
+        accessor.unlink = unlink
+    os.unlink, os.remove = unlink, _Unlink(os.remove)
 
 
 def _patch(kind: Any) -> None:
@@ -244,6 +249,7 @@ def _take_over(sock: Any, name: str) -> bool:
     fd = sock.fileno()
     carried = [(which, _option(sock, *which)) for which in _CARRIED]
     os.dup2(held.fd, fd, os.get_inheritable(fd))
+    retiring.share(fd)
     # Whether it blocks is kept in what all copies share, so another process may have set it.
     os.set_blocking(fd, sock.gettimeout() is None)
     for which, value in carried:
@@ -314,6 +320,10 @@ class _Unlink:
         self._real = real
         self.__name__ = real.__name__
         self.__doc__ = real.__doc__
+        self.__module__ = "os"
+
+    def __reduce__(self) -> str:
+        return self.__name__
 
     # shutil asks whether it is among what takes a `dir_fd`, to choose how to remove a tree.
 
@@ -348,15 +358,17 @@ def _retire() -> dict[str, Any]:
     Returns:
         The answer, with the number of descriptors; the program hears of no error of ours.
     """
-    held = list(_held.values())
+    held = [one for one in _held.values() if one.ours]
     _held.clear()
     try:
         for one in held:
-            if one.ours:
-                os.close(one.fd)
-        sockets = {one.identity for one in held if one.identity}
-        fds = retiring.descriptors(sockets) if sockets else []
+            retiring.attract(one.fd)
+        found = retiring.descriptors({one.identity for one in held})
+        fds = [fd for fd in found if all(fd != one.fd for one in held)]
         retiring.take_away(fds)
+        # Last, because devloop waits until no process has it open.
+        for one in held:
+            os.close(one.fd)
     except Exception as error:
         return {"m": "retired", "listeners": 0, "fault": f"{type(error).__name__}: {error}"}
     return {"m": "retired", "listeners": len(fds)}

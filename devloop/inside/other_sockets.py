@@ -31,45 +31,50 @@ def when_imported(patch: Callable[[Any], None], listened: Callable[[int], None])
     def uvloop(module: Any) -> None:
         _patch_uvloop(module.Loop, listened)
 
-    for name, act in (("socket", socket), ("uvloop", uvloop), ("gevent._socket3", gevent)):
-        if name in sys.modules:
-            act(sys.modules[name])
-        else:
-            sys.meta_path.insert(0, _Finder(name, act))
+    acts: dict[str, Callable[[Any], None]] = {
+        "socket": socket,
+        "uvloop": uvloop,
+        "gevent._socket3": gevent,
+    }
+    for name in [name for name in acts if name in sys.modules]:
+        acts.pop(name)(sys.modules[name])
+    if acts:
+        sys.meta_path.insert(0, _Finder(acts))
 
 
 class _Finder:
-    """Sees one module imported.
+    """Sees modules imported.
 
     Args:
-        name: the module's.
-        act: called with it when it has been executed.
+        acts: what is called with each, by name, when it has been executed.
     """
 
-    def __init__(self, name: str, act: Callable[[Any], None]) -> None:
-        self._name = name
-        self._act = act
+    def __init__(self, acts: dict[str, Callable[[Any], None]]) -> None:
+        self._acts = acts
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
         """See `importlib.abc.MetaPathFinder`."""
-        if name != self._name:
+        if name not in self._acts:
             return None
-        sys.meta_path.remove(self)
         for finder in sys.meta_path:
-            spec = finder.find_spec(name, path, target)
+            spec = None if finder is self else finder.find_spec(name, path, target)
             if spec is not None:
-                if spec.loader is not None:
-                    self._follow(spec.loader)
+                # A loader that is a class has all that is built in or frozen.
+                if spec.loader is not None and not isinstance(spec.loader, type):
+                    self._follow(spec.loader, name)
                 return spec
         return None
 
-    def _follow(self, loader: Any) -> None:
+    def _follow(self, loader: Any, name: str) -> None:
         execute = loader.exec_module
 
         def exec_module(module: Any) -> None:
-            del loader.exec_module
             execute(module)
-            self._act(module)
+            if module.__name__ == name and (act := self._acts.pop(name, None)) is not None:
+                del loader.exec_module
+                act(module)
+                if not self._acts:
+                    sys.meta_path.remove(self)
 
         loader.exec_module = exec_module
 

@@ -23,6 +23,9 @@ _signal: Any = private("_signal")
 _socket: Any = private("_socket")
 _thread: Any = private("_thread")
 
+_SO_ATTACH_REUSEPORT_CBPF, _SO_DETACH_REUSEPORT_BPF = 51, 68
+"""socket(7); the numbers are those of asm-generic/socket.h."""
+
 _names: dict[int, Any] = {}
 """What `getsockname` gave for a socket that was taken away, by its substitute's identity."""
 
@@ -60,6 +63,35 @@ def descriptors(sockets: set[int]) -> list[int]:
     return [fd for fd in _open() if identity(fd) in sockets]
 
 
+def attract(fd: int) -> None:
+    """Have a socket get all connections that its SO_REUSEPORT siblings would have got.
+
+    They are of this process, and nobody else's: what the kernel gave them from now on would be
+    answered by old code, or reset when they are closed. What waits there already is accepted.
+
+    Args:
+        fd: of the first that listened, which has the index 0 among them (socket(7)).
+    """
+    if sys.platform == "linux" and _reuses(fd):
+        ctypes: Any = private("ctypes")
+        # A classic BPF program of one instruction: return 0 (linux/filter.h, BPF_RET | BPF_K).
+        code = ctypes.create_string_buffer((6).to_bytes(2, sys.byteorder), 8)
+        size = ctypes.sizeof(ctypes.c_void_p)
+        where = ctypes.addressof(code).to_bytes(size, sys.byteorder)
+        length = (1).to_bytes(2, sys.byteorder).ljust(size, b"\0")
+        _set(fd, _SO_ATTACH_REUSEPORT_CBPF, length + where)
+
+
+def share(fd: int) -> None:
+    """Have the kernel spread connections over SO_REUSEPORT siblings again.
+
+    Args:
+        fd: of one of them.
+    """
+    if sys.platform == "linux" and _reuses(fd):
+        _set(fd, _SO_DETACH_REUSEPORT_BPF, bytes(4))
+
+
 def take_away(fds: list[int]) -> None:
     """Put a socket that never becomes ready in the place of each listening descriptor.
 
@@ -90,6 +122,26 @@ def take_away(fds: list[int]) -> None:
     # Servers ask the name when they stop: gunicorn to unlink the path, others to say it.
     if (socket := sys.modules.get("socket")) is not None:
         socket.socket.getsockname = _named(socket.socket.getsockname)
+
+
+def _reuses(fd: int) -> bool:
+    found = _socket.socket(fileno=os.dup(fd))
+    try:
+        return bool(found.getsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEPORT))
+    except OSError:
+        return False  # not one of this family's
+    finally:
+        found.close()
+
+
+def _set(fd: int, option: int, value: bytes) -> None:
+    found = _socket.socket(fileno=os.dup(fd))
+    try:
+        found.setsockopt(_socket.SOL_SOCKET, option, value)
+    except OSError:
+        return  # an older kernel; or there is nothing to detach
+    finally:
+        found.close()
 
 
 def _open() -> list[int]:

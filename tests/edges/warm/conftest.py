@@ -23,26 +23,28 @@ from devloop.inside import messages
 INSIDE = Path(messages.__file__).parent
 
 STAND_IN = """
-import json, os, sys
+import os, sys
 
 _, inside, control, held, *sys.argv[:] = sys.argv
 package = sys.modules["_devloop"] = type(sys)("_devloop")
 package.__path__ = [inside]
 from _devloop import listeners, orders
-from _devloop.control import Control
+from _devloop.control import Control, _scan
 orders.install(Control(int(control)))
 orders.on("report", lambda _: {"m": "loaded", "modules": list(sys.modules)})
-listeners.install(json.loads(held))
+listeners.install(_scan(held, 0)[0])
 orders.listen()
-del package, listeners, orders, Control, inside, control, held, json
-import runpy
+del package, listeners, orders, Control, inside, control, held
 if sys.argv[0] == "-m":
+    import runpy
     del sys.argv[0]
     sys.path.insert(0, os.getcwd())
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 else:
     sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0]))
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    __file__ = os.path.abspath(sys.argv[0])
+    with open(__file__) as _file:
+        exec(compile(_file.read(), __file__, "exec"))
 """
 """What a blank does when it becomes a command, as far as sockets go."""
 
