@@ -28,10 +28,12 @@ def check(root: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
     """
     yield Finding("project", "ok", str(root))
     config = Config()
+    faulty = None
     try:
         loaded = load(root)
     except ConfigError as error:
         yield _config_fault("configuration", error)
+        faulty = root / (error.where or "").partition(":")[0]
     else:
         config = loaded.config
         said = loaded.source.name if loaded.source else "none; the defaults hold"
@@ -45,7 +47,9 @@ def check(root: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
         try:
             settings = pytest_settings.read(root, config.tests.args, environ)
         except ConfigError as error:
-            yield _config_fault("pytest's settings", error)
+            # Of a file that holds both, one finding is enough.
+            if error.where != str(faulty):
+                yield _config_fault("pytest's settings", error)
         layout = discover(
             survey.files,
             roots=config.python.roots,

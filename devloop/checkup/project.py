@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from devloop.checkup.finding import Finding
-from devloop.execute.interpreter import Interpreter
+from devloop.execute.interpreter import KEY, Interpreter
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -25,7 +25,7 @@ _LOCKS = (("uv.lock", "uv sync"), ("poetry.lock", "poetry install"), ("pdm.lock"
 def installed(
     root: Path, found: Interpreter, roots: Collection[str], pythonpath: Collection[str]
 ) -> Iterator[Finding]:
-    """See whether the project and what it names in pyproject.toml are installed.
+    """See whether the interpreter, and what is installed for it, are as pyproject.toml says.
 
     Args:
         root: the project's.
@@ -37,6 +37,7 @@ def installed(
         Findings; none where pyproject.toml says nothing of it.
     """
     table = _project_table(root)
+    yield from _requires_python(table, found)
     wanted = _dependencies(table)
     missing = [name for name in wanted if _canonical(name) not in found.distributions]
     if missing:
@@ -75,6 +76,35 @@ def _project_table(root: Path) -> dict[str, Any]:
         # What is wrong with the file is another check's finding.
         return {}
     return table if isinstance(table, dict) else {}
+
+
+def _requires_python(table: dict[str, Any], found: Interpreter) -> Iterator[Finding]:
+    """See whether the interpreter is one that the project says it runs on (PEP 621)."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    wanted = table.get("requires-python")
+    if not isinstance(wanted, str):
+        return
+    version = ".".join(map(str, found.version))
+    try:
+        fits = SpecifierSet(wanted).contains(version)
+    except InvalidSpecifier:
+        yield Finding(
+            "requires-python",
+            "warning",
+            f'"{wanted}" in pyproject.toml says no versions',
+            'Write it as in: requires-python = ">=3.10"',
+        )
+        return
+    if fits:
+        yield Finding("requires-python", "ok", f"{wanted}, as pyproject.toml says")
+    else:
+        yield Finding(
+            "requires-python",
+            "warning",
+            f"the project's interpreter is Python {version}, and pyproject.toml says {wanted}",
+            f'Make an environment with a Python that it takes, as .venv, or name one: {KEY} = "…"',
+        )
 
 
 def _dependencies(table: dict[str, Any]) -> list[str]:

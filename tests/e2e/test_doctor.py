@@ -256,3 +256,34 @@ def test_folders_of_one_name_are_counted(tmp_path: Path) -> None:
     survey = files.survey(tmp_path, Watch())
     found = {finding.subject: finding for finding in files.watching(tmp_path, Watch(), survey)}
     assert found["ignored"].message == "node_modules/, __pycache__/ in 2 places"
+
+
+def test_a_file_that_is_broken_is_one_finding(doctor: Callable[..., dict[str, Any]]) -> None:
+    """It holds devloop's settings and pytest's; where they are two files, both are named."""
+    broken = "pyproject.toml\n    [project\nmain.py\n"
+    assert doctor(broken).keys() == {"configuration"}
+    found = doctor(f"{broken}devloop.toml\n    [wach]\n")
+    assert found["configuration"]["message"].startswith("pyproject.toml:1:9")
+    found = doctor("pyproject.toml\npytest.ini\n    [pytest\ndevloop.toml\n    [wach]\n")
+    assert found.keys() == {"configuration", "pytest's settings"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (">=3.10", None),
+        (">=3.10, !=3.9.*, <4", None),
+        (">=3.99", "and pyproject.toml says >=3.99"),
+        ("<3.10", "and pyproject.toml says <3.10"),
+        ("3.12", '"3.12" in pyproject.toml says no versions'),
+    ],
+)
+def test_the_interpreter_is_one_that_the_project_takes(
+    doctor: Callable[..., dict[str, Any]], wanted: str, message: str | None
+) -> None:
+    """An installer would refuse another one, and tests may fail there for no other reason."""
+    found = doctor(f'pyproject.toml\n    [project]\n    requires-python = "{wanted}"\n')
+    assert found.keys() == (set() if message is None else {"requires-python"})
+    if message is not None:
+        assert found["requires-python"]["severity"] == "warning"
+        assert message in found["requires-python"]["message"]
