@@ -241,46 +241,6 @@ def place(kind: str, target: str) -> None:
             del sys.path_importer_cache[entry]
 
 
-def shadowed(birth: Birth) -> str | None:
-    """A loaded module in whose place a cold start would find another one.
-
-    Args:
-        birth: says what is loaded at any start.
-
-    Returns:
-        Its name; None where there is none.
-    """
-    loaded: dict[str, str] = {}
-    for name, module in list(sys.modules.items()):
-        if "." in name or name in birth.modules or name == "__main__":
-            continue
-        spec = getattr(module, "__spec__", None)
-        origin = getattr(spec, "origin", None)
-        if origin not in ("built-in", "frozen"):  # those come before any path
-            home = os.path.dirname(origin or "")
-            is_package = getattr(spec, "submodule_search_locations", None) is not None
-            loaded[name] = os.path.dirname(home) if is_package else home
-    libraries = (sys.prefix + os.sep, sys.base_prefix + os.sep)
-    for entry in sys.path:
-        try:
-            present = [] if (entry + os.sep).startswith(libraries) else os.listdir(entry)
-        except OSError:
-            continue
-        for file in present:
-            name, _, suffix = file.partition(".")
-            if loaded.get(name, entry) != entry and _imports(entry, name, suffix):
-                return name
-        # What was found here cannot be hidden by what comes later.
-        loaded = {name: home for name, home in loaded.items() if home != entry}
-    return None
-
-
-def _imports(entry: str, name: str, suffix: str) -> bool:
-    if suffix:
-        return suffix in ("py", "pyc") or suffix.endswith("so")
-    return os.path.exists(os.path.join(entry, name, "__init__.py"))
-
-
 def renew() -> None:
     """Make anew what must differ between two processes, or tells of a process's beginning."""
     if (threading := _loaded("threading")) is not None:

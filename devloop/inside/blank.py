@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import become, listeners, modules, orders, preload
+from . import become, hiding, listeners, modules, orders, preload
 from .control import Control, private
 from .entry import Entry, Unfit, put_main
 from .forking import fork
@@ -29,6 +29,7 @@ class Blank:
         self._control = control
         self._birth = birth
         self._written: dict[str, str | None] = {}
+        self._homes: dict[str, str] = {}
         self._kept = False
 
     @classmethod
@@ -82,6 +83,7 @@ class Blank:
         answer = loading.run(order["modules"])
         self._written.update(answer["written"])
         become.flush()
+        self._homes = hiding.homes(self._birth.modules)
         self._control.send({**answer, "settings": become.VARIABLES, "v": VERSION})
 
     def _fork(self, fd: int) -> None:
@@ -161,7 +163,7 @@ class Blank:
         sys.orig_argv[:] = order["argv"]
         sys.argv[:] = [_first(entry), *order["args"]]
         become.place(entry["kind"], entry["target"])
-        if (name := become.shadowed(birth)) is not None:
+        if (name := hiding.hidden(self._homes)) is not None:
             return f"the project has a module {name} of its own", None
         command = Entry(entry["kind"], entry["target"])
         if order.get("umask") is not None:

@@ -41,6 +41,7 @@ def private(name: str) -> ModuleType:
 _socket: Any = private("_socket")
 ROOM = _socket.CMSG_SPACE(4 * MOST)
 _json: Any = private("_json")
+_fcntl: Any = private("fcntl")
 
 
 class _Reading:
@@ -105,8 +106,7 @@ class Control:
         Args:
             lowest: the number from which on it takes the first free one.
         """
-        fcntl: Any = private("fcntl")
-        fd, self._fd = self._fd, fcntl.fcntl(self._fd, fcntl.F_DUPFD_CLOEXEC, lowest)
+        fd, self._fd = self._fd, _fcntl.fcntl(self._fd, _fcntl.F_DUPFD_CLOEXEC, lowest)
         os.close(fd)
 
     def send(self, message: dict[str, Any], fds: list[int] | None = None) -> None:
