@@ -8,12 +8,13 @@ from typing import Literal, TypeAlias
 
 import anyio
 
+from devloop.execute.blank import Blank
 from devloop.execute.command import NotPython, Python, parse
 from devloop.execute.guard import Guard, Process, Spawn
 from devloop.execute.held import Held
+from devloop.execute.orders import Declined, Order, Running
 from devloop.execute.terminal import Size
 from devloop.execute.warm import Warm
-from devloop.execute.zygote import Blank, Declined, Order, Running
 
 Start: TypeAlias = Literal["warm", "spare", "cold"]
 

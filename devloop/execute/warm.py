@@ -22,9 +22,10 @@ from devloop.errors import GuardianLost
 from devloop.execute.command import Python
 from devloop.execute.distributions import of_module, still_there
 from devloop.execute.guard import Guard, Spawn
+from devloop.execute.orders import Declined, Order, Preloaded, Running
 from devloop.execute.staleness import Origin
 from devloop.execute.terminal import Size
-from devloop.execute.zygote import FORKS, Declined, Order, Preloaded, Running, Zygote
+from devloop.execute.zygote import FORKS, Zygote
 from devloop.plan.warm import (
     SITES,
     Quarantined,

@@ -8,7 +8,7 @@ import sys
 from .control import private
 
 # What is loaded here would be found by the command: so strings and `os.path` it is.
-# ruff: noqa: PTH109, PTH110, PTH118, PTH120, PTH123
+# ruff: noqa: PTH109, PTH120, PTH123
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

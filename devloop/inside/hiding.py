@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-# ruff: noqa: PTH110, PTH118, PTH120, PTH208
+# ruff: noqa: PTH110, PTH118, PTH120
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,11 +15,13 @@ from typing import Any
 import anyio
 import pytest
 
+from devloop.execute.blank import Blank
 from devloop.execute.command import Python, parse
 from devloop.execute.guard import Ended, Guard, Process, Spawn
+from devloop.execute.orders import Order, Running
 from devloop.execute.terminal import Size
 from devloop.execute.wiring import Wiring
-from devloop.execute.zygote import Blank, Order, Running, Zygote
+from devloop.execute.zygote import Zygote
 
 SIZE = (30, 90)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devloop.execute.guard import Ended
-from devloop.execute.zygote import Declined
+from devloop.execute.orders import Declined
 
 if TYPE_CHECKING:
     from collections.abc import Callable

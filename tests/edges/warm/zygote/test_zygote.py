@@ -13,8 +13,10 @@ import psutil
 import pytest
 
 from devloop.execute import tree
+from devloop.execute.blank import Blank
 from devloop.execute.guard import Ended
-from devloop.execute.zygote import Blank, Declined, Order, Zygote
+from devloop.execute.orders import Declined, Order
+from devloop.execute.zygote import Zygote
 
 if TYPE_CHECKING:
     from .conftest import Life, Starter

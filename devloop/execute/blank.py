@@ -1,0 +1,375 @@
+"""A process of the project's interpreter that waits for an order; it runs `inside/zygote.py`.
+
+It can import modules, fork others like it, and become a command; then it is that, and of us
+nothing is left in it but a socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from signal import SIGKILL
+from typing import Any
+
+import anyio
+
+from devloop.errors import CommandError, ExecuteError, GuardianLost
+from devloop.execute import tree
+from devloop.execute.command import Python
+from devloop.execute.control import Control
+from devloop.execute.guard import Guard, Process, Spawn
+from devloop.execute.orders import Declined, Order, Preloaded, Running
+from devloop.execute.terminal import Size
+from devloop.execute.wiring import Wiring
+from devloop.inside import messages
+
+PROGRAM = str(Path(messages.__file__).with_name("zygote.py"))
+VERSION = 1
+
+ANSWER_TIMEOUT = 10.0
+"""Seconds until a process has forked, or has become a command; it takes some milliseconds."""
+
+IMPORT_TIMEOUT = 120.0
+"""Seconds for all that is preloaded."""
+
+END_TIMEOUT = 2.0
+"""Seconds in which a process ends whose orders have ended."""
+
+SAID = 16_000
+"""Bytes that are kept of what imports print."""
+
+
+@dataclass
+class _Output:
+    """What a process prints that is not a command yet."""
+
+    wiring: Wiring
+    said: bytearray = field(default_factory=bytearray)
+    reading: bool = False
+
+    def begin(self) -> None:
+        self.wiring.started()
+        os.set_blocking(self.wiring.output, False)
+        asyncio.get_running_loop().add_reader(self.wiring.output, self.read)
+        self.reading = True
+
+    def read(self) -> None:
+        try:
+            data = os.read(self.wiring.output, 1 << 16)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.end()
+        self.said += data[: max(0, SAID - len(self.said))]
+
+    def end(self) -> None:
+        if self.reading:
+            self.reading = False
+            asyncio.get_running_loop().remove_reader(self.wiring.output)
+
+    def close(self) -> None:
+        self.end()
+        self.wiring.__exit__(None, None, None)
+
+
+class Blank:
+    """A process that waits for an order.
+
+    Args:
+        guard: owns it.
+        process: it.
+        control: our end of its control socket.
+        command: what it was made for.
+        output: what it prints meanwhile; a fork's is its parent's.
+        said: what its imports have printed.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        process: Process,
+        control: Control,
+        command: Python,
+        output: _Output,
+        said: bytes = b"",
+    ) -> None:
+        self.process = process
+        self._guard = guard
+        self._control = control
+        self._command = command
+        self._output = output
+        self._said = said
+        self._asking = anyio.Lock()
+        self._owns_output = False
+        self.importing: str | None = None
+        """The module that it imports, or did when it ended."""
+
+    @classmethod
+    async def start(
+        cls, guard: Guard, command: Python, env: Mapping[str, str], cwd: str, terminal: Size | None
+    ) -> Blank:
+        """Start an interpreter that waits.
+
+        Args:
+            guard: will own it.
+            command: whose interpreter, with its options.
+            env: the environment.
+            cwd: the working directory.
+            terminal: its streams are a terminal of that size; None is none.
+
+        Returns:
+            The process.
+
+        Raises:
+            Declined: it cannot be started.
+            GuardianLost: the guardian has died.
+        """
+        control, theirs = Control.pair()
+        wiring = Wiring(terminal)
+        try:
+            with theirs:
+                argv = [command.program, *command.options, PROGRAM, str(theirs.fileno())]
+                process = await guard.spawn(
+                    Spawn(
+                        argv,
+                        env,
+                        cwd,
+                        stdin=wiring.stdin,
+                        stdout=wiring.stdout,
+                        stderr=wiring.stdout,
+                        pass_fds=(theirs.fileno(),),
+                        stop_signal=SIGKILL,
+                        stop_timeout=0.0,
+                    )
+                )
+        except BaseException as error:
+            control.close()
+            wiring.__exit__(None, None, None)
+            if isinstance(error, CommandError):
+                raise Declined(error.message) from None
+            raise
+        output = _Output(wiring)
+        output.begin()
+        blank = cls(guard, process, control, command, output)
+        blank._owns_output = True
+        return blank
+
+    async def preload(self, modules: Iterable[str], *, check: bool = True) -> Preloaded:
+        """Have it import modules.
+
+        Args:
+            modules: dotted names, in order.
+            check: find out what is unsafe to hold, and import nothing after that.
+
+        Returns:
+            What has come of it.
+
+        Raises:
+            Declined: it has ended, or does not answer.
+        """
+        answer, seconds = await self.load("preload", modules, check=check)
+        return preloaded(answer, seconds)
+
+    async def layer(
+        self, modules: Iterable[str], env: Mapping[str, str], *, check: bool = True
+    ) -> Preloaded:
+        """Have it import modules of the project, with what its command would find there.
+
+        Args:
+            modules: see `preload`.
+            env: the command's environment.
+            check: see `preload`.
+
+        Returns:
+            What has come of it.
+
+        Raises:
+            Declined: it has ended, or does not answer.
+        """
+        answer, seconds = await self.load("layer", modules, check=check, env=dict(env))
+        return preloaded(answer, seconds)
+
+    async def trace(self, modules: Iterable[str]) -> tuple[dict[str, Any], float]:
+        """Have it import modules, and note what imports what, and which files are read.
+
+        It is of no other use afterwards.
+
+        Args:
+            modules: see `preload`.
+
+        Returns:
+            Its answer, and the seconds that it took.
+
+        Raises:
+            Declined: it has ended, or does not answer.
+        """
+        return await self.load("preload", modules, check=True, trace=True)
+
+    async def load(
+        self, kind: str, modules: Iterable[str], **more: Any
+    ) -> tuple[dict[str, Any], float]:
+        """Have it import modules; for `preload` and the like.
+
+        Args:
+            kind: of the order.
+            modules: see `preload`.
+            more: what else the order says.
+
+        Returns:
+            Its answer, and the seconds that it took.
+
+        Raises:
+            Declined: it has ended, or does not answer.
+        """
+        began = time.monotonic()
+        order = {"m": kind, "modules": list(modules), "trace": False, **more}
+        answer = await self._ask({**order, **_entry(self._command)}, (), IMPORT_TIMEOUT)
+        if answer.get("v") != VERSION:
+            raise Declined("devloop was replaced while it ran: start it again")
+        self._output.read()
+        self._said += bytes(self._output.said)
+        self._output.said.clear()
+        return answer, time.monotonic() - began
+
+    async def fork(self) -> Blank:
+        """Make another one, which holds the same modules.
+
+        Raises:
+            Declined: it cannot fork, has ended or does not answer.
+            GuardianLost: the guardian has died.
+        """
+        control, theirs = Control.pair()
+        try:
+            with theirs:
+                answer = await self._ask({"m": "fork"}, (theirs.fileno(),), ANSWER_TIMEOUT)
+            if answer["m"] == "declined":
+                raise Declined(answer["reason"])
+            process = await self._guard.adopt(answer["pid"])
+        except BaseException as error:
+            control.close()
+            if isinstance(error, ExecuteError) and type(error) is ExecuteError:
+                raise Declined(error.message) from None
+            raise
+        return Blank(self._guard, process, control, self._command, self._output, self._said)
+
+    async def run(self, order: Order) -> Running:
+        """Have it become a command.
+
+        Args:
+            order: which.
+
+        Returns:
+            The command, which is about to run.
+
+        Raises:
+            Declined: it cannot; it has ended by that.
+        """
+        env = dict(order.env)
+        if order.command.shell:
+            _as_shell(env, order.cwd)
+        outer = env.get(tree.MARK)
+        env[tree.MARK] = f"{outer}/{self.process.mark}" if outer else self.process.mark
+        message = {
+            "m": "run",
+            **_entry(order.command),
+            "options": list(order.command.options),
+            "name": order.command.name,
+            "env": env,
+            "cwd": order.cwd,
+            "umask": order.umask,
+            "terminal": order.terminal,
+            "variable": tree.MARK,
+            "handover": order.handover,
+            "held": [dict(known) for known, _ in order.held],
+            "said": self._said.decode("latin-1"),
+        }
+        fds = [order.stdin, order.stdout, order.stderr, *(fd for _, fd in order.held)]
+        await self.process.limit(order.stop_signal, order.stop_timeout)
+        try:
+            answer = await self._ask(message, fds, ANSWER_TIMEOUT)
+            if answer["m"] == "declined":
+                raise Declined(answer["reason"])
+        except BaseException:
+            await self.close()
+            raise
+        if self._owns_output:
+            self._output.close()
+        return Running(self.process, self._control)
+
+    async def close(self) -> None:
+        """End it."""
+        with anyio.CancelScope(shield=True):
+            self._control.close()
+            with suppress(GuardianLost):
+                with anyio.move_on_after(END_TIMEOUT):
+                    await self.process.wait_tree()
+                await self.process.stop(SIGKILL, 0.0)
+            if self._owns_output:
+                self._output.close()
+
+    async def _ask(
+        self, message: dict[str, Any], fds: Sequence[int], limit: float
+    ) -> dict[str, Any]:
+        async with self._asking:
+            await self._control.send(message, fds)
+            with anyio.move_on_after(limit):
+                while (got := await self._control.next()) is not None:
+                    if got[0]["m"] != "importing":
+                        self.importing = None
+                        return got[0]
+                    self.importing = got[0]["name"]
+                raise Declined(f"its process {await self._ending()}")
+        raise Declined(f"its process did not answer within {limit:.0f} s{self._at()}")
+
+    async def _ending(self) -> str:
+        with anyio.move_on_after(END_TIMEOUT):
+            await self.process.wait()
+        how = self.process.ended
+        verb = "ended" if how is None else f"ended with {how}"
+        return verb + self._at()
+
+    def _at(self) -> str:
+        return f" while it imported {self.importing}" if self.importing else ""
+
+
+def _as_shell(env: dict[str, str], cwd: str) -> None:
+    """What a shell does to the environment of a program that it is replaced by."""
+    given = env.get("PWD", "")
+    try:
+        right = given.startswith("/") and os.path.samefile(given, cwd)  # noqa: PTH121
+    except OSError:
+        right = False
+    if not right:
+        env["PWD"] = os.path.realpath(cwd)
+
+
+def _entry(command: Python) -> dict[str, Any]:
+    return {
+        "entry": {"kind": command.kind, "target": command.target},
+        "args": list(command.args),
+        "argv": list(command.argv),
+    }
+
+
+def preloaded(answer: Mapping[str, Any], seconds: float) -> Preloaded:
+    """What an answer says.
+
+    Args:
+        answer: from `Blank.load`.
+        seconds: how long it took.
+    """
+    return Preloaded(
+        loaded=dict(answer["loaded"]),
+        failed=answer["failed"],
+        unsafe=answer["unsafe"],
+        env=None if answer["env"] is None else frozenset([*answer["env"], *answer["settings"]]),
+        files={path: (mtime, size) for path, mtime, size in answer["files"]},
+        seconds=seconds,
+    )

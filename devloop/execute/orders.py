@@ -1,0 +1,110 @@
+"""What is asked of a process that waits, and what comes of it (`blank.py`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from signal import SIGTERM, SIGURG
+from typing import Any
+
+from devloop.execute.command import Python
+from devloop.execute.control import Control
+from devloop.execute.guard import Process
+
+
+class Declined(Exception):
+    """It cannot be started that way.
+
+    Args:
+        reason: one line.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a blank is to become.
+
+    Args:
+        command: what is run.
+        env: the whole environment.
+        cwd: the working directory.
+        stdin: a descriptor of ours, which stays ours; so are the others.
+        stdout: see `stdin`.
+        stderr: see `stdin`.
+        terminal: `stdin` is a terminal, and shall control the process's session.
+        umask: None leaves the guardian's.
+        handover: watch its listening sockets (`inside/listeners.py`).
+        held: sockets that it shall take over: what is known of each, and a descriptor.
+        stop_signal: what asks it to stop when devloop is gone.
+        stop_timeout: seconds that it has for that.
+    """
+
+    command: Python
+    env: Mapping[str, str]
+    cwd: str
+    stdin: int
+    stdout: int
+    stderr: int
+    terminal: bool = False
+    umask: int | None = None
+    handover: bool = False
+    held: Sequence[tuple[Mapping[str, Any], int]] = ()
+    stop_signal: int = SIGTERM
+    stop_timeout: float = 5.0
+
+
+@dataclass(frozen=True)
+class Preloaded:
+    """What has come of a list of modules.
+
+    Args:
+        loaded: the file of each module that was imported on the way; None where it has none.
+        failed: why a module could not be imported.
+        unsafe: why a module must not be held while a process forks; it is not held.
+        env: the environment variables that were read; None where that may be any. A name that
+            ends with ``*`` stands for all that begin so.
+        files: time (nanoseconds) and size of the files that were read; only of `Zygote.probe`.
+        seconds: how long it took.
+    """
+
+    loaded: Mapping[str, str | None]
+    failed: Mapping[str, str]
+    unsafe: Mapping[str, str]
+    env: frozenset[str] | None
+    files: Mapping[str, tuple[int, int]]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Running:
+    """A blank that has become a command.
+
+    Args:
+        process: it; the guardian's.
+        control: what it tells; this end is the caller's to close.
+    """
+
+    process: Process
+    control: Control
+
+    async def order(self, message: dict[str, Any], *, group: bool = False) -> None:
+        """Give an order; the answer comes through `control`.
+
+        Args:
+            message: its ``"m"`` names its kind.
+            group: what it has forked is told, too.
+        """
+        await self.control.send(message)
+        if group:
+            await self.process.signal(SIGURG)
+        elif self.process.ended is None:
+            # Not reaped by anybody but the guardian, which says so: the id may be a moment old.
+            try:
+                os.kill(self.process.pid, SIGURG)
+            except ProcessLookupError:
+                return
