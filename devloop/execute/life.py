@@ -327,10 +327,7 @@ class Life:
 
     def _heard(self, lines: list[str]) -> None:
         self.tail.add(lines)
-        if self._log is not None and not self._said.is_set():
-            pattern = self._log
-            if any(pattern.search(plain(line)) for line in lines):
-                self._said.set()
+        self._look_for_sign(lines)
         self._tell.heard(self)
         self._tell.emit(Output("app", self._name, "\n".join(lines)))
 
@@ -339,7 +336,18 @@ class Life:
         self._tell.emit(Output("app", self._name, text, partial=True))
 
     def _divert(self, data: bytes, before: Callable[[], bytes]) -> bytes:
-        return data if self._dialogue is None else self._dialogue.take(data, before)
+        if self._dialogue is None:
+            return data
+        # A line that came at once with a prompt is shown with that.
+        self._look_for_sign(data.decode("utf-8", "replace").splitlines())
+        return self._dialogue.take(data, before)
+
+    def _look_for_sign(self, lines: list[str]) -> None:
+        """Whether it says that it is ready."""
+        if self._log is not None and not self._said.is_set():
+            pattern = self._log
+            if any(pattern.search(plain(line)) for line in lines):
+                self._said.set()
 
 
 def _shown(address: str) -> str:
