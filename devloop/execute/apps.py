@@ -155,9 +155,11 @@ class AppSupervisor:
         )
         self._held = Held(str(root))
         self._page = ErrorPage(self._held, str(root), environ)
-        self._warm: Warm | None = None
+        self.warm: Warm | None = None
+        """What its next start comes from; None where all are cold."""
+
         if app.start == "warm":
-            self._warm = Warm(
+            self.warm = Warm(
                 guard,
                 root=str(root),
                 exclude=exclude,
@@ -165,7 +167,7 @@ class AppSupervisor:
                 installed=installed,
                 memory=memory,
             )
-        self._starts = Starts(guard, self._held, warm=self._warm, terminal=terminal)
+        self._starts = Starts(guard, self._held, warm=self.warm, terminal=terminal)
         self._size = terminal
         self._before_start = before_start
         self._tell = Watchers(
@@ -205,8 +207,8 @@ class AppSupervisor:
         """Do what is asked for, until cancelled; then the app is stopped."""
         try:
             async with self._page, anyio.create_task_group() as self._tasks:
-                if self._warm is not None:
-                    self._tasks.start_soon(self._warm.run)
+                if self.warm is not None:
+                    self._tasks.start_soon(self.warm.run)
                 while True:
                     wanted = await self._next()
                     if isinstance(wanted, _Start):
@@ -416,17 +418,17 @@ class AppSupervisor:
 
     async def _let_settle(self, life: Life) -> None:
         """It is ready: what it has not taken over by and by was its predecessor's alone."""
-        if self._warm is not None:
-            await self._warm.settled(life.begun.running)
+        if self.warm is not None:
+            await self.warm.settled(life.begun.running)
         await anyio.sleep(LATE_LISTENERS)
         if life is self._current and life.begun.running is not None:
             self._held.settle()
 
     def _told(self, life: Life, message: Mapping[str, Any], fds: list[int]) -> None:
         kind = message["m"]
-        if kind == "loaded" and self._warm is not None:
+        if kind == "loaded" and self.warm is not None:
             first, life.has_reported = not life.has_reported, True
-            self._warm.report(message, warm=life.begun.start != "cold", first=first)
+            self.warm.report(message, warm=life.begun.start != "cold", first=first)
         elif life is self._current and self._held.take(message, fds):
             return
         for fd in fds:
@@ -474,8 +476,8 @@ class AppSupervisor:
 
     def _rest(self) -> None:
         """Nothing is being started: there is time for other work."""
-        if self._warm is not None:
-            self._tasks.start_soon(self._warm.settled)
+        if self.warm is not None:
+            self._tasks.start_soon(self.warm.settled)
 
     def _fail(self, message: str, life: Life | None, retry_in: float | None = None) -> None:
         self.state = Crashed(retry_in)

@@ -114,12 +114,25 @@ class Warm:
         self._tried: frozenset[str] | None = None
         """What could not be held."""
 
+        self.building = False
+        """A zygote is being made."""
+
         self._answered = False
         """A process has told what it imports, in this session."""
 
         self._files: dict[str, str] = {}
         self._news = anyio.Event()
         self._starting = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next start can be a warm one, as far as that is known."""
+        return not self.building and self._zygote is not None and self._outdated is None
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of what waits for the next start."""
+        return [] if self._zygote is None else self._zygote.pids
 
     # A start
 
@@ -259,6 +272,7 @@ class Warm:
         sites = [entry for entry in self._path if not SITES.isdisjoint(PurePath(entry).parts)]
         origin = Origin(program, sites, spawn.env)
         zygote = Zygote(self._guard, command, spawn.env, spawn.cwd, self._terminal)
+        self.building = True
         try:
             found = await zygote.preload(may)
             self._take_in(found, may, out)
@@ -268,6 +282,8 @@ class Warm:
             with anyio.CancelScope(shield=True):
                 await zygote.close()
             raise
+        finally:
+            self.building = False
         old, self._zygote, self._origin = self._zygote, zygote, origin
         self._refused = self._outdated = None
         if old is not None:

@@ -19,6 +19,7 @@ from devloop.events import Event, Output
 from devloop.execute import readiness
 from devloop.execute.apps import AppSupervisor
 from devloop.execute.guard import Guard
+from devloop.execute.warm import Memory
 from devloop.watch.scan import ChangeSet
 from devloop.watch.watcher import Watcher
 
@@ -114,7 +115,8 @@ def supervised() -> Callable[..., AbstractAsyncContextManager[Session]]:
     @contextlib.asynccontextmanager
     async def supervise(
         guard: Guard, root: Path, *, environ: dict[str, str] | None = None, terminal: bool = False,
-        before_start: Callable[[], None] | None = None, **table: Any,
+        before_start: Callable[[], None] | None = None, exclude: tuple[str, ...] = (),
+        memory: Memory | None = None, **table: Any,
     ) -> AsyncIterator[Session]:  # fmt: skip
         session = Session(root, guard)
         session.app = AppSupervisor(
@@ -127,6 +129,8 @@ def supervised() -> Callable[..., AbstractAsyncContextManager[Session]]:
             environ=dict(os.environ) if environ is None else environ,
             terminal=(30, 90) if terminal else None,
             before_start=before_start,
+            exclude=exclude,
+            memory=memory,
         )
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(session.app.run)

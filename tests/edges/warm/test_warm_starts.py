@@ -1,0 +1,368 @@
+"""An app starts warm from its second start on, or cold with a reason (W7 to W13, W19, W20, W29)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import textwrap
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from devloop.config.types import Ready
+from devloop.events import AppExited, AppFailed, AppReady, AppStarted
+from devloop.execute import tree, warm
+from devloop.execute.guard import Guard
+from devloop.plan.warm import WarmRecord
+
+pytestmark = pytest.mark.anyio
+
+Supervised = Callable[..., AbstractAsyncContextManager[Any]]
+UP = Ready(log="^up")
+APP = """
+    import os, time
+    import dep
+    print("dep says", dep.VALUE, flush=True)
+    print("up", flush=True)
+    time.sleep(600)
+    """
+
+
+class Kept:
+    """A memory as the store is one."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, WarmRecord] = {}
+
+    def load(self, stamp: str) -> WarmRecord | None:
+        """What is known."""
+        return self.records.get(stamp)
+
+    def save(self, stamp: str, record: WarmRecord) -> None:
+        """Keep it."""
+        self.records[stamp] = record
+
+
+def write(root: Path, name: str, code: str) -> None:
+    """Write a file, with the folders that it needs."""
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(textwrap.dedent(code))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A project that imports an installed module."""
+    root = tmp_path / "project"
+    write(root, "app.py", APP)
+    write(root.parent, "env/site-packages/dep.py", "VALUE = 1\n")
+    return root
+
+
+def table(root: Path, **more: Any) -> dict[str, Any]:
+    """The app's table: it finds what is installed beside the project."""
+    env = {"PYTHONPATH": str(root.parent / "env/site-packages"), **more.pop("env", {})}
+    return {"command": (sys.executable, "-s", "app.py"), "ready": UP, "env": env, **more}
+
+
+async def started(session: Any, outcome: str = "ready") -> AppStarted:
+    """Restart the app, and see how it was started."""
+    session.app.restart()
+    assert await session.app.settled() == outcome, session.output
+    event: AppStarted = session.all(AppStarted)[-1]
+    return event
+
+
+async def stocked(session: Any) -> None:
+    """Wait until the next start can come from a zygote."""
+    with anyio.fail_after(20):
+        while not session.app.warm.ready:  # noqa: ASYNC110 - nobody is told of it
+            await anyio.sleep(0.01)
+
+
+async def test_the_second_start_is_warm(supervised: Supervised, guard: Guard, root: Path) -> None:
+    """The first one tells what it imports; what is outside the project is held from then on."""
+    async with supervised(guard, root, **table(root)) as session:
+        first = await started(session)
+        assert (first.start, first.reason) == ("cold", None)
+        await stocked(session)
+        for _ in range(3):
+            again = await started(session)
+            assert (again.start, again.reason) == ("warm", None)
+        assert "dep" in session.app.warm.record.held
+        assert session.app.warm.record.audited
+        assert session.output.count("dep says 1\nup") == 4
+    assert tree.family([guard.pid]) == [guard.pid]
+
+
+async def test_it_may_be_turned_off(supervised: Supervised, guard: Guard, root: Path) -> None:
+    """With `start = "cold"` no start is a warm one, and that is no refusal."""
+    async with supervised(guard, root, **table(root, start="cold")) as session:
+        for _ in range(3):
+            event = await started(session)
+            assert (event.start, event.reason) == ("cold", None)
+
+
+async def test_what_is_excluded_is_imported_anew(
+    supervised: Supervised, guard: Guard, root: Path
+) -> None:
+    """It is left out, with the reason."""
+    async with supervised(guard, root, exclude=("dep",), **table(root)) as session:
+        await started(session)
+        await stocked(session)
+        assert (await started(session)).start == "warm"
+        record = session.app.warm.record
+        assert "dep" not in record.held
+        assert record.left_out["dep"] == "excluded by the configuration"
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (("sh", "-c", "echo up; exec sleep 600"), "it is not a Python program"),
+        ((sys.executable, "-c", "print('up', flush=True); input()"), "command line"),
+    ],
+)
+async def test_what_cannot_be_warm_says_why(
+    supervised: Supervised, guard: Guard, root: Path, command: tuple[str, ...], reason: str
+) -> None:
+    """In one line, at each start."""
+    async with supervised(guard, root, **table(root, command=command)) as session:
+        for _ in range(2):
+            session.app.restart()
+            await session.app.settled()
+            event = session.all(AppStarted)[-1]
+            assert event.start == "cold"
+            assert reason in event.reason
+            assert "\n" not in event.reason
+
+
+async def test_a_variable_that_a_module_has_read(
+    supervised: Supervised, guard: Guard, root: Path
+) -> None:
+    """Its new value is seen, at the price of a cold start; the next one is warm again (W7)."""
+    write(root.parent, "env/site-packages/dep.py", "import os\nVALUE = os.environ.get('FOO')\n")
+    write(root, ".env", "FOO=1\n")
+    async with supervised(guard, root, **table(root, env_file=".env")) as session:
+        await started(session)
+        await stocked(session)
+        assert (await started(session)).start == "warm"
+        write(root, ".env", "FOO=2\n")
+        event = await started(session)
+        assert (event.start, event.reason) == ("cold", "$FOO changed")
+        assert session.output.endswith("dep says 2\nup")
+        await stocked(session)
+        assert (await started(session)).start == "warm"
+        assert session.output.endswith("dep says 2\nup")
+
+
+async def test_a_variable_that_nobody_has_read(
+    supervised: Supervised, guard: Guard, root: Path
+) -> None:
+    """Another value of it is no reason for a cold start, and is the one that the app has."""
+    write(
+        root, "app.py", "import os\nprint('FOO is', os.environ.get('FOO'))\n" + textwrap.dedent(APP)
+    )
+    write(root, ".env", "FOO=1\n")
+    async with supervised(guard, root, **table(root, env_file=".env")) as session:
+        await started(session)
+        await stocked(session)
+        write(root, ".env", "FOO=2\n")
+        assert (await started(session)).start == "warm"
+        assert "FOO is 2" in session.output
+
+
+async def test_an_upgrade_is_seen(supervised: Supervised, guard: Guard, root: Path) -> None:
+    """The start after it is cold and has the new code; so have all later ones (W8, W9)."""
+    async with supervised(guard, root, **table(root)) as session:
+        await started(session)
+        await stocked(session)
+        path = root.parent / "env/site-packages/dep.py"
+        write(root.parent, "env/site-packages/dep.py", "VALUE = 2\n")
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        event = await started(session)
+        assert (event.start, event.reason) == ("cold", f"{path} changed")
+        assert session.output.endswith("dep says 2\nup")
+        await stocked(session)
+        assert (await started(session)).start == "warm"
+        assert session.output.endswith("dep says 2\nup")
+
+
+async def test_an_uninstalled_module_is_missed(
+    supervised: Supervised, guard: Guard, root: Path
+) -> None:
+    """As a cold start misses it, although the zygote still holds it (W13)."""
+    async with supervised(guard, root, **table(root)) as session:
+        await started(session)
+        await stocked(session)
+        (root.parent / "env/site-packages/dep.py").unlink()
+        event = await started(session, "failed")
+        assert event.start == "cold"
+        assert "No module named 'dep'" in session.output
+
+
+async def test_a_broken_edit_leaves_the_zygote(
+    supervised: Supervised, guard: Guard, root: Path
+) -> None:
+    """The start fails as a cold one does; the mended one is warm (W12)."""
+    async with supervised(guard, root, **table(root)) as session:
+        await started(session)
+        await stocked(session)
+        write(root, "app.py", "def f(:\n")
+        assert (await started(session, "failed")).start == "warm"
+        (failed,) = session.all(AppFailed)
+        assert "SyntaxError" in failed.output
+        assert "zygote" not in failed.output
+        write(root, "app.py", APP)
+        assert (await started(session)).start == "warm"
+
+
+async def test_a_module_of_the_project_is_never_held(
+    supervised: Supervised, guard: Guard, root: Path
+) -> None:
+    """What an edit of it changes is seen at the next start (W10)."""
+    write(root, "leaf.py", "X = 1\n")
+    write(root, "app.py", "from leaf import X\nprint('X is', X)\n" + textwrap.dedent(APP))
+    async with supervised(guard, root, **table(root)) as session:
+        await started(session)
+        await stocked(session)
+        for value in (2, 3):
+            write(root, "leaf.py", f"X = {value}\n")
+            os.utime(root / "leaf.py", (1_000_000_000, 1_000_000_000))
+            assert (await started(session)).start == "warm"
+            assert f"X is {value}" in session.output
+        assert "leaf" not in session.app.warm.record.modules
+
+
+async def test_what_is_imported_late_is_held_as_well(
+    supervised: Supervised, guard: Guard, root: Path
+) -> None:
+    """A module that only a request imports is learned when the process is asked again."""
+    write(root.parent, "env/site-packages/late.py", "print('late', flush=True)\n")
+    code = """
+        import os, signal, time
+        print("up", flush=True)
+        while not os.path.exists("request"):
+            time.sleep(0.01)
+        import late
+        print("done", flush=True)
+        time.sleep(600)
+        """
+    write(root, "app.py", code)
+    async with supervised(guard, root, **table(root)) as session:
+        await started(session)
+        await stocked(session)
+        assert "late" not in session.app.warm.record.modules
+        (root / "request").touch()
+        with anyio.fail_after(10):
+            while "done" not in session.output:  # noqa: ASYNC110 - any line may bring it
+                await anyio.sleep(0.01)
+        await started(session)
+        with anyio.fail_after(10):
+            while "late" not in session.app.warm.record.held:  # noqa: ASYNC110 - as above
+                await anyio.sleep(0.01)
+
+
+@pytest.mark.parametrize("victim", ["holder", "all"])
+async def test_a_zygote_that_dies_costs_a_cold_start(
+    supervised: Supervised, guard: Guard, root: Path, victim: str
+) -> None:
+    """The running app goes on; another zygote is made (W20, W29)."""
+    async with supervised(guard, root, **table(root)) as session:
+        await started(session)
+        await stocked(session)
+        running = await started(session)
+        await stocked(session)
+        pids = session.app.warm.pids
+        for pid in pids[1:] if victim == "holder" else pids:
+            os.kill(pid, signal.SIGKILL)
+        with anyio.fail_after(10):
+            while any(tree.started(pid) for pid in pids[1:]):  # noqa: ASYNC110 - the kernel's
+                await anyio.sleep(0.01)
+        assert tree.started(running.pid)
+        event = await started(session)
+        # Its end may be seen before the start, or by it.
+        assert event.start == "cold"
+        assert event.reason in (warm.DIED, "its process ended with signal SIGKILL")
+        await stocked(session)
+        assert (await started(session)).start == "warm"
+
+
+async def test_a_zygote_that_hangs_costs_a_cold_start(
+    supervised: Supervised, guard: Guard, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a bounded time; it is ended, and another one is made."""
+    monkeypatch.setattr(warm, "PATIENCE", 0.3)
+    async with supervised(guard, root, **table(root)) as session:
+        await started(session)
+        await stocked(session)
+        for pid in session.app.warm.pids:
+            os.kill(pid, signal.SIGSTOP)
+        event = await started(session)
+        assert (event.start, event.reason) == ("cold", warm.SILENT)
+        await stocked(session)
+        assert (await started(session)).start == "warm"
+
+
+async def test_a_save_while_it_preloads(supervised: Supervised, guard: Guard, root: Path) -> None:
+    """It is a cold start that waits for nothing; later ones are warm (W19)."""
+    write(root.parent, "env/site-packages/dep.py", """
+        import os, time
+        VALUE = 1
+        if "zygote.py" in open("/proc/self/cmdline").read():
+            while not os.path.exists(os.environ["GO"]):
+                time.sleep(0.01)
+        """)  # fmt: skip
+    go = root.parent / "go"
+    async with supervised(guard, root, **table(root, env={"GO": str(go)})) as session:
+        await started(session)
+        with anyio.fail_after(10):
+            while not session.app.warm.building:  # noqa: ASYNC110 - nobody is told of it
+                await anyio.sleep(0.01)
+        event = await started(session)
+        assert (event.start, event.reason) == ("cold", warm.NOT_YET)
+        go.touch()
+        await stocked(session)
+        assert (await started(session)).start == "warm"
+
+
+async def test_five_quick_saves(supervised: Supervised, guard: Guard, root: Path) -> None:
+    """What runs in the end is the last content, and nothing else does (W19)."""
+    code = "N = {n}\nprint('N is', N)\n" + textwrap.dedent(APP)
+    write(root, "app.py", code.format(n=0))
+    async with supervised(guard, root, **table(root)) as session:
+        await started(session)
+        await stocked(session)
+        for n in range(1, 6):
+            write(root, "app.py", code.format(n=n))
+            session.app.restart()
+            await anyio.sleep(0.005 * n)
+        assert await session.app.settled() == "ready"
+        last = session.all(AppReady)[-1]
+        assert [line for line in session.output.splitlines() if "N is" in line][-1] == "N is 5"
+        gone = {event.pid for event in session.all(AppExited)}
+        alive = {event.pid for event in session.all(AppStarted)} - gone
+        assert alive == {last.pid}
+
+
+async def test_what_was_learned_is_known_in_the_next_session(
+    supervised: Supervised, guard: Guard, root: Path
+) -> None:
+    """What an earlier session has learned of late imports is held from the first zygote on."""
+    memory = Kept()
+    async with supervised(guard, root, memory=memory, **table(root)) as session:
+        await started(session)
+        await stocked(session)
+    (record,) = memory.records.values()
+    assert "dep" in record.held
+    (stamp,) = memory.records
+    memory.records[stamp] = record.learn([*record.modules, "wave"])
+    async with supervised(guard, root, memory=memory, **table(root)) as session:
+        assert (await started(session)).start == "cold"
+        await stocked(session)
+        assert "wave" in session.app.warm.record.held
