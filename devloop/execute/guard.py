@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import importlib.util
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import termios
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,9 +21,13 @@ import anyio
 import anyio.to_thread
 
 import devloop
-from devloop.errors import CommandError, ExecuteError, GuardianLost
+from devloop.errors import ExecuteError, GuardianLost
 from devloop.execute import tree
+from devloop.execute.process import STOP_REST, Ended, Process, Spawn, State
+from devloop.execute.start_faults import command_error
 from devloop.inside import messages
+
+__all__ = ["Ended", "Guard", "Process", "Spawn"]
 
 VERSION = 1
 START_TIMEOUT = 20.0
@@ -34,188 +36,11 @@ START_TIMEOUT = 20.0
 SPAWN_TIMEOUT = 30.0
 """Seconds that a program has to be loaded; a slow network drive may need a few."""
 
-STOP_REST = 4.0
-"""Seconds beside the stop timeout after which the guardian must have answered."""
-
 _LOST = "the guardian, which owns every process, died"
 _BOOT = (
     "import sys; sys.path[:0] = sys.argv[2:]; "
     "from devloop.execute import guardian; guardian.main(int(sys.argv[1]))"
 )
-
-
-@dataclass(frozen=True)
-class Spawn:
-    """What is to be started.
-
-    Args:
-        argv: the program, found on `env`'s PATH, and its arguments.
-        env: the whole environment.
-        cwd: the working directory.
-        stdin: our file descriptor for it; None is ``/dev/null``. So for the others. They stay
-            ours: close them after `Guard.spawn`.
-        stdout: see `stdin`.
-        stderr: see `stdin`.
-        terminal: `stdin` is a pseudo-terminal's slave, and shall control the new session.
-        pass_fds: more of our file descriptors, to have the same numbers there.
-        listen: listening sockets, each a name and our descriptor, that it finds from number 3
-            on, as ``LISTEN_FDS`` says (sd_listen_fds(3)); there are no `pass_fds` then.
-        stop_signal: what asks it to stop when devloop is gone.
-        stop_timeout: seconds that it has for that.
-    """
-
-    argv: Sequence[str]
-    env: Mapping[str, str]
-    cwd: str
-    stdin: int | None = None
-    stdout: int | None = None
-    stderr: int | None = None
-    terminal: bool = False
-    pass_fds: Sequence[int] = ()
-    listen: Sequence[tuple[str, int]] = ()
-    stop_signal: int = signal.SIGTERM
-    stop_timeout: float = 5.0
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a process ended.
-
-    Args:
-        code: its exit code, or None where a signal ended it.
-        signal: that signal's name, as in ``SIGKILL``.
-        left: processes of its tree that not even SIGKILL has ended.
-    """
-
-    code: int | None = None
-    signal: str | None = None
-    left: tuple[int, ...] = ()
-
-    def __str__(self) -> str:
-        return f"exit code {self.code}" if self.signal is None else f"signal {self.signal}"
-
-
-@dataclass(eq=False)
-class _State:
-    """What the guardian has said about one process."""
-
-    number: int
-    answered: anyio.Event = field(default_factory=anyio.Event)
-    ended: anyio.Event = field(default_factory=anyio.Event)
-    gone: anyio.Event = field(default_factory=anyio.Event)
-    pid: int = 0
-    name: str = ""
-    limit: float = 0.0
-    failure: tuple[str, int] | None = None
-    how: Ended | None = None
-
-
-class Process:
-    """A process that the guardian owns. `Guard.spawn` makes these."""
-
-    def __init__(self, guard: Guard, state: _State, stop_timeout: float) -> None:
-        self._guard = guard
-        self._state = state
-        self._stop_timeout = stop_timeout
-
-    @property
-    def pid(self) -> int:
-        """Its id; also that of its process group and of its session."""
-        return self._state.pid
-
-    @property
-    def mark(self) -> str:
-        """Its name, in the environment of all its descendants (`tree.MARK`)."""
-        return self._state.name
-
-    @property
-    def ended(self) -> Ended | None:
-        """How it ended; None while it runs."""
-        return self._state.how
-
-    async def wait(self) -> Ended:
-        """Wait until it has ended; what it has started may live on.
-
-        Returns:
-            How it ended.
-
-        Raises:
-            GuardianLost: the guardian died meanwhile.
-        """
-        await self._state.ended.wait()
-        return self._result()
-
-    async def wait_tree(self) -> Ended:
-        """Wait until it has ended, and all that came of it.
-
-        Returns:
-            How it ended.
-
-        Raises:
-            GuardianLost: the guardian died meanwhile.
-        """
-        await self._state.gone.wait()
-        return self._result()
-
-    async def stop(
-        self,
-        number: int = signal.SIGTERM,
-        timeout: float | None = None,  # noqa: ASYNC109 - it is the process that has this time
-    ) -> Ended:
-        """End it and all that came of it, in stages, each within a set time.
-
-        The signal goes to its process group; what has left the group is asked once the group
-        is gone; at the timeout all that is left gets SIGKILL. A second call can only shorten
-        the timeout. After its end this ends what it has left behind.
-
-        Args:
-            number: the signal that asks.
-            timeout: seconds until SIGKILL; None is its `stop_timeout`.
-
-        Returns:
-            How it ended.
-
-        Raises:
-            GuardianLost: the guardian died; all that is known of the tree has been killed.
-        """
-        if timeout is None:
-            timeout = self._stop_timeout
-        if not self._state.gone.is_set():
-            await self._guard.send(
-                {"m": "stop", "id": self._state.number, "signal": number, "timeout": timeout}
-            )
-            with anyio.move_on_after(timeout + STOP_REST):
-                await self._state.gone.wait()
-            # Not by the scope: after a Ctrl-Z the answer and the timeout come at once.
-            if not self._state.gone.is_set():
-                self._guard.give_up()
-        return self._result()
-
-    async def limit(self, stop_signal: int, stop_timeout: float) -> None:
-        """Say anew how it is stopped.
-
-        Args:
-            stop_signal: what asks it to stop when devloop is gone.
-            stop_timeout: seconds that it has for that.
-        """
-        self._stop_timeout = self._state.limit = stop_timeout
-        if not self._state.gone.is_set():
-            stop = [int(stop_signal), stop_timeout]
-            await self._guard.send({"m": "limits", "id": self._state.number, "stop": stop})
-
-    async def signal(self, number: int) -> None:
-        """Signal its process group; nothing happens if that has ended.
-
-        Args:
-            number: of the signal.
-        """
-        if not self._state.gone.is_set():
-            await self._guard.send({"m": "signal", "id": self._state.number, "signal": number})
-
-    def _result(self) -> Ended:
-        if self._state.how is None:
-            raise GuardianLost(f"the guardian died, and process {self.pid} with it")
-        return self._state.how
 
 
 class Guard:
@@ -228,7 +53,7 @@ class Guard:
         self.lost = anyio.Event()
         """Set when the guardian died although nobody had asked it to."""
 
-        self._states: dict[int, _State] = {}
+        self._states: dict[int, State] = {}
         self._number = 0
         self._inbox = bytearray()
         self._sending = anyio.Lock()
@@ -285,7 +110,7 @@ class Guard:
         if self._closed.is_set():
             raise GuardianLost(_LOST)
         self._number += 1
-        state = self._states[self._number] = _State(self._number, limit=spawn.stop_timeout)
+        state = self._states[self._number] = State(self._number, limit=spawn.stop_timeout)
         with contextlib.ExitStack() as stack:
             null = -1
             if None in (spawn.stdin, spawn.stdout, spawn.stderr):
@@ -314,7 +139,7 @@ class Guard:
             self.give_up()
         if state.failure is not None:
             del self._states[state.number]
-            raise _command_error(spawn, *state.failure)
+            raise command_error(spawn, *state.failure)
         if not state.pid:
             raise GuardianLost(_LOST)
         return Process(self, state, spawn.stop_timeout)
@@ -339,7 +164,7 @@ class Guard:
         if self._closed.is_set():
             raise GuardianLost(_LOST)
         self._number += 1
-        state = self._states[self._number] = _State(self._number, limit=stop_timeout)
+        state = self._states[self._number] = State(self._number, limit=stop_timeout)
         message = {"m": "adopt", "id": state.number, "pid": pid}
         with anyio.CancelScope(shield=True), anyio.move_on_after(SPAWN_TIMEOUT):
             await self.send({**message, "stop": [int(stop_signal), stop_timeout]})
@@ -534,38 +359,3 @@ def _paths() -> list[str]:
     if spec is not None and spec.origin is not None:
         origins.append(spec.origin)
     return list(dict.fromkeys(str(Path(origin).absolute().parents[1]) for origin in origins))
-
-
-def _command_error(spawn: Spawn, stage: str, code: int) -> CommandError:
-    program = spawn.argv[0] if spawn.argv else ""
-    reason = os.strerror(code)
-    if stage == "cwd":
-        return CommandError(f"its folder {spawn.cwd!r} cannot be entered: {reason}")
-    if code == errno.ENOENT:
-        found = shutil.which(
-            str(Path(spawn.cwd, program)) if "/" in program else program, path=spawn.env.get("PATH")
-        )
-        if found is not None:
-            return CommandError(
-                f"{program!r} cannot be run: the program that its first line names does not exist",
-                hint="A script's first line must name an interpreter that is installed.",
-            )
-        return CommandError(f"command not found: {program!r}", hint=_not_found_hint(program))
-    if code == errno.EACCES:
-        return CommandError(
-            f"{program!r} cannot be run: {reason}", hint=f"Is it a program? Try: chmod +x {program}"
-        )
-    if code == errno.ENOEXEC:
-        return CommandError(
-            f"{program!r} cannot be run: {reason}",
-            hint="A script needs a first line such as #!/bin/sh.",
-        )
-    return CommandError(f"{program!r} cannot be run: {reason}")
-
-
-def _not_found_hint(program: str) -> str:
-    if "/" in program:
-        return "The path is taken from the app's own folder."
-    if any(sign in program for sign in "|&;<>$"):
-        return 'A command is not run by a shell; for one, write: sh -c "..."'
-    return "Is it installed in the project's environment, or on PATH?"

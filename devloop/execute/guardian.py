@@ -16,18 +16,16 @@ reaped it itself.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import selectors
 import signal
 import socket
-import sys
 import termios
 import time
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any
 
-from devloop.execute import tree
+from devloop.execute import forking, tree
 from devloop.inside import messages
 
 VERSION = 1
@@ -36,9 +34,6 @@ REST = 2.0
 
 TICK = 0.25 if tree.QUICK else 0.02
 """Seconds between two looks while something stops. Only needed where orphans are not ours."""
-
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 class Child:
@@ -84,8 +79,7 @@ class Guardian:
         self._connected = True
         self._ending = False
         self._told_to_end = False
-        self._prctl = _load_prctl()
-        self._prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        forking.reap_descendants()
         self._selector = selectors.DefaultSelector()
         self._wake_up, wake = socket.socketpair()
         for end in (self._channel, self._wake_up, wake):
@@ -209,7 +203,7 @@ class Guardian:
         pid = 0
         if not self._ending:
             try:
-                pid, stage, code = self._fork(message, fds, targets)
+                pid, stage, code = forking.start(message, fds, targets)
             except OSError as error:
                 code = error.errno or errno.EAGAIN
         for fd in fds:
@@ -242,65 +236,6 @@ class Guardian:
     def _name(self, number: int) -> str:
         """A mark; all are of one length, so that one can be written over another."""
         return f"{self._token}.{number:08}"
-
-    def _fork(
-        self, message: dict[str, Any], fds: list[int], targets: list[int]
-    ) -> tuple[int, str, int]:
-        """Start a process; what keeps it from running comes back through a pipe."""
-        report, errors = os.pipe()
-        guardian = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            self._become(message, fds, targets, errors, guardian)
-        os.close(errors)
-        answer = messages.read_exactly(report, 64)
-        os.close(report)
-        if not answer:
-            return pid, "", 0
-        os.waitpid(pid, 0)
-        stage, _, code = answer.decode("ascii").partition(" ")
-        return pid, stage, int(code)
-
-    def _become(
-        self,
-        message: dict[str, Any],
-        fds: list[int],
-        targets: list[int],
-        errors: int,
-        guardian: int,
-    ) -> NoReturn:
-        """Turn this fork into the program that was asked for."""
-        stage = "setup"
-        try:
-            os.setsid()
-            self._prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != guardian:
-                os._exit(127)
-            for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ):
-                signal.signal(number, signal.SIG_DFL)
-            above = max([2, *targets]) + 1
-            errors = fcntl.fcntl(errors, fcntl.F_DUPFD_CLOEXEC, above)
-            lifted = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, above) for fd in fds]
-            for fd, target in zip(lifted, targets, strict=True):
-                os.dup2(fd, target)
-            if message["terminal"]:
-                fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-            stage = "cwd"
-            os.chdir(message["cwd"])
-            stage = "exec"
-            argv, env = message["argv"], message["env"]
-            if message["listen"]:
-                # Only now is the process known that is meant (sd_listen_fds(3)).
-                env["LISTEN_PID"] = str(os.getpid())
-                env["LISTEN_FDS"] = str(len(message["listen"]))
-                env["LISTEN_FDNAMES"] = ":".join(message["listen"])
-            os.execvpe(argv[0], argv, env)
-        except OSError as error:
-            os.write(errors, f"{stage} {error.errno}".encode("ascii"))
-        except BaseException:
-            os.write(errors, f"{stage} {errno.EINVAL}".encode("ascii"))
-        finally:
-            os._exit(127)
 
     # Ending
 
@@ -472,17 +407,6 @@ def _drain(end: socket.socket) -> None:
     with suppress(BlockingIOError, InterruptedError):
         while end.recv(4096):
             pass
-
-
-def _load_prctl() -> Any:
-    """prctl(2), or something that does nothing where there is none."""
-    if sys.platform != "linux":
-        return lambda *_: 0
-    import ctypes
-
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    prctl.argtypes = [ctypes.c_int, ctypes.c_ulong]
-    return prctl
 
 
 def main(fd: int) -> None:
