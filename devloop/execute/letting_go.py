@@ -8,14 +8,20 @@ have a SIGURG handler of its own.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import anyio
 
 from devloop.execute import listening, tree
 from devloop.inside import addresses
+
+_REMIND = 0.02
+"""Seconds after which those are signalled again, one by one, who have not let go: they may lead a
+process group of their own, or have been forked just when the signal came."""
 
 _PACE = ((0.02, 0.001), (0.2, 0.005), (float("inf"), 0.025))
 """(age in seconds up to which, pause until the next look)."""
@@ -34,12 +40,21 @@ async def let_go(pid: int, sockets: Iterable[socket.socket], limit: float) -> bo
     """
     inodes = {os.fstat(sock.fileno()).st_ino for sock in sockets}
 
+    reminded = anyio.current_time()
+
     def gone() -> bool:
+        nonlocal reminded
         members = tree.family([pid])
         if sys.platform != "linux":
             # Nobody lists descriptors: it has answered, and there are no others.
             return len(members) == 1
-        return not any(_has(member, inodes) for member in members)
+        left = [member for member in members if _has(member, inodes)]
+        if left and anyio.current_time() - reminded > _REMIND:
+            reminded = anyio.current_time()
+            for member in left:
+                with suppress(OSError):
+                    os.kill(member, signal.SIGURG)
+        return not left
 
     return await _until(gone, limit)
 

@@ -8,14 +8,13 @@ are taken away from the program (`retiring.py`), in forked workers too.
 from __future__ import annotations
 
 import os
-import sys
 
-from . import addresses, orders, other_sockets, retiring
+from . import addresses, orders, other_sockets, retiring, socket_paths
 from .control import private
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
 BACKLOG = 4096
@@ -91,9 +90,6 @@ _held: dict[str, _Held] = {}
 _bound: dict[int, str] = {}
 """What may be held once it listens, by its identity: sockets that the program has bound."""
 
-_kept: dict[str, list[int] | None] = {}
-"""The paths of held Unix sockets: they stay, also once this process has retired."""
-
 
 def install(held: Iterable[tuple[Mapping[str, Any], int]]) -> None:
     """Hand over listening sockets from here on. Called in the main thread, after `orders`.
@@ -166,19 +162,8 @@ def _share(fd: int, *, listens: bool) -> None:
 def _hold(name: str, fd: int, file: list[int] | None) -> _Held:
     held = _held[name] = _Held(name, fd, file)
     if held.path is not None:
-        if not isinstance(os.unlink, _Unlink):
-            _protect_paths()
-        _kept[held.path] = file
+        socket_paths.keep(held.path, file)
     return held
-
-
-def _protect_paths() -> None:
-    unlink = _Unlink(os.unlink)
-    # CPython before 3.11 keeps the function itself in pathlib's accessor.
-    accessor = getattr(sys.modules.get("pathlib"), "_NormalAccessor", None)
-    if accessor is not None and accessor.unlink is os.unlink:
-        accessor.unlink = unlink
-    os.unlink, os.remove = unlink, _Unlink(os.remove)
 
 
 def _patch(kind: Any) -> None:
@@ -297,7 +282,7 @@ def _let_go(names: list[str]) -> None:
     """Have devloop close held sockets, and wait until it has."""
     for name in names:
         held = _held.pop(name)
-        _kept.pop(held.path or "", None)
+        socket_paths.forget(held.path or "")
         if held.ours:
             os.close(held.fd)
     done, theirs = os.pipe()
@@ -307,49 +292,6 @@ def _let_go(names: list[str]) -> None:
     poll.poll(PATIENCE * 1000)
     os.close(done)
     os.close(theirs)
-
-
-class _Unlink:
-    """`os.unlink`, but for the paths of held sockets. No function: a class may keep it.
-
-    Args:
-        real: what it stands for.
-    """
-
-    def __init__(self, real: Callable[..., None]) -> None:
-        self._real = real
-        self.__name__ = real.__name__
-        self.__doc__ = real.__doc__
-        self.__module__ = "os"
-
-    def __reduce__(self) -> str:
-        return self.__name__
-
-    # shutil asks whether it is among what takes a `dir_fd`, to choose how to remove a tree.
-
-    def __eq__(self, other: object) -> bool:
-        return other is self or other == self._real
-
-    def __hash__(self) -> int:
-        return hash(self._real)
-
-    def __call__(self, path: Any, *, dir_fd: int | None = None) -> None:
-        """See `os.unlink`."""
-        if not (_kept and dir_fd is None and _keep(path)):
-            self._real(path, dir_fd=dir_fd)
-
-
-def _keep(path: Any) -> bool:
-    """Whether a path is that of a held socket; then devloop is told, which unlinks it in time."""
-    try:
-        name = addresses.name(_socket.AF_UNIX, os.fspath(path))
-    except TypeError:
-        return False
-    found = addresses.path(name or "")
-    if found not in _kept or addresses.file_at(found) != _kept[found]:
-        return False
-    orders.send({"m": "unlinked", "address": name})
-    return True
 
 
 def _retire() -> dict[str, Any]:

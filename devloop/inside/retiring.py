@@ -22,6 +22,10 @@ _select: Any = private("select")
 _signal: Any = private("_signal")
 _socket: Any = private("_socket")
 _thread: Any = private("_thread")
+_time: Any = private("time")
+
+WAKE_TRIES, WAKE_PAUSE = 50, 0.001
+"""How long other threads have for a turn of theirs: it takes some 50 µs on an idle machine."""
 
 _SO_ATTACH_REUSEPORT_CBPF, _SO_DETACH_REUSEPORT_BPF = 51, 68
 """socket(7); the numbers are those of asm-generic/socket.h."""
@@ -171,11 +175,9 @@ def _watchers(fds: list[int]) -> list[tuple[Any, int, int]]:
         try:
             if os.readlink(f"/proc/self/fd/{number}") != "anon_inode:[eventpoll]":
                 continue
-            with open(f"/proc/self/fdinfo/{number}", "rb") as file:
-                lines = file.read().splitlines()
         except OSError:
             continue  # the folder's own descriptor
-        for line in lines:
+        for line in _read(f"/proc/self/fdinfo/{number}").splitlines():
             # proc_pid_fdinfo(5): "tfd: 5 events: 19 data: …", the events in hexadecimal digits.
             words = line.replace(b":", b": ").split()
             if words[:1] == [b"tfd:"] and int(words[1]) in fds:
@@ -222,12 +224,44 @@ def _wake_threads() -> None:
     An ``accept`` that was begun before would take the next connection away from the new
     process; interrupted, Python begins it again (PEP 475), on what the descriptor is now.
     """
-    for thread in sys._current_frames():
-        if thread != _thread.get_ident():
+    turns = {thread: _turns(thread) for thread in _sleeping()}
+    for ident in sys._current_frames():
+        if ident != _thread.get_ident():
             try:
-                _signal.pthread_kill(thread, _signal.SIGURG)
+                _signal.pthread_kill(ident, _signal.SIGURG)
             except OSError:
                 continue  # it has just ended
+    # On a busy machine one gets its turn late, and takes a connection that came in between.
+    for _ in range(WAKE_TRIES):
+        turns = {one: turn for one, turn in turns.items() if turn and _turns(one) == turn}
+        if not turns:
+            break
+        _time.sleep(WAKE_PAUSE)
+
+
+def _sleeping() -> list[int]:
+    """The ids of Python's other threads that wait for something, as the kernel numbers them."""
+    found = []
+    threads = getattr(sys.modules.get("threading"), "_active", {})
+    for ident, thread in list(threads.items()):
+        if ident != _thread.get_ident():
+            stat = _read(f"/proc/self/task/{thread.native_id}/stat")
+            if stat.rpartition(b") ")[2][:1] == b"S":
+                found.append(thread.native_id)
+    return found
+
+
+def _turns(thread: int) -> bytes:
+    """How often a thread has run, in its way (proc_pid_schedstat, sched-stats.rst)."""
+    return _read(f"/proc/self/task/{thread}/schedstat").rpartition(b" ")[2]
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def _named(real: Any) -> Any:

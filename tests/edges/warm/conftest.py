@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import textwrap
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +187,16 @@ class Handover:
         for life in self.lives:
             life.close()
         self.held.close()
+
+
+@pytest.fixture
+def port() -> int:
+    """A port that nobody listens on, and that the kernel gives to no client meanwhile."""
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", random.randrange(12_000, 32_000)))
+            number: int = probe.getsockname()[1]
+            return number
 
 
 @pytest.fixture

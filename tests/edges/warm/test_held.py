@@ -44,15 +44,6 @@ def held(tmp_path: Path) -> Iterator[Held]:
         yield held
 
 
-@pytest.fixture
-def port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
-
-
 def bound(sock: socket.socket, name: str) -> dict[str, Any]:
     """What a process says of a socket that listens."""
     return {

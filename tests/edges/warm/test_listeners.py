@@ -72,15 +72,6 @@ def kinds(life: Life) -> list[str]:
     return [message["m"] for message in life.messages]
 
 
-@pytest.fixture
-def port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
-
-
 THREADED = (
     ANSWER
     + """
@@ -358,6 +349,7 @@ UNIX = """
 import asyncio, os, sys
 
 async def answer(reader, writer):
+    await reader.read(4096)
     writer.write(sys.argv[2].encode())
     writer.close()
 
@@ -385,6 +377,7 @@ async def test_a_unix_socket_stays_reachable_at_its_path(handover: Handover) -> 
     assert await ask(str(path)) == "old"
     assert await handover.retire(old)
     with connect(str(path)) as waiting:
+        waiting.sendall(b"hello")
         new = handover.start("server.py", str(path), "new")
         await new.until("listening")
         assert await anyio.to_thread.run_sync(waiting.recv, 100) == b"new"
