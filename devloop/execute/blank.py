@@ -1,4 +1,4 @@
-"""A process of the project's interpreter that waits for an order; it runs `inside/zygote.py`.
+"""A process of the project's interpreter that waits for an order; it runs `inside/blank.py`.
 
 It can import modules, fork others like it, and become a command; then it is that, and of us
 nothing is left in it but a socket.
@@ -28,7 +28,7 @@ from devloop.execute.terminal import Size
 from devloop.execute.wiring import Wiring
 from devloop.inside import messages
 
-PROGRAM = str(Path(messages.__file__).with_name("zygote.py"))
+PROGRAM = str(Path(messages.__file__).with_name("importlib_bootstrap_zygote.py"))
 VERSION = 1
 
 ANSWER_TIMEOUT = 10.0

@@ -216,7 +216,7 @@ class Guardian:
         self._send({"m": "spawned", "id": number, "pid": pid, "name": name})
 
     def _adopt(self, message: dict[str, Any]) -> None:
-        """Take on a process that has become our child without our doing (see inside/zygote.py)."""
+        """Take on a process that has become our child without our doing (see inside/blank.py)."""
         number, pid = message["id"], message["pid"]
         fault = 0
         if self._ending:

@@ -115,6 +115,9 @@ class Starter:
             "LANG": "C.UTF-8",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+        self.handover = False
+        """Commands that are started warm watch their listening sockets."""
+
         self.zygotes: list[Zygote] = []
         self._cleanup = cleanup
 
@@ -170,7 +173,14 @@ class Starter:
         stdout = life.wiring.stdout
         assert stdout is not None
         order = Order(
-            self.parse(*argv), self.env, str(self.root), stdin, stdout, stdout, size is not None
+            self.parse(*argv),
+            self.env,
+            str(self.root),
+            stdin,
+            stdout,
+            stdout,
+            size is not None,
+            handover=self.handover,
         )
         life.running = await blank.run(order)
         life.process = life.running.process

@@ -92,7 +92,8 @@ state = {
                 threading.current_thread() is threading.main_thread()],
     "gc": [gc.isenabled(), gc.get_threshold(), gc.get_debug(), len(gc.garbage)],
     "early": [name for name in early if not name.startswith("_devloop")],
-    "hooks": [[getattr(hook, "__name__", str(type(hook))) for hook in sys.meta_path],
+    "hooks": [[getattr(hook, "__name__", str(type(hook))) for hook in sys.meta_path
+               if not type(hook).__module__.startswith("_devloop")],
               len(sys.path_hooks)],
     "limits": [sys.getrecursionlimit(), sys.getswitchinterval()]
         + [resource.getrlimit(n) for n in range(16)],
@@ -187,6 +188,14 @@ async def test_streams_in_a_pipe_and_in_a_terminal(start: Starter, terminal: boo
     assert cold["foreground"] is terminal
 
 
+async def test_a_command_whose_sockets_are_handed_over(start: Starter) -> None:
+    """All is as it is, but for the finder that waits for other kinds of sockets."""
+    start.handover = True
+    start.write("probe.py", PROBE)
+    await check(start, "python", "probe.py")
+    await check(start, "python", "-X", "dev", "-m", "probe")
+
+
 @pytest.mark.parametrize(
     "variables",
     [
@@ -272,8 +281,10 @@ async def test_a_console_script(start: Starter, kind: str) -> None:
     await check(start, "tool", "serve", "--port", "1", shell=kind == "trampoline")
 
 
-async def test_only_what_is_held_is_loaded(start: Starter) -> None:
+@pytest.mark.parametrize("handover", [False, True])
+async def test_only_what_is_held_is_loaded(start: Starter, handover: bool) -> None:
     """A blank without imports finds just the modules that a cold start finds."""
+    start.handover = handover
     start.write("probe.py", "import sys; print(sorted(m for m in sys.modules))")
     cold, warm = (await start.both("python", "probe.py")).cold, ""
     life = await start.warm("python", "probe.py")

@@ -147,6 +147,16 @@ SCRIPTS = {
             warnings.warn("two", stacklevel=2)
         f()
         warnings.warn("old", DeprecationWarning)
+        warnings.warn("of nobody", stacklevel=2)
+        warnings.warn("of nobody far away", stacklevel=9)
+        """,
+    "what a log says": """
+        import logging
+        logging.basicConfig(format="%(pathname)s %(lineno)d %(funcName)s %(message)s")
+        def f(level):
+            logging.warning("here", stacklevel=level)
+        for level in (1, 2):
+            f(level)
         """,
     "every way to print": r"""
         import ctypes, os, subprocess, sys

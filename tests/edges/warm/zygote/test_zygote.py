@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import textwrap
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -344,6 +346,73 @@ async def test_all_end_when_the_guardian_loses_devloop(start: Starter, until: Un
     assert len(found) == 5
     os.kill(start.guard.pid, signal.SIGKILL)
     await until(lambda: not any(tree.started(one.pid) for one in found), "all are gone")
+
+
+DEVLOOP = """
+import os, sys
+import anyio
+from devloop.execute.command import parse
+from devloop.execute.guard import Guard
+from devloop.execute.orders import Order
+from devloop.execute.zygote import Zygote
+
+async def main():
+    root, env = os.getcwd(), dict(os.environ)
+    command = parse([sys.executable, "main.py"], env, root)
+    async with Guard() as guard:
+        async with Zygote(guard, command, env, root) as zygote:
+            await zygote.preload(["json"])
+            running = await (await zygote.take()).run(Order(command, env, root, 0, 1, 1))
+            await zygote.restock()
+            print("pids", guard.pid, running.process.pid, *zygote.pids, flush=True)
+            await anyio.sleep(600)
+
+anyio.run(main)
+"""
+
+
+async def test_all_end_when_devloop_is_killed(tmp_path: Path, until: Until) -> None:
+    """SIGKILL leaves nobody: no zygote, no blank, no command (W20)."""
+    (tmp_path / "main.py").write_text("import time; time.sleep(600)")
+    (tmp_path / "loop.py").write_text(DEVLOOP)
+    async with await anyio.open_process(
+        [sys.executable, "loop.py"], cwd=tmp_path, stderr=None
+    ) as process:
+        assert process.stdout is not None
+        with anyio.fail_after(30):
+            line = await process.stdout.receive()
+        word, *numbers = line.decode().split()
+        assert word == "pids"
+        assert len(numbers) == 5
+        process.kill()
+    pids = list(map(int, numbers))
+    await until(lambda: not any(tree.started(pid) is not None for pid in pids), "all are gone")
+
+
+async def test_no_process_can_be_forked(start: Starter) -> None:
+    """Too many processes: declined, with the kernel's reason, and tried again the next time."""
+    library(
+        start,
+        scarce="""
+        import errno, os
+        real, left = os.fork, 2
+        def fork():
+            global left
+            left -= 1
+            if left < 0:
+                return real()
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        os.fork = fork
+        """,
+    )
+    start.write("main.py", "print('runs')")
+    zygote = await start.zygote("python", "main.py", modules=["scarce"])
+    with pytest.raises(Declined, match="it cannot fork: Resource temporarily unavailable"):
+        await zygote.take()
+    with pytest.raises(Declined, match="it cannot fork"):
+        await zygote.restock()
+    life = await start.run(await zygote.take(), "python", "main.py")
+    assert await life.end() == Ended(code=0)
 
 
 async def test_a_command_belongs_to_its_own_mark(start: Starter) -> None:

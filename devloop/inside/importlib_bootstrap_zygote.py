@@ -4,6 +4,10 @@ Run by the project's interpreter, with the command's own options, from this file
 argument is the descriptor of its control socket. Until it becomes a command it can import
 modules, and fork others like it, which find them imported (`blank.py`). The command runs in the
 last frame of this file, with nothing else of ours below it; then the interpreter ends as ever.
+
+`warnings` and `logging` pass over frames of files in whose name ``importlib`` and ``_bootstrap``
+are (``is_internal_filename`` in _warnings.c): so what a script says of its caller is, as in a
+cold start, said of nobody. Hence the name of this file.
 """
 
 # Without ``from __future__``: that module would look as if it had been there before.
@@ -29,7 +33,7 @@ def main() -> "Entry":
     package: Any = type(sys)(PACKAGE)
     package.__path__ = [__file__.rpartition("/")[0]]
     sys.modules[PACKAGE] = package
-    sys.modules[PACKAGE + ".zygote"] = sys.modules["__main__"]
+    sys.modules[PACKAGE + ".importlib_bootstrap_zygote"] = sys.modules["__main__"]
     waiting: Any = __import__(PACKAGE + ".blank", fromlist=["*"])
     blank = waiting.Blank.born(int(sys.argv[1]), __file__)
     # The first line of each of our files has left a name that a command does not expect.
