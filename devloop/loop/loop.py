@@ -49,6 +49,7 @@ from devloop.loop.messages import (
 from devloop.loop.project import Applied, Project
 from devloop.loop.scope import Scope
 from devloop.loop.steps import Steps
+from devloop.loop.tally import Tally
 from devloop.loop.tests import Tests
 from devloop.loop.unplaced import Unplaced
 from devloop.plan.busy import Busy, Command, Impact, arrived, ended
@@ -79,6 +80,7 @@ class Cycle(msgspec.Struct):
         relevant: something changed that could change an outcome; comments and documents do not.
         waiting: what has to end before it has ended.
         begun: the apps that it has started.
+        tally: of its tests.
     """
 
     number: int
@@ -86,6 +88,7 @@ class Cycle(msgspec.Struct):
     relevant: bool
     waiting: set[str]
     begun: list[SelectedTarget]
+    tally: Tally
 
 
 class Arrived(msgspec.Struct):
@@ -198,7 +201,10 @@ class Loop:
         Args:
             event: its time and cycle are filled in here.
         """
-        number = self._cycle.number if self._cycle is not None else None
+        number = None
+        if self._cycle is not None:
+            number = self._cycle.number
+            self._cycle.tally.apply(event)
         problem = self._unplaced.diagnostic(event)
         try:
             for one in (event,) if problem is None else (event, problem):
@@ -351,6 +357,7 @@ class Loop:
             taken is None or taken.relevant,
             set(),
             [],
+            Tally(),
         )
         if self._watcher is not None:
             self._watcher.cycle_started()
@@ -466,6 +473,7 @@ class Loop:
                 outcome=outcome,
                 seconds=took,
                 failing=len(self._tests.failing),
+                due=self._cycle.tally.due(cancelled=outcome == "cancelled"),
                 gone=self._tests.take_gone(),
                 unrun=self._tests.unrun,
             )

@@ -273,12 +273,11 @@ class TerminalReporter:
 
     def _failure(self, nodeid: str, about: str, lines: list[str]) -> None:
         self._shown += 1
-        head = self._mark("✗", "red", one_line(nodeid), "bold")
-        head += self._paint(f"  {about}", "dim")
+        head: list[Piece] = [("  ✗ ", "red"), (one_line(nodeid), "bold"), (f"  {about}", "dim")]
         if self._shown > DETAILED:
-            self._print([f"{head}  {self._standing.failing.get(nodeid, '')}"])
+            self._print([self._fit(head, f"  {self._standing.failing.get(nodeid, '')}")])
         else:
-            self._print(["", head, *lines])
+            self._print(["", self._paint.render(head), *lines])
 
     def _step(self, event: ev.StepFinished) -> None:
         state = f"{event.name} {wording.step_state(event)}"

@@ -1,0 +1,41 @@
+"""How far the tests of a cycle have come, told from its events."""
+
+from __future__ import annotations
+
+from devloop.events import Diagnostic, Event, PlanMade, RunFinished, TestFinished
+
+
+class Tally:
+    """Counts the tests of one cycle. It takes every event of it."""
+
+    def __init__(self) -> None:
+        self._selected = 0
+        self._ran = 0
+        self._broke_off = False
+
+    def apply(self, event: Event) -> None:
+        """Take one event."""
+        # Those that come by the thousand are first.
+        if isinstance(event, TestFinished):
+            self._ran += 1
+        elif isinstance(event, PlanMade):
+            self._selected = event.selected
+        elif isinstance(event, RunFinished):
+            self._broke_off |= event.outcome in ("cancelled", "runner-failed")
+        elif isinstance(event, Diagnostic) and event.nodeid is not None:
+            # A file or a folder that cannot be collected.
+            self._broke_off |= "::" not in event.nodeid
+
+    def due(self, *, cancelled: bool) -> int:
+        """How many of the cycle's tests did not run and are still due.
+
+        Args:
+            cancelled: it ends before its work has.
+
+        Returns:
+            None of a cycle whose runs came to their end: what was selected and did not run then
+            exists no more, or is left out by pytest's own options.
+        """
+        if not (cancelled or self._broke_off):
+            return 0
+        return max(self._selected - self._ran, 0)
