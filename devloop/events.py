@@ -258,11 +258,15 @@ class RunStarted(Event, frozen=True):
     Args:
         selected: how many tests (or files, until they are collected) it was given.
         workers: how many processes of pytest-xdist; 0 is none.
+        start: where pytest's process comes from; warm is forked from one that holds its imports.
+        reason: why it is a cold one although a warm one was wanted.
     """
 
     event: ClassVar[str] = "run-started"
     selected: int
     workers: int = 0
+    start: Literal["warm", "cold"] = "cold"
+    reason: str | None = None
 
 
 class RunCollected(Event, frozen=True):

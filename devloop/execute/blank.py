@@ -288,9 +288,12 @@ class Blank:
             "variable": tree.MARK,
             "handover": order.handover,
             "held": [dict(known) for known, _ in order.held],
+            "passed": [name for name, _ in order.passed],
+            "folders": list(order.folders),
             "said": self._said.decode("latin-1"),
         }
-        fds = [order.stdin, order.stdout, order.stderr, *(fd for _, fd in order.held)]
+        fds = [order.stdin, order.stdout, order.stderr]
+        fds += [fd for _, fd in (*order.held, *order.passed)]
         await self.process.limit(order.stop_signal, order.stop_timeout)
         try:
             answer = await self._ask(message, fds, ANSWER_TIMEOUT)

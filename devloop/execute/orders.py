@@ -40,6 +40,8 @@ class Order:
         umask: None leaves the guardian's.
         handover: watch its listening sockets (`inside/listeners.py`).
         held: sockets that it shall take over: what is known of each, and a descriptor.
+        passed: descriptors that it shall have, each with the environment variable that names it.
+        folders: those that it will put on `sys.path`; a module in them is not to be hidden.
         stop_signal: what asks it to stop when devloop is gone.
         stop_timeout: seconds that it has for that.
     """
@@ -54,6 +56,8 @@ class Order:
     umask: int | None = None
     handover: bool = False
     held: Sequence[tuple[Mapping[str, Any], int]] = ()
+    passed: Sequence[tuple[str, int]] = ()
+    folders: Sequence[str] = ()
     stop_signal: int = SIGTERM
     stop_timeout: float = 5.0
 

@@ -90,6 +90,7 @@ class RunState:
         self.finish_code: int | None = None
         self.lingered = False
         self.printed = ""
+        self.loaded: list[dict[str, Any]] = []
 
     def take(self, message: dict[str, Any]) -> None:
         """Take a message of the plugin's.
@@ -120,6 +121,8 @@ class RunState:
             self._interrupted = at + message["text"]
         elif kind == "internal":
             self._internal = message["text"]
+        elif kind == "loaded":
+            self.loaded.append(message)
         elif kind == "finish":
             self.finish_code = message["code"]
 

@@ -22,13 +22,10 @@ from devloop.execute.guard import Ended, Guard, Process, Spawn
 from devloop.execute.interpreter import Interpreter
 from devloop.execute.run_state import RunResult, RunState
 from devloop.execute.streams import Reader, Tail
+from devloop.execute.warm_tests import NOT_YET, RUNNER, TEARDOWN, Plan, Start, WarmTests
 from devloop.execute.workers import Workers, choose, from_environment, names_xdist
 from devloop.inside import messages
 from devloop.select.selection import SelectedFile
-
-RUNNER = Path(messages.__file__).with_name("run_pytest.py")
-TEARDOWN = 10.0
-"""Seconds that an interrupted run has to tear its fixtures down."""
 
 LINGER = 10.0
 """Seconds that pytest's process has to end once the session is over."""
@@ -48,6 +45,7 @@ class Chosen(msgspec.Struct, frozen=True):
             no less due.
         workers: ``[tests] workers``.
         seconds: what each file's due tests have taken, as far as that is known.
+        folders: those that pytest may put on `sys.path`, absolute.
     """
 
     selection: tuple[SelectedFile, ...] | None = None
@@ -56,6 +54,7 @@ class Chosen(msgspec.Struct, frozen=True):
     once: tuple[str, ...] = ()
     workers: Literal["auto"] | int = "auto"
     seconds: Mapping[str, float] = {}
+    folders: tuple[str, ...] = ()
 
 
 class TestRun:
@@ -69,6 +68,7 @@ class TestRun:
         settings: pytest's own.
         env: the tests' whole environment.
         emit: takes events.
+        warm: where the process may come from; None has every run be a cold one.
     """
 
     __test__ = False
@@ -82,7 +82,9 @@ class TestRun:
         settings: PytestSettings,
         env: Mapping[str, str],
         emit: Callable[[Event], None],
+        warm: WarmTests | None = None,
     ) -> None:
+        self._warm = warm
         self._guard = guard
         self._interpreter = interpreter
         self._root = root
@@ -95,6 +97,13 @@ class TestRun:
         self._order: Literal["finish", "interrupt"] | None = None
         self._deadline = float("inf")
         self._ordered = anyio.Event()
+
+    @property
+    def plan(self) -> Plan:
+        """What decides on the modules that it imports."""
+        tests = self._tests
+        settings = (repr(self._settings), *tests.args, *tests.once)
+        return Plan(self._interpreter, settings, self._env, tests.folders)
 
     def remaining(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What has not ended yet.
@@ -177,38 +186,21 @@ class TestRun:
             self._emit(Notice(message=workers.notice))
         return workers
 
-    def _argv(self, workers: Workers) -> tuple[str, ...]:
+    def _args(self, workers: Workers) -> tuple[str, ...]:
         tests = self._tests
         # One file that does not import is no reason to leave the others out.
         ours = ["--continue-on-collection-errors", *workers.args]
         if tests.selection is not None and "pytest-cov" in self._interpreter.distributions:
             # Some of the tests cannot cover what all of them must.
             ours.append("--cov-fail-under=0")
-        return (
-            self._interpreter.path, str(RUNNER), *tests.args, *tests.once, *ours, *tests.paths,
-        )  # fmt: skip
+        return (*tests.args, *tests.once, *ours, *tests.paths)
 
     async def _attempt(self, workers: Workers, begun: float) -> RunResult:
-        selection = self._tests.selection
-        selected = sum(len(file.nodeids) or 1 for file in selection or ())
-        self._emit(RunStarted(selected=selected, workers=workers.count))
         with Channel() as channel, contextlib.ExitStack() as stack:
             readable, writable = os.pipe()
             stack.callback(os.close, readable)
             try:
-                process = await self._guard.spawn(
-                    Spawn(
-                        argv=self._argv(workers),
-                        env={**self._env, messages.CHANNEL: str(channel.child_fd)},
-                        cwd=str(self._root),
-                        stdout=writable,
-                        stderr=writable,
-                        pass_fds=(channel.child_fd,),
-                        # Should devloop be gone, the fixtures are torn down all the same.
-                        stop_signal=signal.SIGINT,
-                        stop_timeout=TEARDOWN,
-                    )
-                )
+                process = await self._start(workers, channel.child_fd, writable, stack)
             finally:
                 os.close(writable)
             channel.handed_over()
@@ -231,6 +223,47 @@ class TestRun:
             str(ended), ended.code, seconds, printed, cancelled=self._order is not None
         )
 
+    async def _start(
+        self, workers: Workers, channel: int, output: int, stack: contextlib.ExitStack
+    ) -> Process:
+        """Start pytest, from a zygote if that may be."""
+        selected = sum(len(file.nodeids) or 1 for file in self._tests.selection or ())
+        started = RunStarted(selected=selected, workers=workers.count)
+        args = self._args(workers)
+        if self._warm is not None:
+            warm = self._warm
+            stack.callback(lambda: warm.ended(self._state.loaded))
+            running = await self._warm.begin(
+                Start(
+                    plan=self.plan,
+                    args=args,
+                    output=output,
+                    channel=channel,
+                    workers=workers.count,
+                )
+            )
+            if running is not None:
+                stack.callback(running.control.close)
+                self._emit(msgspec.structs.replace(started, start="warm"))
+                return running.process
+            started = msgspec.structs.replace(started, reason=self._warm.reason)
+            if started.reason not in (None, NOT_YET):
+                self._emit(Notice(message=f"The tests start cold: {started.reason}."))
+        self._emit(started)
+        return await self._guard.spawn(
+            Spawn(
+                argv=(self._interpreter.path, str(RUNNER), *args),
+                env={**self._env, messages.CHANNEL: str(channel)},
+                cwd=str(self._root),
+                stdout=output,
+                stderr=output,
+                pass_fds=(channel,),
+                # Should devloop be gone, the fixtures are torn down all the same.
+                stop_signal=signal.SIGINT,
+                stop_timeout=TEARDOWN,
+            )
+        )
+
     async def _follow(self, process: Process, channel: Channel, reader: Reader) -> Ended:
         async with anyio.create_task_group() as group:
             group.start_soon(channel.send, self._selection_message())
@@ -246,7 +279,8 @@ class TestRun:
     def _selection_message(self) -> dict[str, object]:
         selection = self._tests.selection
         files = None if selection is None else [(f.path, list(f.nodeids)) for f in selection]
-        return {"m": "select", "root": os.path.realpath(self._root), "files": files}
+        root = os.path.realpath(self._root)
+        return {"m": "select", "root": root, "files": files, "teach": self._warm is not None}
 
     async def _receive(self, channel: Channel, finished: anyio.Event) -> None:
         async for batch in channel.receive():

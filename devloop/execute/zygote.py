@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
+from typing import Any
 
 import anyio
 
@@ -130,11 +131,14 @@ class Zygote:
             return "its streams differ"
         return None
 
-    async def preload(self, modules: Sequence[str]) -> Preloaded:
+    async def preload(
+        self, modules: Sequence[str], pytest: Mapping[str, Any] | None = None
+    ) -> Preloaded:
         """Hold these modules, as far as that is safe, instead of what was held before.
 
         Args:
             modules: dotted names, in the order in which the command has completed their imports.
+            pytest: they are for a test run; what `inside/pytest_warm.py` is to know.
 
         Returns:
             What has come of it.
@@ -149,7 +153,7 @@ class Zygote:
         for attempt in range(ROUNDS + 1):
             holder = await (await self._start()).fork()
             try:
-                answer, _ = await holder.load("preload", names, check=True)
+                answer, _ = await holder.load("preload", names, check=True, pytest=pytest)
                 fault = next(iter(answer["unsafe"].items()), None)
             except Declined:
                 if holder.importing is None:
@@ -160,9 +164,18 @@ class Zygote:
             except BaseException:
                 await holder.close()
                 raise
-            if fault is None:
+            crossed = {
+                name: f"imports {own}, which is the project's"
+                for name, own in answer.get("crossed", {}).items()
+                if name not in unsafe
+            }
+            unsafe.update(crossed)
+            if fault is None and crossed.keys().isdisjoint(name for name, _ in answer["loaded"]):
                 break
             await holder.close()
+            if fault is None:
+                names = [name for name in names if name not in unsafe]
+                continue
             if attempt >= ROUNDS - 1:
                 # Up to here it was safe, and nobody knows what comes after.
                 unsafe[fault[0]] = fault[1]

@@ -60,6 +60,10 @@ def interruptible() -> None:
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, [_signal.SIGINT])
 
 
+born: Birth | None = None
+"""What this process found, or the one that it was forked from."""
+
+
 def own(guardian: int) -> bool:
     """See to it that this process ends when the guardian does.
 

@@ -40,7 +40,7 @@ class Blank:
             fd: of the control socket.
             script: the path that the interpreter was given.
         """
-        birth = become.Birth(script)
+        birth = become.born = become.Birth(script)
         become.uninterruptible()
         put_main()
         if not getattr(sys.flags, "safe_path", sys.flags.isolated):
@@ -80,7 +80,13 @@ class Blank:
             check=order["check"],
             trace=order["trace"],
         )
-        answer = loading.run(order["modules"])
+        if (given := order.get("pytest")) is not None:
+            from . import pytest_warm
+
+            with pytest_warm.held(**given):
+                answer = {**loading.run(order["modules"]), "crossed": pytest_warm.CROSSED}
+        else:
+            answer = loading.run(order["modules"])
         self._written.update(answer["written"])
         become.flush()
         self._homes = hiding.homes(self._birth.modules)
@@ -163,7 +169,7 @@ class Blank:
         sys.orig_argv[:] = order["argv"]
         sys.argv[:] = [_first(entry), *order["args"]]
         become.place(entry["kind"], entry["target"])
-        if (name := hiding.hidden(self._homes)) is not None:
+        if (name := hiding.hidden(self._homes, order["folders"])) is not None:
             return f"the project has a module {name} of its own", None
         command = Entry(entry["kind"], entry["target"])
         if order.get("umask") is not None:
@@ -173,6 +179,8 @@ class Blank:
         become.streams(birth)
         become.renew()
         become.appear(order["name"], order["argv"], order["env"], order["variable"])
+        for name, passed in zip(order["passed"], fds[3 + len(order["held"]) :]):  # noqa: B905
+            os.environ[name] = str(passed)
         orders.install(self._control)
         orders.on("report", lambda _: modules.loaded())
         if order["handover"]:

@@ -38,18 +38,19 @@ def homes(known: Collection[str]) -> dict[str, str]:
     return found
 
 
-def hidden(found: dict[str, str]) -> str | None:
+def hidden(found: dict[str, str], folders: list[str]) -> str | None:
     """A held module in whose place a cold start would find another one.
 
     Args:
         found: from `homes`.
+        folders: those that the command will put on `sys.path`.
 
     Returns:
         Its name; None where there is none.
     """
     libraries = (sys.prefix + os.sep, sys.base_prefix + os.sep)
     passed: set[str] = set()
-    for entry in sys.path:
+    for entry in (*folders, *sys.path):
         try:
             present = [] if (entry + os.sep).startswith(libraries) else os.listdir(entry)
         except OSError:

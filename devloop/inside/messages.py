@@ -17,6 +17,8 @@ VERSION = 1
 HEADER = struct.Struct(">I")
 CHANNEL = "DEVLOOP_CHANNEL"
 """The environment variable that holds the channel's file descriptor; taken out at once."""
+WORKERS = "DEVLOOP_WORKERS"
+"""The one that holds how many workers of pytest-xdist are to be forked; taken out at once."""
 
 
 def pack(message: dict[str, Any]) -> bytes:

@@ -51,6 +51,13 @@ def listen() -> None:
     _signal.signal(_signal.SIGURG, _heard)
 
 
+def leave() -> None:
+    """Hear no orders any more, and keep nothing open for them."""
+    if listening():
+        _signal.signal(_signal.SIGURG, _signal.SIG_DFL)
+    _forget()
+
+
 def listening() -> bool:
     """Whether orders are heard here: the program has put no handler of its own in our place."""
     return _signal.getsignal(_signal.SIGURG) is _heard

@@ -20,11 +20,13 @@ import pytest
 
 if TYPE_CHECKING:
     from devloop.inside import messages
+    from devloop.inside import pytest_warm as warm
     from devloop.inside.pytest_choice import Choice
     from devloop.inside.pytest_places import Places, plain, summary, traceback_text
     from devloop.inside.pytest_workers import INPUT, STOPPED, Controller, Worker
 else:
     messages = sys.modules["_devloop_messages"]
+    warm = sys.modules["_devloop_pytest_warm"]
     Choice = sys.modules["_devloop_pytest_choice"].Choice
     Places = sys.modules["_devloop_pytest_places"].Places
     plain = sys.modules["_devloop_pytest_places"].plain
@@ -85,6 +87,11 @@ def begin(fd: int, modules: tuple[str, ...]) -> None:
     _channel, _modules = Channel(fd), modules
 
 
+def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Before other plugins are loaded: those that a zygote holds are not imported again."""
+    warm.renew(pluginmanager)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_load_initial_conftests() -> Generator[None, Any, None]:
     """A conftest.py that does not import is a failure with a place, not a wrong use of pytest."""
@@ -123,7 +130,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings: dict[str, Any] | None = getattr(config, "workerinput", {}).get(INPUT)
     if settings is not None:
         places = Places(settings["root"])
-        worker = Worker(config, settings)
+        worker = Worker(config, settings, lambda: warm.told(config))
         files = settings["files"]
         choice = Choice(places.relative, files and [(p, ids) for p, ids in files], worker.publish)
         plugins: tuple[object, ...] = (worker, choice, Attach(places))
@@ -133,9 +140,9 @@ def pytest_configure(config: pytest.Config) -> None:
             pytest.exit("devloop is gone", returncode=3)
         places = Places(chosen["root"])
         choice = Choice(places.relative, chosen["files"], _channel.send)
-        settings = {"root": chosen["root"], "files": chosen["files"]}
+        settings = {key: chosen[key] for key in ("root", "files", "teach")}
         controller = Controller(_modules, settings, _channel.send)
-        stream = Stream(config, _channel, choice, places, controller)
+        stream = Stream(config, _channel, choice, places, controller, teach=chosen["teach"])
         if config.getoption("capture", "fd") in {"no", "tee-sys"}:
             divert_terminal(config, _channel)
         plugins = (choice, Attach(places), stream, controller)
@@ -219,6 +226,7 @@ class Stream:
         choice: translates nodeids.
         places: translates paths.
         controller: hands orders on to workers, where there are any.
+        teach: tell at the end what a zygote is to know.
     """
 
     def __init__(
@@ -228,8 +236,11 @@ class Stream:
         choice: Choice,
         places: Places,
         controller: Controller,
+        *,
+        teach: bool,
     ) -> None:
         self._config = config
+        self._teach = teach
         self._channel = channel
         self._choice = choice
         self._places = places
@@ -356,6 +367,8 @@ class Stream:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Send that the session has come to its end: without this no result is trusted."""
+        if self._teach:
+            self._channel.send({"m": "loaded", **warm.told(self._config)})
         self._channel.send({"m": "finish", "code": int(exitstatus)})
 
 

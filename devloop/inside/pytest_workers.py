@@ -10,11 +10,12 @@ takes the test that it was in for a crash, and its fixtures are torn down.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,13 @@ class Controller:
         self._channels: list[Any] = []
         self._order: str | None = None
 
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_sessionstart(self) -> Generator[None, None, None]:
+        """Have xdist take the workers that are ready, where this run is a warm one."""
+        nursery: Any = sys.modules.get("_devloop_pytest_nursery")
+        with nursery.offered() if nursery is not None else contextlib.nullcontext():
+            yield
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Give a worker its channel and its settings."""
@@ -68,16 +76,17 @@ class Controller:
         if spec is None or spec.origin is None:
             raise ImportError("xdist.remote")
         remote = Path(spec.origin)
-        lines = ["import importlib.util, sys"]
-        for name in self._modules:
-            path = sys.modules[name].__file__
-            lines += [
-                f"spec = importlib.util.spec_from_file_location({name!r}, {path!r})",
-                f"sys.modules[{name!r}] = module = importlib.util.module_from_spec(spec)",
-                "spec.loader.exec_module(module)",
-            ]
-        lines += [
-            "del importlib, sys, spec, module",
+        files = [(name, sys.modules[name].__file__) for name in self._modules]
+        lines = [
+            "import importlib.util, sys",
+            f"for name, path in {files!r}:",
+            # A worker that is forked from a zygote has them.
+            "    if name not in sys.modules:",
+            "        spec = importlib.util.spec_from_file_location(name, path)",
+            "        sys.modules[name] = importlib.util.module_from_spec(spec)",
+            "        spec.loader.exec_module(sys.modules[name])",
+            "spec = None",
+            "del importlib, sys, name, path, spec",
             f"exec(compile({remote.read_text(encoding='utf-8')!r}, {str(remote)!r}, 'exec'))",
         ]
         return "\n".join(lines)
@@ -104,10 +113,17 @@ class Worker:
     Args:
         config: the worker's.
         settings: what the controller has given.
+        told: gives what a zygote is to know.
     """
 
-    def __init__(self, config: pytest.Config, settings: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        config: pytest.Config,
+        settings: dict[str, Any],
+        told: Callable[[], dict[str, Any]],
+    ) -> None:
         self._config = config
+        self._told = told if settings["teach"] else None
         self._channel = settings["channel"]
         self._stop = settings["order"] is not None
         self._session: pytest.Session | None = None
@@ -143,6 +159,8 @@ class Worker:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Have an ordered end not be taken for an interrupt by hand, which xdist mends."""
+        if self._told is not None:
+            self.publish({"m": "loaded", **self._told()})
         if self._stop:
             session.shouldstop = STOPPED
             output: dict[str, Any] = self._config.workeroutput  # type: ignore[attr-defined]

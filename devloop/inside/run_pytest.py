@@ -17,7 +17,9 @@ from types import ModuleType
 
 PREFIX = "_devloop_"
 PLUGIN = PREFIX + "pytest_stream"
-MODULES = ("messages", "pytest_places", "pytest_choice", "pytest_workers", "pytest_stream")
+MODULES = (
+    "messages", "pytest_places", "pytest_choice", "pytest_workers", "pytest_warm", "pytest_stream",
+)  # fmt: skip
 FIRST_DESCRIPTOR = 64
 """Tests of socket activation and the like use the lowest descriptors; ours is above them."""
 
@@ -31,6 +33,9 @@ def load(name: str) -> ModuleType:
     Returns:
         The module, in `sys.modules` under a private name.
     """
+    if (held := sys.modules.get(f"_devloop.{name}")) is not None:
+        sys.modules[PREFIX + name] = held  # by the zygote that this process was forked from
+        return held
     path = Path(__file__).with_name(name + ".py")
     spec = importlib.util.spec_from_file_location(PREFIX + name, path)
     if spec is None or spec.loader is None:
@@ -73,6 +78,13 @@ def main() -> None:
     modules = {name: load(name) for name in MODULES}
     messages, stream = modules["messages"], modules["pytest_stream"]
     channel = take_channel(messages.CHANNEL)
+    if (orders := sys.modules.get("_devloop.orders")) is not None:
+        orders.leave()  # a test run hears orders through its channel
+    if count := int(os.environ.pop(messages.WORKERS, "0")):
+        nursery = load("pytest_nursery")
+        if (order := nursery.settle(count)) is not None:
+            nursery.work(order)
+            return
     messages.write(channel, {"m": "hello", "v": messages.VERSION, "pid": os.getpid()})
     stream.begin(channel, tuple(PREFIX + name for name in MODULES))
     sys.argv[1:1] = ["-p", PLUGIN]

@@ -181,6 +181,7 @@ class Loop:
             self._tests = Tests(
                 project, self._guard, self._environment, self.emit, scope, self.advised
             )
+            self._tasks.start_soon(self._tests.keep_warm)
             self._tasks.start_soon(self._obey_signals)
             self._tasks.start_soon(self._heed_guardian)
             if not scope.postpone:
@@ -479,6 +480,7 @@ class Loop:
             )
         )
         self._cycle = None
+        self._tests.foresee()
         if self._watcher is not None:
             self._watcher.cycle_finished()
 

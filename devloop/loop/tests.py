@@ -7,9 +7,11 @@ from collections.abc import Callable, Collection, Mapping
 import msgspec
 
 from devloop.events import Event, Notice
+from devloop.execute import warm_tests
 from devloop.execute.guard import Guard
 from devloop.execute.run_state import RunResult
 from devloop.execute.runs import Chosen, TestRun
+from devloop.execute.warm_tests import WarmTests
 from devloop.loop.project import Project
 from devloop.loop.scope import Scope
 from devloop.plan.busy import Impact
@@ -61,6 +63,10 @@ class Tests:
         self._environment = environment
         self._emit = emit
         self._scope = scope
+        self._warm: WarmTests | None = None
+        if scope.tests and scope.watch and project.config.warm.tests and warm_tests.POSSIBLE:
+            exclude = project.config.warm.exclude
+            self._warm = WarmTests(guard, project.root, exclude, project.store)
         self._running: Running | None = None
         self._code = 0
         self._gone: tuple[str, ...] = ()
@@ -144,8 +150,12 @@ class Tests:
         Args:
             files: those that are due.
         """
+        paths = frozenset(file.path for file in files)
+        self._running = Running(self._run_of(files), dict(self._project.contents), paths, set())
+
+    def _run_of(self, files: tuple[SelectedFile, ...]) -> TestRun:
         project, tests = self._project, self._project.config.tests
-        run = TestRun(
+        return TestRun(
             self._guard,
             project.interpreter,
             project.root,
@@ -156,13 +166,13 @@ class Tests:
                 once=self._scope.pytest_args,
                 workers=tests.workers,
                 seconds=self._seconds(files),
+                folders=tuple(str(project.root / root) for root in project.layout.roots),
             ),
             project.settings,
             {**self._environment, **project.python_path(), **tests.env},
             self._tell,
+            self._warm,
         )
-        paths = frozenset(file.path for file in files)
-        self._running = Running(run, dict(project.contents), paths, set())
 
     async def run(self) -> RunResult:
         """Run what was planned.
@@ -172,6 +182,16 @@ class Tests:
         """
         assert self._running is not None
         return await self._running.run.wait()
+
+    async def keep_warm(self) -> None:
+        """Have ready what the next run starts from, until cancelled."""
+        if self._warm is not None:
+            await self._warm.run()
+
+    def foresee(self) -> None:
+        """Nothing runs now: have what the next run starts from made ready."""
+        if self._warm is not None and self._running is None and self._project.test_files:
+            self._warm.foresee(self._run_of(()).plan)
 
     def planned_on_what_was_read(self) -> None:
         """The project has been read: that is what a run that did not wait for it was planned on."""

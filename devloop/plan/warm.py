@@ -62,6 +62,7 @@ class WarmRecord(msgspec.Struct, frozen=True):
         audited: a warm start came to the same as a cold one.
         off: why it is never started warm.
         installed: a digest of what is installed; another one is another chance.
+        rewritten: the modules whose assertions pytest has rewritten; of test runs alone.
     """
 
     modules: tuple[str, ...] = ()
@@ -73,6 +74,7 @@ class WarmRecord(msgspec.Struct, frozen=True):
     audited: bool = False
     off: str | None = None
     installed: str = ""
+    rewritten: tuple[str, ...] = ()
 
     def for_installed(self, installed: str) -> WarmRecord:
         """The record as far as it holds for what is installed now.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +18,8 @@ from devloop.execute.guard import Guard
 from devloop.execute.interpreter import Interpreter, probe
 from devloop.execute.run_state import RunResult
 from devloop.execute.runs import Chosen, TestRun
+from devloop.execute.warm_tests import POSSIBLE, WarmTests
+from devloop.plan.warm import WarmRecord
 from devloop.select.selection import SelectedFile
 
 AnEvent = TypeVar("AnEvent", bound=Event)
@@ -29,11 +31,61 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
 
 
-class Project:
-    """A folder with tests, and what has happened in its runs."""
+class Taught:
+    """What one run has imported stands for what any would."""
 
-    def __init__(self, root: Path, guard: Guard, interpreter: Interpreter) -> None:
+    record: WarmRecord | None = None
+
+    def load_warm(self, app: str, stamp: str) -> WarmRecord | None:
+        """What was taught, whatever the settings."""
+        return self.record
+
+    def save_warm(self, app: str, stamp: str, record: WarmRecord) -> None:
+        """Keep what the first of all has taught."""
+        if self.record is None:
+            self.record = record
+
+
+class WarmRun(TestRun):
+    """A run that waits until it can start warm."""
+
+    def after(self, warm: WarmTests) -> None:
+        """Say what makes the start ready."""
+        self._ready = warm
+
+    async def wait(self) -> RunResult:
+        """Run to the end."""
+        self._ready.foresee(self.plan)
+        await until(lambda: self._ready.ready)
+        return await super().wait()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait until something is so, for half a minute at most."""
+    with anyio.fail_after(30):
+        while not true():  # noqa: ASYNC110 - it is told by nobody
+            await anyio.sleep(0.01)
+
+
+class Project:
+    """A folder with tests, and what has happened in its runs.
+
+    Args:
+        root: the folder.
+        guard: owns the processes.
+        interpreter: runs the tests.
+        warm: makes what runs start warm from; None has them start cold.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        guard: Guard,
+        interpreter: Interpreter,
+        warm: Callable[[Path], WarmTests] | None = None,
+    ) -> None:
         self.root = root
+        self._warm = warm
         self.events: list[Event] = []
         self.env = clean_environment()
         self.interpreter = interpreter
@@ -47,15 +99,13 @@ class Project:
         files = [(one, ()) if isinstance(one, str) else one for one in chosen]
         selection = tuple(SelectedFile(path, Reason("edited"), tuple(ids)) for path, ids in files)
         root = root or self.root
-        return TestRun(
-            self._guard,
-            self.interpreter,
-            root,
-            Chosen(selection=selection or None, **more),
-            pytest_settings.read(root),
-            self.env,
-            self._emit,
-        )
+        tests = Chosen(selection=selection or None, **more)
+        settings = pytest_settings.read(root)
+        kind, warm = (TestRun, None) if self._warm is None else (WarmRun, self._warm(root))
+        run = kind(self._guard, self.interpreter, root, tests, settings, self.env, self._emit, warm)
+        if isinstance(run, WarmRun) and warm is not None:
+            run.after(warm)
+        return run
 
     async def run(self, *chosen: str | tuple[str, Iterable[str]], **more: Any) -> RunResult:
         """Run to the end."""
@@ -94,14 +144,60 @@ def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Interpreter:
     return probe(python, tmp_path_factory.mktemp("probe"), clean_environment())
 
 
+@pytest.fixture(scope="session")
+def taught() -> Taught:
+    """What a run imports; learned once."""
+    return Taught()
+
+
 @pytest.fixture
-def project(
+async def zygotes(
+    guard: Guard, interpreter: Interpreter, taught: Taught, tmp_path: Path
+) -> AsyncIterator[Callable[[Path], WarmTests]]:
+    """What makes runs start warm, one for each folder; they hold pytest from the start on."""
+    made: dict[Path, WarmTests] = {}
+    async with anyio.create_task_group() as tasks:
+
+        def make(root: Path) -> WarmTests:
+            if root not in made:
+                made[root] = WarmTests(guard, root, (), taught)
+                tasks.start_soon(made[root].run)
+            return made[root]
+
+        if taught.record is None:
+            root = tmp_path / "teaching"
+            root.mkdir()
+            (root / "pytest.ini").write_text("[pytest]\n")
+            (root / "test_a.py").write_text("def test_a(): pass\n")
+            settings, env = pytest_settings.read(root), clean_environment()
+            warm = make(root)
+            run = TestRun(guard, interpreter, root, Chosen(), settings, env, lambda _: None, warm)
+            assert (await run.wait()).finished.outcome == "passed"
+            await until(lambda: warm.ready)
+        yield make
+        tasks.cancel_scope.cancel()
+
+
+@pytest.fixture(params=["cold", "warm"])
+def start(request: pytest.FixtureRequest) -> str:
+    """How runs start; whatever holds for a cold run holds for a warm one."""
+    kind: str = request.param
+    if kind == "warm" and not POSSIBLE:
+        pytest.skip("nothing is forked here")
+    return kind
+
+
+@pytest.fixture
+async def project(
     tmp_path: Path,
     guard: Guard,
     interpreter: Interpreter,
     write_tree: Callable[[Path, str], None],
-) -> Callable[[str], Project]:
+    start: str,
+    zygotes: Callable[[Path], WarmTests],
+) -> AsyncIterator[Callable[[str], Project]]:
     """Make a project of a tree of files."""
+    projects: list[Project] = []
 
     def make(text: str) -> Project:
         root = tmp_path / "project"
@@ -109,6 +205,9 @@ def project(
         # So that no configuration above the temporary folder counts.
         if not (root / "pytest.ini").exists():
             (root / "pytest.ini").write_text("[pytest]\n")
-        return Project(root, guard, interpreter)
+        projects.append(Project(root, guard, interpreter, zygotes if start == "warm" else None))
+        return projects[-1]
 
-    return make
+    yield make
+    for made in projects:
+        assert {(e.start, e.reason) for e in made.of(events.RunStarted)} <= {(start, None)}

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 import pytest
@@ -40,7 +40,7 @@ ORDERED = """
 
 
 async def test_files_run_in_the_given_order_and_tests_in_their_own(
-    project: Callable[[str], Project],
+    project: Callable[[str], Project], start: Literal["warm", "cold"]
 ) -> None:
     """Files run in the order of the selection, whatever the folders; other files are not read."""
     made = project(ORDERED)
@@ -62,7 +62,7 @@ async def test_files_run_in_the_given_order_and_tests_in_their_own(
         "pkg/test_c.py": frozenset({"pkg/test_c.py::test_1", "pkg/test_c.py::test_2"}),
     }
     assert made.of(events.RunCollected) == [events.RunCollected(total=7)]
-    assert made.events[0] == events.RunStarted(selected=3)
+    assert made.events[0] == events.RunStarted(selected=3, start=start)
     assert made.events[-1] == result.finished
 
 

@@ -1,0 +1,193 @@
+"""PYTEST_DONT_REWRITE: pytest and its plugins, held by a zygote.
+
+pytest rewrites the assertions of plugins while it imports them, and warns of those that were
+imported before. So a zygote imports them through a rewriting hook of its own, each module as an
+earlier run did; the pytest of a child then finds modules that such a hook has loaded, and is
+content. Nothing else of pytest is held: each child reads its settings, registers its plugins and
+imports conftest files as in a cold start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
+
+CROSSED: dict[str, str] = {}
+"""The modules that have imported something of the project, with its name."""
+
+MARKED: set[str] = set()
+"""What plugins have marked for rewriting when they were imported; each child does so anew."""
+
+HELD: set[str] = set()
+"""The modules that the zygote holds."""
+
+
+def told(config: pytest.Config) -> dict[str, Any]:
+    """What a zygote is to know of a run.
+
+    Args:
+        config: of the run, at its end.
+
+    Returns:
+        ``modules``: each with its name and its file (None where it is built in), in the order in
+        which their imports were complete, without those that the zygote held; ``rewritten``:
+        those that came through pytest's hook; and ``refused``: why nothing is to be held.
+    """
+    from _pytest.assertion.rewrite import AssertionRewritingHook
+
+    modules: list[tuple[str, str | None]] = []
+    rewritten = []
+    for name, module in list(sys.modules.items()):
+        spec = getattr(module, "__spec__", None)
+        # What a module has put there under another name is not to be imported by that.
+        if name in HELD or spec is None or spec.name != name:
+            continue
+        modules.append((name, origin(module)))
+        if isinstance(spec.loader, AssertionRewritingHook):
+            rewritten.append(name)
+    refused = None
+    if config.getini("enable_assertion_pass_hook"):
+        refused = "pytest's enable_assertion_pass_hook is set"
+    return {"modules": modules, "rewritten": rewritten, "refused": refused}
+
+
+def origin(module: Any) -> str | None:
+    """Where a module is from.
+
+    Args:
+        module: any.
+
+    Returns:
+        Its file, the first folder of a namespace package, or None where it is built in.
+    """
+    file = getattr(module, "__file__", None)
+    if isinstance(file, str):
+        return os.path.abspath(file)  # noqa: PTH100 - a link is not followed
+    return next((str(folder) for folder in getattr(module, "__path__", ())), None)
+
+
+class Fence:
+    """Keeps modules of the project out, and notes who wants to import one.
+
+    Args:
+        outside: the folders of what is not the project's own.
+    """
+
+    def __init__(self, outside: list[str]) -> None:
+        self._outside = tuple(folder.rstrip(os.sep) + os.sep for folder in outside)
+
+    def find_spec(self, name: str, path: Any = None, target: object = None) -> None:
+        """Find nothing, and let nothing of the project be found by those who come next.
+
+        Raises:
+            ModuleNotFoundError: the module is the project's.
+        """
+        if not any(self._own(place) for place in self._places(name, path)):
+            return
+        frame: Any = sys._getframe(1)
+        while frame is not None:
+            if frame.f_code.co_name == "<module>":
+                CROSSED.setdefault(frame.f_globals.get("__name__", ""), name)
+            frame = frame.f_back
+        raise ModuleNotFoundError(f"{name} is the project's", name=name)
+
+    def _places(self, name: str, path: Any) -> list[str]:
+        for finder in sys.meta_path:
+            if finder is self or type(finder).__name__ == "AssertionRewritingHook":
+                continue
+            spec = finder.find_spec(name, path)
+            if spec is not None:
+                origin = [spec.origin] if spec.has_location and spec.origin else []
+                return [*origin, *(spec.submodule_search_locations or ())]
+        return []
+
+    def _own(self, place: str) -> bool:
+        return not f"{place}{os.sep}".startswith(self._outside)
+
+
+@contextlib.contextmanager
+def held(rewritten: list[str], outside: list[str]) -> Iterator[None]:
+    """Have modules come in as pytest imports them.
+
+    Args:
+        rewritten: those whose assertions are rewritten.
+        outside: the folders of what is not the project's own.
+
+    Yields:
+        While they are imported.
+    """
+    import pytest
+    from _pytest.assertion.rewrite import AssertionRewritingHook
+
+    names = frozenset(rewritten)
+    hook: Any = AssertionRewritingHook(_settings())
+    # Just those, whatever plugins mark meanwhile: `--assert=plain` rewrites none.
+    hook._is_marked_for_rewrite = lambda name, _: name in names
+    hook.mark_rewrite = lambda *marked: MARKED.update(marked)
+    # Set since pytest 8.2, and read by libraries that behave otherwise under test.
+    named = pytest.version_tuple >= (8, 2)
+    # What an import does to the filters ends with the phase of pytest's that it is a part of.
+    with warnings.catch_warnings():
+        if named:
+            os.environ["PYTEST_VERSION"] = pytest.__version__
+        fence: Any = Fence(outside)
+        sys.meta_path[:0] = [fence, hook]
+        try:
+            yield
+        finally:
+            sys.meta_path.remove(fence)
+            sys.meta_path.remove(hook)
+            if named:
+                del os.environ["PYTEST_VERSION"]
+    HELD.update(sys.modules)
+
+
+def _settings() -> Any:
+    """As much of pytest's Config as its hook asks for; a real one is only had by parsing."""
+    import pluggy
+    import pytest
+    from _pytest.assertion import AssertionState
+    from _pytest.assertion.rewrite import assertstate_key
+
+    class Settings:
+        trace = pluggy.PluginManager("devloop").trace.root.get("config")
+        stash = pytest.Stash()
+
+        def getini(self, name: str) -> Any:
+            return {"python_files": [], "enable_assertion_pass_hook": False}[name]
+
+        def issue_config_time_warning(self, *_: object, **__: object) -> None:
+            """A cold run has said it."""
+
+    settings: Any = Settings()
+    settings.stash[assertstate_key] = AssertionState(settings, "rewrite")
+    return settings
+
+
+def renew(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Do in a child what the held plugins did when they were imported.
+
+    Args:
+        pluginmanager: of the child; it has its hook, and is about to load plugins.
+    """
+    hook: Any = pluginmanager.rewrite_hook
+    # Not by `mark_rewrite`: what they have marked may have come in since.
+    if MARKED and hasattr(hook, "_must_rewrite"):
+        hook._must_rewrite.update(MARKED)
+        hook._marked_for_rewrite_cache.clear()
+    # pytest-xdist hands the `sys.path` of its own import on to its workers.
+    for name in ("xdist.plugin", "xdist.workermanage"):
+        if hasattr(sys.modules.get(name), "_sys_path"):
+            sys.modules[name]._sys_path = list(sys.path)  # type: ignore[attr-defined]
+    # pytest-randomly draws the seed of a run when it is imported.
+    randomly: Any = sys.modules.get("pytest_randomly")
+    if hasattr(randomly, "default_seed"):
+        randomly.default_seed = random.Random().getrandbits(32)
