@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import random
@@ -10,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -79,8 +81,12 @@ class Life:
                 found = [message for message in self.messages if message["m"] == kind]
                 if len(found) >= count:
                     return found
-                assert self._control.fileno() >= 0, f"it has ended: {self.popen.wait(5)}"
-                await self._news.wait()
+                await self.more()
+
+    async def more(self) -> None:
+        """Wait until it tells more."""
+        assert self._control.fileno() >= 0, f"it has ended: {self.popen.wait(5)}"
+        await self._news.wait()
 
     def order(self, kind: str) -> None:
         """Give it an order."""
@@ -187,6 +193,45 @@ class Handover:
         for life in self.lives:
             life.close()
         self.held.close()
+
+
+@pytest.fixture(scope="session")
+def servers() -> str:
+    """A folder with the servers of servers.txt, for PYTHONPATH; fetched once, shared."""
+    wanted = Path(__file__).with_name("servers.txt").read_text(encoding="utf-8")
+    digest = hashlib.sha256(wanted.encode()).hexdigest()[:12]
+    version = "{}.{}".format(*sys.version_info)
+    target = _cache() / f"servers-{version}-{digest}"
+    if not target.is_dir():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _install(wanted, target)
+    return str(target)
+
+
+def _cache() -> Path:
+    if named := os.environ.get("DEVLOOP_TEST_CACHE"):
+        return Path(named).absolute()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "devloop-tests"
+
+
+def _install(wanted: str, target: Path) -> None:
+    """Fetch them; the last step is one rename, so that parallel workers may race."""
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        (Path(folder) / "wanted.txt").write_text(wanted, encoding="utf-8")
+        found = Path(folder) / "found"
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary=:all:"]
+        command += ["--target", str(found), "--requirement", f"{folder}/wanted.txt"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            message = f"the servers cannot be had: {done.stderr.strip()}"
+            if os.environ.get("CI"):
+                pytest.fail(message)
+            pytest.skip(message)
+        try:
+            found.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
 
 
 @pytest.fixture
