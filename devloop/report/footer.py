@@ -63,6 +63,8 @@ class Footer:
             self._test = event.nodeid
         elif isinstance(event, ev.CycleStarted):
             self.busy, self._began = True, event.t
+            if event.trigger == "start":
+                self._apps.clear()  # of these some may be configured no more
         elif isinstance(event, ev.CycleFinished):
             self.busy = False
             self._known = max(self._known, self._standing.counts.ran)

@@ -105,6 +105,7 @@ class Standing:
         self._before: frozenset[str] = frozenset()
         self._serial = 0
         self._cycle = 0
+        self._at_start = False
         self._found: dict[str, Found] = {}
         self._places: dict[str, Problem] = {}
         self._finished_runs = Counts()
@@ -144,8 +145,7 @@ class Standing:
         elif isinstance(event, (ev.AppStarted, ev.AppReady, ev.AppFailed, ev.AppExited)):
             self._app(event)
         elif isinstance(event, ev.PlanMade):
-            self.plan = event
-            self._owners.update(target.name for target in (*event.steps, *event.apps))
+            self._plan(event)
         elif isinstance(event, ev.CycleStarted):
             self._begin(event)
         elif isinstance(event, ev.CycleFinished):
@@ -153,8 +153,21 @@ class Standing:
         elif isinstance(event, ev.SessionStarted):
             self.root = event.root
 
+    def _plan(self, event: ev.PlanMade) -> None:
+        self.plan = event
+        planned = {target.name for target in (*event.steps, *event.apps)}
+        if self._at_start:
+            # All that is configured is in it. What is no more, after an edit of the
+            # configuration, has no problems.
+            for name in self._owners - planned - {"pytest"}:
+                self._found.pop(f"source {name}", None)
+                self.failed_apps.pop(name, None)
+                self.failed_steps.pop(name, None)
+        self._owners |= planned
+
     def _begin(self, event: ev.CycleStarted) -> None:
         self._cycle += 1
+        self._at_start = event.trigger == "start"
         self._serial += 1
         self.plan = ev.PlanMade()
         self.fixed, self.broken, self.slow = [], {}, []

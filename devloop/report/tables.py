@@ -35,7 +35,7 @@ _WHY = {
     "edited": "it was edited",
     "failed": "it failed when it last ran",
     "new": "it has not run yet",
-    "start": "it is to start",
+    "start": "it starts with devloop",
 }
 
 _ALIGNED = 60

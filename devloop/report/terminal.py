@@ -234,7 +234,7 @@ class TerminalReporter:
         """The result, in as many lines as a narrow terminal takes."""
         word, style = _RESULTS[event.outcome]
         badge = f" {word} " if self._paint.color else word
-        parts = wording.result_parts(self._standing, event) or [("quiet", "nothing to run")]
+        parts = wording.result_parts(self._standing, event)
         parts[-1] = (parts[-1][0], f"{parts[-1][1]} in {wording.duration(event.seconds)}")
         lines: list[list[Piece]] = [[(badge, style)]]
         separator: Piece = (" ", "")

@@ -17,7 +17,7 @@ _KINDS = {
     "edited": "was edited",
     "failed": "failed before",
     "new": "has not run yet",
-    "start": "is to start",
+    "start": "starts with devloop",
 }
 
 APP_EVENTS = (ev.AppStarted, ev.AppReady, ev.AppStopping, ev.AppExited, ev.AppFailed)
@@ -178,7 +178,8 @@ def result_parts(standing: Standing, event: ev.CycleFinished) -> list[tuple[str,
         event: the cycle's end.
 
     Returns:
-        Pairs of a kind (``failed``, ``passed``, ``quiet``) and a phrase, the gravest first.
+        Pairs of a kind (``failed``, ``passed``, ``quiet``) and a phrase, the gravest first; at
+        least one.
     """
     counts = standing.counts
     parts = [
@@ -202,12 +203,12 @@ def result_parts(standing: Standing, event: ev.CycleFinished) -> list[tuple[str,
         said.insert(0, ("failed", "the test run broke off"))
     for word, names in (("step", standing.failed_steps), ("app", standing.failed_apps)):
         said += [("failed", f"{word} {name} failed") for name in names]
-    return said
+    return said or [("quiet", "done" if plan.steps or plan.apps else "nothing to run")]
 
 
 def result(standing: Standing, event: ev.CycleFinished) -> str:
     """A cycle's result in one line: ``3 failed, 120 passed, 14 not affected in 2.1s``."""
-    said = ", ".join(phrase for _, phrase in result_parts(standing, event)) or "nothing to run"
+    said = ", ".join(phrase for _, phrase in result_parts(standing, event))
     if event.outcome == "cancelled":
         return f"cancelled after {duration(event.seconds)}: {said}"
     return f"{said} in {duration(event.seconds)}"

@@ -228,6 +228,24 @@ def test_a_failed_app_is_one_problem_until_it_is_ready() -> None:
     assert problems(plain([*crash, *ready])) == []
 
 
+@pytest.mark.parametrize("name", ["web", "css"])
+def test_what_is_configured_no_more_has_no_problems(name: str) -> None:
+    """The first plan after an edit of the configuration names all steps and apps."""
+    told = [at_table(2, "app web: no", "web"), at_table(9, "step css: no", "css")]
+    failed = [
+        ev.AppFailed(name="web", message="no"),
+        ev.StepFinished(name="css", outcome="failed"),
+        *told,
+    ]
+    planned = (ev.PlannedTarget(name, ev.Reason("start")),)
+    plan = ev.PlanMade(apps=planned) if name == "web" else ev.PlanMade(steps=planned)
+    anew = ev.CycleStarted(trigger="start")
+    stands = problems(plain(cycle(*failed)))
+    assert problems(plain([*cycle(*failed), *cycle(plan)])) == stands
+    left = problems(plain([*cycle(*failed), anew, plan, *cycle()[1:]]))
+    assert left == [line for line in stands if f" {name}: " in line]
+
+
 @pytest.mark.parametrize(
     ("then", "stands"),
     [
@@ -330,3 +348,10 @@ def test_an_open_cycle_is_ended_by_closing() -> None:
     """Whoever waits for the last line of a cycle gets it when devloop ends early."""
     text = plain([ev.CycleStarted(trigger="start"), ev.RunStarted(selected=1), failed("a.py::t")])
     assert text.endswith("a.py:1:1: error: failed [a.py::t]\ndevloop: cycle finished\n")
+
+
+def test_a_cycle_without_tests_says_whether_it_had_anything_to_do() -> None:
+    """A restarted app is something."""
+    plan = ev.PlanMade(apps=(ev.PlannedTarget("web", ev.Reason("start")),))
+    assert "devloop: done in 0.10s" in plain(cycle(plan))
+    assert "devloop: nothing to run in 0.10s" in plain(cycle())
