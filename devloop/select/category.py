@@ -12,7 +12,8 @@ from collections.abc import Collection
 SOURCES = (".py", ".pyw")
 EXTENSIONS = (".so", ".pyd", ".dylib")
 
-_DOCUMENTS = (".md", ".rst", ".adoc", ".markdown", ".pdf", ".svg.bak")
+_DOCUMENTS = (".md", ".rst", ".adoc", ".markdown", ".pdf")
+_PLAIN = ("", ".txt")
 _DOCUMENT_STEMS = (
     "license",
     "licence",
@@ -27,6 +28,7 @@ _DOCUMENT_STEMS = (
     "readme",
     "codeowners",
 )
+_DOCUMENT_PLACES = ("", "doc", "docs", "documentation")
 _DOCUMENT_FOLDERS = (".github", ".gitlab", ".vscode", ".idea", ".zed", ".fleet", ".circleci")
 _DOCUMENT_NAMES = (
     ".editorconfig",
@@ -110,11 +112,11 @@ def category(
     if path in configuration:
         return Category.CONFIGURATION
     name = path.rpartition("/")[2].lower()
+    top = path.partition("/")[0] if "/" in path else ""
     if (
-        name.endswith(_DOCUMENTS)
-        or name in _DOCUMENT_NAMES
-        or name.partition(".")[0] in _DOCUMENT_STEMS
-        or path.startswith(tuple(f"{folder}/" for folder in _DOCUMENT_FOLDERS))
+        name in _DOCUMENT_NAMES
+        or top in _DOCUMENT_FOLDERS
+        or _is_text(name, at_documents=top in _DOCUMENT_PLACES)
     ):
         return Category.DOCUMENT
     if (
@@ -122,3 +124,18 @@ def category(
     ) and (tracked is None or path not in tracked):
         return Category.BYPRODUCT
     return Category.DATA
+
+
+def _is_text(name: str, *, at_documents: bool) -> bool:
+    """Whether a file is written for people to read, and for no program.
+
+    Args:
+        name: in lower case.
+        at_documents: it lies at the top or below a folder of documents. Elsewhere, a Markdown
+            file may as well be a test's case, or what a page is made of.
+    """
+    stem, dot, suffix = name.partition(".")
+    known = stem in _DOCUMENT_STEMS
+    if name.endswith(_DOCUMENTS):
+        return known or at_documents
+    return known and dot + suffix in _PLAIN
