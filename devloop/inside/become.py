@@ -265,6 +265,12 @@ def _loaded(name: str) -> Any:
     return sys.modules.get(name)
 
 
+def prepare() -> None:
+    """Let libraries that look for a program's beginning find it, while it is where it was."""
+    if (titles := _loaded("setproctitle")) is not None:
+        titles.getproctitle()
+
+
 def flush() -> None:
     """Write out what C's streams hold, or every fork would do so."""
     for text in (sys.stdout, sys.stderr):
@@ -298,7 +304,10 @@ def appear(name: str, argv: list[str], env: dict[str, str], variable: str) -> No
     block = b"\0".join([*map(os.fsencode, argv), b""])
     entries = [os.fsencode(f"{key}={value}") for key, value in env.items()]
     whole = block + b"\0".join([*entries, b""])
-    if not _map_memory(numbers, whole, len(block)):
+    if "setproctitle" in sys.modules:
+        # It writes where the kernel finds them at a program's start, and nowhere else.
+        _write_over(numbers, block[:-1].replace(b"\0", b" ") + b"\0", env[variable], variable)
+    elif not _map_memory(numbers, whole, len(block)):
         _write_over(numbers, block, env[variable], variable)
 
 

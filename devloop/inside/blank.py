@@ -88,6 +88,7 @@ class Blank:
         else:
             answer = loading.run(order["modules"])
         self._written.update(answer["written"])
+        become.prepare()
         become.flush()
         self._homes = hiding.homes(self._birth.modules)
         self._control.send({**answer, "settings": become.VARIABLES, "v": VERSION})

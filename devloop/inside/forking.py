@@ -18,10 +18,17 @@ def fork() -> int:
     Raises:
         OSError: it cannot be done.
     """
-    if "warnings" not in sys.modules or len(os.listdir("/proc/self/task")) == 1:
+    if "warnings" not in sys.modules or _alone():
         return os.fork()
     import warnings
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return os.fork()
+
+
+def _alone() -> bool:
+    try:
+        return len(os.listdir("/proc/self/task")) == 1
+    except OSError:
+        return False  # nobody knows

@@ -7,7 +7,10 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
+
+from devloop.execute import tree
 
 if TYPE_CHECKING:
     from .conftest import Starter
@@ -292,6 +295,43 @@ async def test_only_what_is_held_is_loaded(start: Starter, handover: bool) -> No
     warm = life.text
     names = [name for name in eval(warm) if not name.startswith("_devloop")]
     assert names == eval(cold)
+
+
+TITLE = """
+import setproctitle
+def shown():
+    with open("/proc/self/cmdline") as line, open("/proc/self/comm") as name:
+        return line.read().rstrip(chr(0)), name.read()
+print(setproctitle.getproctitle(), shown()[0])
+setproctitle.setproctitle("another title")
+print(setproctitle.getproctitle(), shown())
+"""
+
+
+@pytest.mark.real
+@pytest.mark.slow
+async def test_a_title(start: Starter, real_environment: Callable[..., str]) -> None:
+    """A program that sets its own is shown with that (W23)."""
+    python = real_environment("setproctitle==1.3.7")
+    start.write("main.py", TITLE)
+    both = await start.both(python, "main.py", "with", "arguments", modules=["setproctitle"])
+    assert "another title" in both.same()
+
+
+async def test_where_the_kernel_takes_its_line_from_nowhere_else(start: Starter) -> None:
+    """The command line is then written over the old one, and so is the mark (W21)."""
+    start.env["PYTHONPATH"] = "lib"
+    start.write(
+        "lib/fixed.py",
+        "import sys\nsys.modules['_devloop.become']._map_memory = lambda *_: False",
+    )
+    start.write("main.py", "import time; print('runs', flush=True); time.sleep(600)")
+    life = await start.warm("python", "main.py", "x", modules=["fixed"])
+    await life.until("runs")
+    line = (await anyio.Path(f"/proc/{life.process.pid}/cmdline").read_text()).rstrip("\0")
+    assert line.split("\0") == ["python", "main.py", "x"]
+    assert tree.mark(life.process.pid) == life.process.mark
+    await life.process.stop()
 
 
 @pytest.mark.parametrize("version", ["3.10", "3.12", "3.13"])

@@ -38,7 +38,8 @@ with open("/dev/tty", "w") as tty:
 SIGNALS = """
 import os, signal, time
 def show(number, frame):
-    print(signal.Signals(number).name, tuple(os.get_terminal_size()), flush=True)
+    # Not `print`, which a handler may have interrupted.
+    os.write(1, f"{signal.Signals(number).name} {tuple(os.get_terminal_size())}\\n".encode())
 signal.signal(signal.SIGWINCH, show)
 signal.signal(signal.SIGTSTP, show)
 signal.signal(signal.SIGQUIT, show)
