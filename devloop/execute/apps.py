@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -32,8 +32,8 @@ from devloop.plan.servers import is_server
 OUTPUT_KEPT = 16_000
 """Characters of its last output that an `app-failed` carries at most."""
 
-LATE_LISTENERS = 2.0
-"""Seconds after which an app that is ready listens wherever it will."""
+SETTLING = 2.0
+"""Seconds after which an app that is ready listens wherever it will, and has imported most."""
 
 Settled: TypeAlias = Literal["ready", "failed", "ended", "stopped"]
 
@@ -418,11 +418,17 @@ class AppSupervisor:
 
     async def _let_settle(self, life: Life) -> None:
         """It is ready: what it has not taken over by and by was its predecessor's alone."""
-        if self.warm is not None:
-            await self.warm.settled(life.begun.running)
-        await anyio.sleep(LATE_LISTENERS)
+        self._rest()
+        await self._ask_for_imports(life)
+        await anyio.sleep(SETTLING)
         if life is self._current and life.begun.running is not None:
             self._held.settle()
+            await self._ask_for_imports(life)
+
+    async def _ask_for_imports(self, life: Life) -> None:
+        if self.warm is not None and life.begun.running is not None:
+            with suppress(GuardianLost):
+                await life.begun.running.order({"m": "report"})
 
     def _told(self, life: Life, message: Mapping[str, Any], fds: list[int]) -> None:
         kind = message["m"]
@@ -477,7 +483,7 @@ class AppSupervisor:
     def _rest(self) -> None:
         """Nothing is being started: there is time for other work."""
         if self.warm is not None:
-            self._tasks.start_soon(self.warm.settled)
+            self.warm.settled()
 
     def _fail(self, message: str, life: Life | None, retry_in: float | None = None) -> None:
         self.state = Crashed(retry_in)

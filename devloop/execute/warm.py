@@ -159,13 +159,18 @@ class Warm:
             return f"the last start differed from a cold one ({doubt}): compared once more"
         if self._zygote is None or self._origin is None:
             return self._refused or (NOT_YET if self._answered else "")
-        if not self._zygote.alive:
-            self._outdated = DIED
         if self._outdated is None:
-            self._outdated = self._zygote.suits(command, spawn.env, spawn.cwd, self._terminal)
-        if self._outdated is None:
-            self._outdated = self._origin.stale(spawn.env)
+            self._outdated = self._compare(command, spawn)
         return self._outdated
+
+    def _compare(self, command: Python, spawn: Spawn) -> str | None:
+        """Why what is held is not what a start needs."""
+        assert self._zygote is not None
+        assert self._origin is not None
+        if not self._zygote.alive:
+            return DIED
+        suits = self._zygote.suits(command, spawn.env, spawn.cwd, self._terminal)
+        return suits or self._origin.stale(spawn.env)
 
     async def start(self, order: Order) -> Running:
         """Start it warm, after `judge` has allowed that.
@@ -183,15 +188,9 @@ class Warm:
         self._outdated = SILENT
         raise Declined(SILENT)
 
-    async def settled(self, running: Running | None = None) -> None:
-        """What was started is up, or will not be: now there is time for other work.
-
-        Args:
-            running: the process that is up; it is asked what it has imported.
-        """
+    def settled(self) -> None:
+        """What was started is up, or will not be: now there is time for other work."""
         self._starting = False
-        if running is not None:
-            await running.order({"m": "report"})
         self._news.set()
 
     def report(self, message: Mapping[str, Any], *, warm: bool, first: bool) -> None:
@@ -246,21 +245,23 @@ class Warm:
             return
         unsafe = {n: q for n, q in self.record.quarantine.items() if still_there(q.distribution)}
         may, out = held_back(self.record.modules, self._exclude, unsafe)
-        if self._zygote is not None and not self._zygote.alive:
-            self._outdated = self._outdated or DIED
         wanted = frozenset(may)
-        try:
-            if self._zygote is None:
-                if wanted != self._tried:
-                    await self._build(command, spawn, may, out)
-            elif self._outdated is not None or wanted.difference(
-                self.record.held, self.record.left_out
-            ):
-                await self._build(command, spawn, may, out)
-            else:
+        if self._zygote is not None and self._outdated is None:
+            try:
                 await self._zygote.restock()
+            except Declined:
+                self._outdated = DIED
+        new = wanted.difference(self.record.held, self.record.left_out)
+        if self._zygote is None:
+            # What could not be held is not tried again after each start.
+            if wanted == self._tried:
+                return
+        elif self._outdated is None and not new:
+            return
+        try:
+            await self._build(command, spawn, may, out)
+            self._tried = None
         except Declined as declined:
-            # What cannot be held now is not tried again after each start.
             self._tried, self._refused = wanted, declined.reason
             await self._drop()
 
@@ -285,7 +286,7 @@ class Warm:
         finally:
             self.building = False
         old, self._zygote, self._origin = self._zygote, zygote, origin
-        self._refused = self._outdated = None
+        self._refused, self._outdated = None, self._compare(*self._last or (command, spawn))
         if old is not None:
             await old.close()
         # Which files were read is told by a process of its own: what notes that cannot be undone.
@@ -323,8 +324,8 @@ class Warm:
     async def _save(self) -> None:
         record, stamp = self.record, self._stamp
         if record != self._saved and stamp is not None:
-            self._saved = record
             await anyio.to_thread.run_sync(self._memory.save, stamp, record)
+            self._saved = record
 
 
 def _from_sites(loaded: Mapping[str, str | None]) -> list[str]:
