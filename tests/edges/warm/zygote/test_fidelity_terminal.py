@@ -43,8 +43,8 @@ def show(number, frame):
 signal.signal(signal.SIGWINCH, show)
 signal.signal(signal.SIGTSTP, show)
 signal.signal(signal.SIGQUIT, show)
-print("ready", os.tcgetpgrp(0) == os.getpgrp(), flush=True)
 try:
+    print("ready", os.tcgetpgrp(0) == os.getpgrp(), flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     print("interrupted")
