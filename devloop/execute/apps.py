@@ -325,6 +325,8 @@ class AppSupervisor:
     def _handover(self, old: Life) -> Handover:
         """How the next process follows this one."""
         holds = bool(self._held) and old.begun.running is not None
+        if holds and not self._held.can_retire(old.process.pid):
+            return "stop-first"
         if not self._retires or (not holds and old.address is not None):
             # Two processes cannot listen where devloop does not hold the socket.
             return "stop-first"
@@ -388,6 +390,7 @@ class AppSupervisor:
             seen=began if start.seen is None else start.seen,
             serves=self._serves,
             held=frozenset(os.fstat(sock.fileno()).st_ino for sock in self._held.sockets),
+            attended=self._held.attended,
             tell=self._tell,
         )
         self._lives.append(life)

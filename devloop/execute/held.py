@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,8 +21,12 @@ from devloop.errors import CommandError
 from devloop.execute import letting_go
 from devloop.inside import addresses
 
-BACKLOG = 4096
-"""Connections that may wait while nobody accepts; the system's own limit may be lower."""
+BACKLOG = 4095
+"""Connections that may wait while nobody accepts; the system's own limit may be lower. It is a
+number that no server asks for, so that it shows when one has listened (see `Held.attended`)."""
+
+_TCP_INFO_MOST = 28
+"""Where tcp_info has the length of a listening socket's queue (tcp_get_info in net/ipv4/tcp.c)."""
 
 _NOT_AN_ADDRESS = 'Write "127.0.0.1:3000", "[::1]:3000" or "unix:run/app.sock".'
 
@@ -34,8 +39,9 @@ class _Socket:
         sock: our copy.
         file: what is at its path (see `addresses.file_at`).
         configured: it is one of `listen = […]`.
-        taken: the newest process listens on it.
+        taken: the newest process listens on it, or what that has started will.
         unlinked: the app has removed its path, as far as it knows.
+        queue: how many connections may wait while nobody has listened anew; 0 is not known.
     """
 
     sock: socket.socket
@@ -43,6 +49,7 @@ class _Socket:
     configured: bool = False
     taken: bool = False
     unlinked: bool = False
+    queue: int = 0
 
 
 class Held:
@@ -170,16 +177,37 @@ class Held:
         if not attended:
             for name, held in list(self._sockets.items()):
                 if _listens(held.sock):
-                    # That only sets the length of its queue (listen(2)).
-                    held.sock.listen(BACKLOG)
+                    held.queue = _lengthen(held.sock)
                 else:
                     self._let_go(name)
+
+    def attended(self, name: str) -> bool:
+        """Whether somebody has listened on a held socket since nobody attended to it.
+
+        A server's workers may do that, which cannot tell us.
+
+        Args:
+            name: of its address.
+
+        Returns:
+            True also where that cannot be known.
+        """
+        held = self._sockets.get(name)
+        return held is None or not held.queue or _queue(held.sock) != held.queue
 
     def settle(self) -> None:
         """The process is ready: let go of what it has not taken over."""
         for name, held in list(self._sockets.items()):
             if not (held.taken or held.configured) or not _listens(held.sock):
                 self._let_go(name)
+
+    def can_retire(self, pid: int) -> bool:
+        """Whether all processes of a tree that have a held socket open hear `retire`.
+
+        Args:
+            pid: of the process that would be told.
+        """
+        return letting_go.hear(pid, self.sockets)
 
     async def let_go_by(self, pid: int, limit: float) -> bool:
         """Wait, after `retire`, until no process of a tree has a held socket open.
@@ -231,6 +259,28 @@ class Held:
         if held.configured or held.unlinked or not held.taken:
             # What the app would have done, had we let it.
             Path(path).unlink(missing_ok=True)
+
+
+def _lengthen(sock: socket.socket) -> int:
+    """Have many connections wait; how many may, which is 0 where that cannot be told."""
+    # That only sets the length of its queue (listen(2)).
+    sock.listen(BACKLOG)
+    queue = _queue(sock)
+    if 1 < queue < BACKLOG:
+        # As many as the system allows: a server may ask for just that.
+        sock.listen(queue - 1)
+        queue = _queue(sock)
+    return queue
+
+
+def _queue(sock: socket.socket) -> int:
+    if sock.family == socket.AF_UNIX or sys.platform != "linux":
+        return 0
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_MOST + 4)
+    except OSError:
+        return 0
+    return int.from_bytes(info[_TCP_INFO_MOST:], sys.byteorder)
 
 
 def _listens(sock: socket.socket) -> bool:

@@ -27,6 +27,23 @@ _PACE = ((0.02, 0.001), (0.2, 0.005), (float("inf"), 0.025))
 """(age in seconds up to which, pause until the next look)."""
 
 
+def hear(pid: int, sockets: Iterable[socket.socket]) -> bool:
+    """Whether all processes of a tree that have any of some sockets open hear `retire`.
+
+    Those that were started with exec have no handler for its signal.
+
+    Args:
+        pid: of the process that would be told.
+        sockets: the held ones.
+    """
+    if sys.platform != "linux":
+        return len(tree.family([pid])) == 1
+    inodes = {os.fstat(sock.fileno()).st_ino for sock in sockets}
+    return all(
+        catches(member, signal.SIGURG) for member in tree.family([pid]) if _has(member, inodes)
+    )
+
+
 async def let_go(pid: int, sockets: Iterable[socket.socket], limit: float) -> bool:
     """Wait, after `retire`, until no process of a tree has any of some sockets open.
 

@@ -71,6 +71,7 @@ class Life:
         seen: when the change behind its start was seen, or it was begun, on the monotonic clock.
         serves: the app is known to listen some day.
         held: the inodes of sockets that it was given; that it has them proves nothing.
+        attended: says of a held socket's address whether somebody has listened on it.
         tell: who is told.
     """
 
@@ -84,6 +85,7 @@ class Life:
         seen: float,
         serves: bool,
         held: frozenset[int],
+        attended: Callable[[str], bool],
         tell: Watchers,
     ) -> None:
         self.begun = begun
@@ -120,7 +122,9 @@ class Life:
         self._log = re.compile(app.ready.log) if app.ready and app.ready.log else None
         self._said = anyio.Event()
         self._held = held
+        self._attended = attended
         self._listens: list[str] = []
+        self._passed_on: list[str] = []
         self._heard_of_listening = anyio.Event()
         self._dialogue: Dialogue | None = None
         if wiring.terminal is not None and tell.dialogue is not None:
@@ -277,7 +281,10 @@ class Life:
     def _take(self, message: Mapping[str, Any], fds: list[int]) -> None:
         if message["m"] == "failed":
             self.failure = message
-        elif message["m"] in ("bound", "listening"):
+        elif message["m"] == "taken":
+            # What it has started will listen, which cannot tell us.
+            self._passed_on.append(message["address"])
+        elif message["m"] == "listening" or (message["m"] == "bound" and message["listens"]):
             self._listens.append(message["address"])
             self._heard_of_listening.set()
             self._heard_of_listening = anyio.Event()
@@ -307,7 +314,7 @@ class Life:
         least = BESIDE if self.begun.running is not None else 0.0
         begin = anyio.current_time()
         while True:
-            said = map(_shown, self._listens)
+            said = map(_shown, [*self._listens, *filter(self._attended, self._passed_on)])
             at = next((one for one in said if port is None or one == f":{port}"), None)
             if at is not None:
                 return at

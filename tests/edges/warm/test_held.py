@@ -164,3 +164,38 @@ def test_no_descriptor_leaks_to_what_devloop_starts(held: Held, port: int) -> No
 def test_a_message_about_something_else_is_left_alone(held: Held) -> None:
     """Its descriptors, too, are another's."""
     assert not held.take({"m": "running", "pid": 1}, [])
+
+
+def test_a_worker_that_listens_is_noticed(held: Held, port: int) -> None:
+    """Also one that asks for as many connections as the system allows, of the same socket."""
+    held.bind([f"127.0.0.1:{port}"])
+    held.starting()
+    name = held.addresses[0]
+    assert not held.attended(name)
+    with socket.socket(fileno=os.dup(held.sockets[0].fileno())) as inherited:
+        for backlog in (5, 1 << 20):
+            inherited.listen(backlog)
+            assert held.attended(name)
+            held.starting()
+            assert not held.attended(name)
+
+
+@pytest.mark.parametrize("handler", ["lambda *_: None", "signal.SIG_DFL"])
+def test_only_who_hears_the_signal_can_retire(
+    held: Held, port: int, tmp_path: Path, handler: str
+) -> None:
+    """A process that has a held socket, and no handler, would go on to accept."""
+    held.bind([f"127.0.0.1:{port}"])
+    code = f"import signal, time; signal.signal(signal.SIGURG, {handler}); print(); time.sleep(600)"
+    with (
+        socket.socket(fileno=os.dup(held.sockets[0].fileno())) as inherited,
+        subprocess.Popen(
+            [sys.executable, "-u", "-I", "-S", "-c", code],
+            pass_fds=[inherited.fileno()],
+            stdout=subprocess.PIPE,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert held.can_retire(process.pid) == handler.startswith("lambda")
+        process.kill()
