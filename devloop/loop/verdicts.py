@@ -68,9 +68,7 @@ class Verdicts:
         above = [bad.removesuffix("conftest.py") for bad in ran.broken]
         hindered = {p for p in codebase.test_files if any(is_below(p, folder) for folder in above)}
         broken = ran.broken & set(codebase.test_files)
-        ran = msgspec.structs.replace(
-            ran, broken=frozenset(broken), hindered=frozenset(hindered - broken)
-        )
+        ran = msgspec.structs.replace(ran, broken=frozenset(broken), hindered=frozenset(hindered))
         self._save(lambda: self.records.learn(ran, contents, frozenset(doubtful)))
         if len(set(self.records.collected.values())) > REVISIONS:
             self._save(

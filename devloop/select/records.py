@@ -180,7 +180,7 @@ class Records:
             for nodeid, (path, outcome, seconds) in ran.outcomes.items()
             if path not in doubtful or outcome not in GOOD
         )
-        collected = (
+        collected = (  # of a file that is both, the last one counts
             *((path, revision) for path in sorted(ran.whole) if path not in doubtful),
             *((path, HINDERED) for path in sorted(ran.hindered)),
             *((path, BROKEN) for path in sorted(ran.broken)),
