@@ -199,6 +199,9 @@ class Held:
         """The process is ready: let go of what it has not taken over."""
         for name, held in list(self._sockets.items()):
             if not (held.taken or held.configured) or not _listens(held.sock):
+                with suppress(OSError):
+                    # The process has a copy, too; so nothing listens there any more (Linux).
+                    held.sock.shutdown(socket.SHUT_RDWR)
                 self._let_go(name)
 
     def can_retire(self, pid: int) -> bool:
