@@ -74,7 +74,7 @@ def write(project: Project, path: str, text: str, kind: str = "modified") -> Cha
     return Change(path, kind)  # type: ignore[arg-type]
 
 
-def tests_of(project: Project) -> list[str]:
+def files_of_tests(project: Project) -> list[str]:
     """Its test files, now."""
     return list(project.test_files)
 
@@ -132,12 +132,12 @@ async def test_a_new_file_may_change_the_layout(tmp_path: Path) -> None:
         helper = write(project, "checks/helper.py", "", "created")
         applied = await apply(project, parsers, new, helper)
         assert applied.changed == {"checks/test_b.py", "checks/helper.py"}
-        assert tests_of(project) == ["checks/test_b.py", "tests/test_a.py"]
+        assert files_of_tests(project) == ["checks/test_b.py", "tests/test_a.py"]
         assert "checks/helper.py" in project.graph.closure(["checks/test_b.py"])
         (tmp_path / "checks/test_b.py").unlink()
         applied = await apply(project, parsers, Change("checks/test_b.py", "deleted"))
         assert applied.changed == {"checks/test_b.py"}
-        assert tests_of(project) == ["tests/test_a.py"]
+        assert files_of_tests(project) == ["tests/test_a.py"]
 
 
 async def test_pytests_settings_lay_the_project_out_anew(tmp_path: Path) -> None:
@@ -147,12 +147,12 @@ async def test_pytests_settings_lay_the_project_out_anew(tmp_path: Path) -> None
         patterns = f"{text}python_files = ['oth*.py']\n"
         applied = await apply(project, parsers, write(project, "pyproject.toml", patterns))
         assert applied.problem is None
-        assert tests_of(project) == ["src/mine/other.py"]
+        assert files_of_tests(project) == ["src/mine/other.py"]
         applied = await apply(project, parsers, write(project, "pyproject.toml", "[tool"))
         assert isinstance(applied.problem, ConfigError)
-        assert tests_of(project) == ["src/mine/other.py"]
+        assert files_of_tests(project) == ["src/mine/other.py"]
         applied = await apply(project, parsers, write(project, "pyproject.toml", text))
-        assert tests_of(project) == ["tests/test_a.py"]
+        assert files_of_tests(project) == ["tests/test_a.py"]
 
 
 async def test_an_import_may_bring_an_ignored_file_in(tmp_path: Path) -> None:
