@@ -277,11 +277,13 @@ class WarmTests:
         try:
             if self._refused is not None:
                 await self._drop()
-            elif self._zygote is None or self._outdated is not None or new:
-                if names:
-                    await self._build(plan, names, out)
-            else:
-                await self._zygote.restock()
+            elif self._zygote is not None and not self._outdated and not new:
+                try:
+                    await self._zygote.restock()
+                except Declined as declined:
+                    self._outdated = declined.reason
+            if self._refused is None and names and (self._outdated or not self.ready or new):
+                await self._build(plan, names, out)
         except Declined as declined:
             if self._stamp == stamp:
                 self._refused = declined.reason
