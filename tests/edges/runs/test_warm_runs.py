@@ -38,7 +38,8 @@ PLUGIN = """
         import logging, os, pytest, random, uuid, warnings
         pytest.register_assert_rewrite("shape_helpers")
 
-        DRAWN = random.Random().random()
+        NUMBERS = random.Random()
+        KNOWN = random.Random(1)
         KIND = os.environ.get("KIND", "none")
         logging.getLogger("shapes").addHandler(logging.NullHandler())
         warnings.filterwarnings("ignore", "of the plugin")
@@ -79,7 +80,7 @@ TESTS = """
         [pytest]
         filterwarnings =
             error
-            ignore:nothing
+            ignore:The configuration option "asyncio_default
         pythonpath = src
         addopts = --strict-markers
         markers = slow: of the project
@@ -219,7 +220,9 @@ class Pair:
                 (e.nodeid, e.outcome, bare(e.traceback or ""), e.captured)
                 for e in of(events.TestFinished)
             ),
-            "problems": sorted((d.path, d.line or 0, d.message) for d in of(events.Diagnostic)),
+            "problems": sorted(
+                (d.path, d.line or 0, bare(d.message)) for d in of(events.Diagnostic)
+            ),
             "outcome": result.finished.outcome,
             "counts": (result.finished.passed, result.finished.failed, result.finished.errors),
             "code": result.code,
@@ -313,7 +316,13 @@ STATE = """
     src/own.py
         A = 1
     tests/test_state.py
-        import faulthandler, gc, json, logging, os, pathlib, signal, sys, threading, own
+        import faulthandler, gc, json, logging, os, pathlib, re, signal, sys, threading, own
+
+        def kind(fd):
+            try:
+                return re.sub("[0-9]+", "", os.readlink(f"/proc/self/fd/{fd}"))
+            except OSError:
+                return None  # that of the listing
 
         def test_state(request):
             flags = {name: getattr(sys.flags, name) for name in dir(sys.flags) if name[0] != "_"}
@@ -327,7 +336,7 @@ STATE = """
                 "handlers": [str(signal.getsignal(n)) for n in range(1, 32)],
                 "mask": sorted(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, []))),
                 "threads": threading.active_count(), "fault": faulthandler.is_enabled(),
-                "descriptors": sorted(os.listdir("/proc/self/fd"), key=int)[:-1],
+                "descriptors": sorted(filter(None, map(kind, os.listdir("/proc/self/fd")))),
                 "gc": [gc.isenabled(), gc.get_threshold()],
                 "logging": [logging.root.level, len(logging.root.handlers)],
                 "session": os.getpid() == os.getsid(0), "group": os.getpgrp() == os.getpid(),
@@ -372,7 +381,8 @@ async def test_two_runs_draw_different_numbers(pair: Callable[[str], Pair]) -> N
             import pathlib, pytest_shapes, random, tempfile, uuid
             def test_drawn():
                 drawn = [random.random(), uuid.uuid4().hex, tempfile.mktemp()]
-                drawn.append(pytest_shapes.random.Random().random())
+                drawn.append(pytest_shapes.NUMBERS.random())
+                assert pytest_shapes.KNOWN.random() == random.Random(1).random()
                 with open("drawn", "a") as file:
                     print(*drawn, file=file)
     """)
@@ -581,7 +591,8 @@ async def test_coverage_counts_the_same_lines(pair: Callable[[str], Pair]) -> No
     """)
     if "pytest-cov" not in made.project.interpreter.distributions:
         pytest.skip("pytest-cov is not installed")
-    args = ("--cov=shop", "--cov-report=json:covered.json", "-W", "error")
+    args: tuple[str, ...] = ("--cov=shop", "--cov-report=json:covered.json", "-W", "error")
+    args += ("-W", "ignore:The configuration option")
 
     def covered() -> Any:
         import json
