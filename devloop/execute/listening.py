@@ -1,39 +1,19 @@
 """What sockets a process has, asked every few milliseconds while an app starts or retires.
 
-psutil reads ``/proc/net/tcp`` for this, which walks all of the kernel's connection tables: some
-7 ms on a small machine, taken from the app that is starting. On Linux the kernel answers the
-same over a sock_diag(7) socket, for listening sockets alone, in some 0.1 ms.
+That time is taken from the app that is starting: so on Linux the kernel is asked, not psutil.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import socket
-import struct
 import sys
 from contextlib import suppress
 from pathlib import Path
 
-from devloop.execute import tree
+from devloop.execute import sock_diag, tree
 
 _SOCKET = re.compile(r"^socket:\[(\d+)\]$")
-
-# include/uapi/linux/netlink.h, sock_diag.h, inet_diag.h
-_NETLINK_SOCK_DIAG = 4
-_SOCK_DIAG_BY_FAMILY = 20
-_NLM_F_REQUEST_DUMP = 0x301
-_NLMSG_ERROR, _NLMSG_DONE = 2, 3
-_TCP_LISTEN = 10
-_TCP_CONNECTED = (1, 8)
-"""Established, and closed by the other side alone (include/net/tcp_states.h)."""
-
-_NETLINK_HEADER = struct.Struct("=IHHII")
-_REQUEST = struct.Struct("=BBBBI48x")
-"""inet_diag_req_v2: family, protocol, extensions, padding, states, and an empty address."""
-
-_PORT_AT, _INODE_AT = 4, 68
-"""Where inet_diag_msg has the port, in the network's byte order, and the inode."""
 
 
 def address_of(
@@ -59,7 +39,7 @@ def address_of(
     if not inodes:
         return None
     try:
-        listening = {inode: f":{port}" for inode, port in _tcp(_TCP_LISTEN).items()}
+        listening = {tcp.inode: f":{tcp.port}" for tcp in sock_diag.dump(sock_diag.LISTENING)}
     except OSError:
         # A kernel, or a container, without sock_diag.
         return _by_psutil(members, port)
@@ -90,75 +70,23 @@ def sockets(pid: int) -> set[int]:
     return found
 
 
-def connected(pid: int, ports: set[int], paths: set[str]) -> set[int]:
-    """The connections that came in at some addresses, on Linux.
-
-    Args:
-        pid: of a process in the network that is asked about.
-        ports: of TCP.
-        paths: of Unix sockets.
-
-    Returns:
-        The inodes of those that are open on this side.
-    """
-    found = set()
-    if ports:
-        found = {inode for inode, port in _tcp(*_TCP_CONNECTED).items() if port in ports}
-    if paths:
-        # St: SS_CONNECTED (linux/net.h)
-        found |= {
-            int(inode)
-            for *_, state, inode, path in _unix_table(pid)
-            if state == "03" and path in paths
-        }
-    return found
-
-
-def _tcp(*states: int) -> dict[int, int]:
-    """The port of each TCP socket of this network that is in one of some states, by its inode."""
-    found: dict[int, int] = {}
-    mask = sum(1 << state for state in states)
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as netlink:
-        netlink.settimeout(1.0)
-        for family in (socket.AF_INET, socket.AF_INET6):
-            request = _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, mask)
-            head = _NETLINK_HEADER.pack(
-                _NETLINK_HEADER.size + len(request), _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST_DUMP, 1, 0
-            )
-            netlink.send(head + request)
-            while _take(netlink.recv(1 << 16), found):
-                pass
-    return found
-
-
-def _take(answer: bytes, found: dict[int, int]) -> bool:
-    """Read one part of an answer; whether there is more to come."""
-    at = 0
-    while at + _NETLINK_HEADER.size <= len(answer):
-        size, kind, *_ = _NETLINK_HEADER.unpack_from(answer, at)
-        body = at + _NETLINK_HEADER.size
-        if kind == _NLMSG_DONE:
-            return False
-        if kind == _NLMSG_ERROR:
-            (code,) = struct.unpack_from("=i", answer, body)
-            raise OSError(-code, "sock_diag")
-        (port,) = struct.unpack_from("!H", answer, body + _PORT_AT)
-        (inode,) = struct.unpack_from("=I", answer, body + _INODE_AT)
-        found[inode] = port
-        at += (size + 3) & ~3
-    return True
-
-
 def _listening_unix(pid: int) -> dict[int, str]:
     """The path of each listening Unix socket of a process's network, by its inode."""
     # Flags: __SO_ACCEPTCON (linux/net.h)
     return {
-        int(inode): path for *_, flags, _, _, inode, path in _unix_table(pid) if flags == "00010000"
+        int(inode): path for *_, flags, _, _, inode, path in unix_table(pid) if flags == "00010000"
     }
 
 
-def _unix_table(pid: int) -> list[list[str]]:
-    """The Unix sockets with a path: Num RefCount Protocol Flags Type St Inode Path."""
+def unix_table(pid: int) -> list[list[str]]:
+    """The Unix sockets that have a path, on Linux.
+
+    Args:
+        pid: of a process in the network that is asked about.
+
+    Returns:
+        The columns Num, RefCount, Protocol, Flags, Type, St, Inode and Path of each (unix(7)).
+    """
     try:
         table = Path(f"/proc/{pid}/net/unix").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:

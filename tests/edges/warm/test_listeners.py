@@ -16,6 +16,7 @@ import anyio.to_thread
 import pytest
 
 from devloop.execute import letting_go, tree
+from devloop.execute.sock_diag import CONNECTED, dump
 
 if TYPE_CHECKING:
     from tests.edges.warm.conftest import Handover, Life
@@ -604,6 +605,52 @@ async def test_a_server_that_a_signal_would_cut_short_is_seen_to_have_finished(
             accepted.sendall(b"go on")
             assert await handover.held.drained(old.pid, 10)
             assert await anyio.to_thread.run_sync(accepted.recv, 100) == b"old"
+
+
+KEEPING = (
+    ANSWER
+    + """
+import socketserver
+
+class Handler(socketserver.BaseRequestHandler):
+    def handle(self):
+        while request := self.request.recv(4096):
+            if b"wait" in request:
+                assert self.request.recv(4096) == b"go on"
+            self.request.sendall(sys.argv[2].encode())
+
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = daemon_threads = True
+
+Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+)
+
+
+@LINUX
+async def test_a_connection_that_a_client_keeps_for_later_is_not_waited_for(
+    handover: Handover, port: int
+) -> None:
+    """What it asked later would be answered by old code; one that waits for an answer counts."""
+    handover.write("server.py", KEEPING)
+    old = handover.start("server.py", str(port), "old")
+    await old.until("bound")
+    with connect(port) as kept, connect(port) as waiting:
+        for client in (kept, waiting):
+            client.sendall(b"hello")
+            assert await anyio.to_thread.run_sync(client.recv, 100) == b"old"
+        with anyio.fail_after(10):
+            # The kernel's clock ticks every few milliseconds.
+            while any(tcp.port == port and tcp.age < 0.02 for tcp in dump(CONNECTED)):  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+        waiting.sendall(b"wait")
+        assert await handover.retire(old)
+        assert not await handover.held.drained(old.pid, 2 * letting_go.IDLE)
+        waiting.sendall(b"go on")
+        assert await anyio.to_thread.run_sync(waiting.recv, 100) == b"old"
+        assert await handover.held.drained(old.pid, 10)
+        await old.end()
+        assert await anyio.to_thread.run_sync(kept.recv, 100) == b""
 
 
 async def test_a_program_sees_its_own_functions(handover: Handover, port: int) -> None:
