@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import psutil
 import pytest
+from anyio.streams.buffered import BufferedByteReceiveStream
 
 from devloop.execute import tree
 from devloop.execute.blank import Blank
@@ -380,7 +381,7 @@ async def test_all_end_when_devloop_is_killed(tmp_path: Path, until: Until) -> N
     ) as process:
         assert process.stdout is not None
         with anyio.fail_after(30):
-            line = await process.stdout.receive()
+            line = await BufferedByteReceiveStream(process.stdout).receive_until(b"\n", 999)
         word, *numbers = line.decode().split()
         assert word == "pids"
         assert len(numbers) == 5
