@@ -178,6 +178,15 @@ class App(Table, frozen=True):
         bool,
         Meta(description="Whether the project's own modules that an edit left alone are held too."),
     ] = True
+    keep: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Functions whose results are computed once and inherited by every warm "
+            "start, until a module or a file that they depend on changes: module:function.",
+            examples=[["shop.catalog:load"]],
+            extra_json_schema={"uniqueItems": True},
+        ),
+    ] = ()
     handover: Annotated[
         Handover | None,
         Meta(

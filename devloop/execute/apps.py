@@ -21,11 +21,13 @@ from devloop.execute.error_page import ErrorPage
 from devloop.execute.failure import Failure
 from devloop.execute.guard import Guard, Process
 from devloop.execute.held import Held
+from devloop.execute.layers import Layers
 from devloop.execute.life import Life, Watchers
 from devloop.execute.starts import Starts
 from devloop.execute.terminal import Size, Terminal
 from devloop.execute.warm import Memory, Warm
 from devloop.execute.wiring import Wiring
+from devloop.graph.graph import Graph
 from devloop.plan.backoff import Backoff, only_an_edit_mends
 from devloop.plan.servers import is_server
 
@@ -124,6 +126,8 @@ class AppSupervisor:
         exclude: modules and packages that are not held for warm starts.
         installed: says what is installed for the project, as a digest.
         memory: what is known of the app's starts from earlier sessions.
+        graph: says what imports what in the project; without it nothing of the project is held.
+        layers: modules of the project may be held.
     """
 
     def __init__(
@@ -142,6 +146,8 @@ class AppSupervisor:
         exclude: Sequence[str] = (),
         installed: Callable[[], str] = str,
         memory: Memory | None = None,
+        graph: Callable[[], Graph] | None = None,
+        layers: bool = True,
     ) -> None:
         self.name = name
         self.state: State = Stopped()
@@ -159,6 +165,7 @@ class AppSupervisor:
         """What its next start comes from; None where all are cold."""
 
         if app.start == "warm":
+            layered = layers and app.preload
             self.warm = Warm(
                 guard,
                 root=str(root),
@@ -166,6 +173,11 @@ class AppSupervisor:
                 terminal=terminal,
                 installed=installed,
                 memory=memory,
+                layers=Layers(
+                    str(root), graph, modules=layered, keep=app.keep, tell=self._say_of_start
+                )
+                if graph is not None and (layered or app.keep)
+                else None,
             )
         self._starts = Starts(guard, self._held, warm=self.warm, terminal=terminal)
         self._size = terminal
@@ -255,6 +267,15 @@ class AppSupervisor:
         while not self._settled.is_set():
             await self._settled.wait()
         return self._outcome
+
+    def changed(self, paths: Sequence[str]) -> None:
+        """Files of the project have changed; the graph knows of it already.
+
+        Args:
+            paths: relative to the root.
+        """
+        if self.warm is not None and self.warm.layers is not None:
+            self.warm.layers.changed(paths)
 
     def resize(self, size: Size) -> None:
         """The window that it is shown in has another size.
@@ -437,7 +458,14 @@ class AppSupervisor:
         kind = message["m"]
         if kind == "loaded" and self.warm is not None:
             first, life.has_reported = not life.has_reported, True
-            self.warm.report(message, warm=life.begun.start != "cold", first=first)
+            self.warm.report(
+                message,
+                warm=life.begun.start != "cold",
+                first=first,
+                layered=life.begun.layered,
+            )
+        elif kind == "called" and self.warm is not None:
+            self.warm.called(message)
         elif life is self._current and self._held.take(message, fds):
             return
         for fd in fds:
@@ -482,6 +510,9 @@ class AppSupervisor:
             when = "" if life.is_ready else " before it was ready"
             retry_in = None if hopeless else self._backoff.delay
             self._fail(f"it {verb} {how}{when}", life, retry_in)
+
+    def _say_of_start(self, text: str) -> None:
+        self._emit(Notice(f"app {self.name}: {text}", severity="warning"))
 
     def _rest(self) -> None:
         """Nothing is being started: there is time for other work."""

@@ -23,7 +23,7 @@ from devloop.execute import tree
 from devloop.execute.command import Python
 from devloop.execute.control import Control
 from devloop.execute.guard import Guard, Process, Spawn
-from devloop.execute.orders import Declined, Order, Preloaded, Running
+from devloop.execute.orders import Declined, Layered, Order, Preloaded, Running, Wish
 from devloop.execute.terminal import Size
 from devloop.execute.wiring import Wiring
 from devloop.inside import messages
@@ -51,6 +51,7 @@ class _Output:
     wiring: Wiring
     said: bytearray = field(default_factory=bytearray)
     reading: bool = False
+    news: anyio.Event = field(default_factory=anyio.Event)
 
     def begin(self) -> None:
         self.wiring.started()
@@ -68,6 +69,18 @@ class _Output:
         if not data:
             self.end()
         self.said += data[: max(0, SAID - len(self.said))]
+        self.news.set()
+        self.news = anyio.Event()
+
+    async def parts(self, count: int) -> list[bytes]:
+        """What was printed before each of so many zero bytes; they are on their way."""
+        with anyio.move_on_after(ANSWER_TIMEOUT):
+            while self.reading and self.said.count(0) < count and len(self.said) < SAID:
+                await self.news.wait()
+        found = bytes(self.said).split(b"\0")[:-1]
+        self.said.clear()
+        # Where one has printed more than is kept, those after it cannot be told apart.
+        return [*found, *[b"?"] * (count - len(found))][:count]
 
     def end(self) -> None:
         if self.reading:
@@ -177,24 +190,48 @@ class Blank:
         answer, seconds = await self.load("preload", modules, check=check)
         return preloaded(answer, seconds)
 
-    async def layer(
-        self, modules: Iterable[str], env: Mapping[str, str], *, check: bool = True
-    ) -> Preloaded:
+    async def layer(self, wish: Wish, env: Mapping[str, str]) -> Layered:
         """Have it import modules of the project, with what its command would find there.
 
         Args:
-            modules: see `preload`.
+            wish: what it shall hold.
             env: the command's environment.
-            check: see `preload`.
 
         Returns:
-            What has come of it.
+            What has come of it; one with a `fault` is of no use.
 
         Raises:
             Declined: it has ended, or does not answer.
         """
-        answer, seconds = await self.load("layer", modules, check=check, env=dict(env))
-        return preloaded(answer, seconds)
+        order = {
+            "m": "layer",
+            "env": dict(env),
+            "modules": list(wish.modules),
+            "never": list(wish.never),
+            "target": wish.target,
+            "call": wish.call,
+            "first": wish.first,
+            **_entry(self._command),
+        }
+        began = time.monotonic()
+        answer = await self._ask(order, (), IMPORT_TIMEOUT)
+        if answer.get("v") != VERSION:
+            raise Declined("devloop was replaced while it ran: start it again")
+        names = answer["asked"]
+        printed = await self._output.parts(len(names) + 1)
+        fault = tuple(answer["fault"]) if answer["fault"] else None
+        speaking = next((name for name, said in zip(names, printed, strict=False) if said), None)
+        if speaking is not None and (fault is None or speaking != fault[0]):
+            fault = (speaking, "prints something")
+        return Layered(
+            loaded=dict(answer["loaded"]),
+            fault=fault,
+            refused=answer["refused"],
+            env=None if answer["env"] is None else frozenset([*answer["env"], *answer["settings"]]),
+            files={path: tuple(sign) if sign else None for path, sign in answer["files"]},
+            folders={path: (mtime, own) for path, mtime, own in answer["folders"]},
+            seconds=time.monotonic() - began,
+        )
 
     async def trace(self, modules: Iterable[str]) -> tuple[dict[str, Any], float]:
         """Have it import modules, and note what imports what, and which files are read.
@@ -290,6 +327,7 @@ class Blank:
             "held": [dict(known) for known, _ in order.held],
             "passed": [name for name, _ in order.passed],
             "folders": list(order.folders),
+            "learn": list(order.learn),
             "said": self._said.decode("latin-1"),
         }
         fds = [order.stdin, order.stdout, order.stderr]

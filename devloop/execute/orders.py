@@ -42,6 +42,7 @@ class Order:
         held: sockets that it shall take over: what is known of each, and a descriptor.
         passed: descriptors that it shall have, each with the environment variable that names it.
         folders: those that it will put on `sys.path`; a module in them is not to be hidden.
+        learn: functions of whose first call it shall tell, each as ``module:function``.
         stop_signal: what asks it to stop when devloop is gone.
         stop_timeout: seconds that it has for that.
     """
@@ -58,6 +59,7 @@ class Order:
     held: Sequence[tuple[Mapping[str, Any], int]] = ()
     passed: Sequence[tuple[str, int]] = ()
     folders: Sequence[str] = ()
+    learn: Sequence[str] = ()
     stop_signal: int = SIGTERM
     stop_timeout: float = 5.0
 
@@ -81,6 +83,49 @@ class Preloaded:
     unsafe: Mapping[str, str]
     env: frozenset[str] | None
     files: Mapping[str, tuple[int, int]]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a layer shall hold.
+
+    Args:
+        modules: of the project, each after what it imports.
+        never: modules that must not come in with them.
+        target: a function whose result is kept, as ``module:function``.
+        call: its arguments, as the command has told of them; None is without any.
+        first: what is to stand first in `sys.argv`; None is what devloop knows.
+    """
+
+    modules: Sequence[str]
+    never: Sequence[str] = ()
+    target: str | None = None
+    call: str | None = None
+    first: str | None = None
+
+
+@dataclass(frozen=True)
+class Layered:
+    """What has come of a layer.
+
+    Args:
+        loaded: the file of each module that was imported on the way; None where it has none.
+        fault: a module that cannot be held, and why.
+        refused: why the function's result cannot be kept.
+        env: the environment variables that were read (see `Preloaded`).
+        files: time (nanoseconds), size and inode of the files that were read; None of those that
+            were not there.
+        folders: time of the folders that were listed, and whether only to find modules.
+        seconds: how long it took.
+    """
+
+    loaded: Mapping[str, str | None]
+    fault: tuple[str, str] | None
+    refused: str | None
+    env: frozenset[str] | None
+    files: Mapping[str, Any]
+    folders: Mapping[str, tuple[int, bool]]
     seconds: float
 
 

@@ -28,12 +28,14 @@ class Begun:
         start: where it comes from.
         reason: why it was not started warm, where that was wanted.
         running: the way to what runs in it; None where nothing of ours does.
+        layered: it comes from a layer, with modules of the project.
     """
 
     process: Process
     start: Start = "cold"
     reason: str | None = None
     running: Running | None = None
+    layered: bool = False
 
 
 class Starts:
@@ -82,14 +84,16 @@ class Starts:
     async def _begin(self, spawn: Spawn, order: Order) -> Begun:
         reason: str | None = None
         if self._warm is not None:
+            if self._warm.layers is not None:
+                order = replace(order, learn=self._warm.layers.unknown)
             reason = self._warm.judge(order.command, spawn)
             if reason is None:
                 try:
-                    running = await self._warm.start(order)
+                    running, layered = await self._warm.start(order)
                 except Declined as declined:
                     reason = declined.reason
                 else:
-                    return Begun(running.process, "warm", None, running)
+                    return Begun(running.process, "warm", None, running, layered)
         try:
             blank = await Blank.start(
                 self._guard, order.command, spawn.env, spawn.cwd, self._terminal

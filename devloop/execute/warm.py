@@ -22,6 +22,7 @@ from devloop.errors import GuardianLost
 from devloop.execute.command import Python
 from devloop.execute.distributions import of_module, still_there
 from devloop.execute.guard import Guard, Spawn
+from devloop.execute.layers import Layers
 from devloop.execute.orders import Declined, Order, Preloaded, Running
 from devloop.execute.staleness import Origin
 from devloop.execute.terminal import Size
@@ -31,6 +32,7 @@ from devloop.plan.warm import (
     Quarantined,
     Shape,
     WarmRecord,
+    differences,
     first_party,
     held_back,
     library_of,
@@ -79,6 +81,7 @@ class Warm:
         terminal: the app's streams are a terminal of that size.
         installed: says what is installed for the project, as a digest.
         memory: what is known from earlier sessions.
+        layers: what is held of the project itself; None is nothing.
     """
 
     def __init__(
@@ -90,7 +93,9 @@ class Warm:
         terminal: Size | None = None,
         installed: Callable[[], str] = str,
         memory: Memory | None = None,
+        layers: Layers | None = None,
     ) -> None:
+        self.layers = layers
         self.record = WarmRecord()
         self._guard = guard
         self._root = root
@@ -116,6 +121,9 @@ class Warm:
 
         self.building = False
         """A zygote is being made."""
+
+        self._doubted = False
+        """The last start from a layer came to something else than a cold one."""
 
         self._answered = False
         """A process has told what it imports, in this session."""
@@ -172,11 +180,14 @@ class Warm:
         suits = self._zygote.suits(command, spawn.env, spawn.cwd, self._terminal)
         return suits or self._origin.stale(spawn.env)
 
-    async def start(self, order: Order) -> Running:
+    async def start(self, order: Order) -> tuple[Running, bool]:
         """Start it warm, after `judge` has allowed that.
 
         Args:
             order: what is started.
+
+        Returns:
+            The process, and whether it comes from a layer.
 
         Raises:
             Declined: it cannot be.
@@ -184,7 +195,11 @@ class Warm:
         """
         assert self._zygote is not None
         with anyio.move_on_after(PATIENCE):
-            return await (await self._zygote.take()).run(order)
+            blank = None
+            if self.layers is not None and not self._doubted:
+                blank = await self.layers.take(order.env)
+            layered = blank is not None
+            return await (blank or await self._zygote.take()).run(order), layered
         self._outdated = SILENT
         raise Declined(SILENT)
 
@@ -193,13 +208,16 @@ class Warm:
         self._starting = False
         self._news.set()
 
-    def report(self, message: Mapping[str, Any], *, warm: bool, first: bool) -> None:
+    def report(
+        self, message: Mapping[str, Any], *, warm: bool, first: bool, layered: bool = False
+    ) -> None:
         """Take in what a process tells of its imports.
 
         Args:
             message: its `loaded`.
             warm: it was started warm.
             first: it has not told of them before.
+            layered: it was started from a layer.
         """
         modules = [(name, file) for name, file in message["modules"]]
         self._files.update((name, file) for name, file in modules if file is not None)
@@ -210,9 +228,27 @@ class Warm:
             self._path = tuple(message["path"])
             own = first_party(modules, self._root, self._library)
             shape = Shape(own, self._path, tuple(map(str, message["flags"])))
-            record = record.audit(shape, warm=warm)
+            if not layered:
+                record = record.audit(shape, warm=warm)
+                self._doubted = False
+                if self.layers is not None and self._last is not None:
+                    self.layers.learn(message, self._last[0])
+            elif not record.audited and record.shape is not None:
+                # An edit may be why they differ: it is looked at again, without the layer.
+                self._doubted = bool(differences(record.shape, shape))
+                record = record if self._doubted else record.audit(shape, warm=warm)
         self.record = record
         self._news.set()
+
+    def called(self, message: Mapping[str, Any]) -> None:
+        """Take in the first call of a function whose result is kept.
+
+        Args:
+            message: what a process has told of it.
+        """
+        if self.layers is not None:
+            self.layers.called(message)
+            self._news.set()
 
     def _recall(self, command: Python) -> None:
         """Know again what was known of this command."""
@@ -232,6 +268,7 @@ class Warm:
                 if not self._starting and self._last is not None and self._answered:
                     with suppress(GuardianLost):
                         await self._prepare(*self._last)
+                        await self._prepare_layers(*self._last)
                     await self._save()
                 await self._news.wait()
         finally:
@@ -265,6 +302,10 @@ class Warm:
             self._tried, self._refused = wanted, declined.reason
             await self._drop()
 
+    async def _prepare_layers(self, command: Python, spawn: Spawn) -> None:
+        if self.layers is not None and self._zygote is not None and self._outdated is None:
+            await self.layers.prepare(self._zygote, command, spawn, [*self.record.left_out])
+
     async def _build(
         self, command: Python, spawn: Spawn, may: Sequence[str], out: Mapping[str, str]
     ) -> None:
@@ -285,6 +326,8 @@ class Warm:
             raise
         finally:
             self.building = False
+        if self.layers is not None:
+            await self.layers.drop()
         old, self._zygote, self._origin = self._zygote, zygote, origin
         self._refused, self._outdated = None, self._compare(*self._last or (command, spawn))
         if old is not None:
@@ -318,6 +361,8 @@ class Warm:
     async def _drop(self) -> None:
         zygote, self._zygote, self._origin = self._zygote, None, None
         self._outdated = None
+        if self.layers is not None:
+            await self.layers.drop()
         if zygote is not None:
             await zygote.close()
 

@@ -258,7 +258,7 @@ class Zygote:
         """
         async with self._forking:
             if await self._stocked() is None:
-                self._ready = await self._fork()
+                self._ready = await self.fork()
 
     async def take(self) -> Blank:
         """Get a blank that holds the modules.
@@ -273,7 +273,7 @@ class Zygote:
         async with self._forking:
             blank = await self._stocked()
             self._ready = None
-            return await self._fork() if blank is None else blank
+            return await self.fork() if blank is None else blank
 
     async def _stocked(self) -> Blank | None:
         """The one that is ready, if it lives."""
@@ -282,7 +282,13 @@ class Zygote:
             self._ready = None
         return self._ready
 
-    async def _fork(self) -> Blank:
+    async def fork(self) -> Blank:
+        """Get another blank than the one that stands ready.
+
+        Raises:
+            Declined: it cannot be forked.
+            GuardianLost: the guardian has died.
+        """
         if self._holder is None:
             raise Declined("nothing is preloaded yet")
         return await self._holder.fork()

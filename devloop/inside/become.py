@@ -64,6 +64,26 @@ born: Birth | None = None
 """What this process found, or the one that it was forked from."""
 
 
+def step_back() -> bool:
+    """Take the processor from nobody else from now on, as far as the scheduler can tell (sched(7)).
+
+    A nice value, or SCHED_IDLE, could not be taken back without a privilege.
+
+    Returns:
+        Whether that is to be undone.
+    """
+    if sys.platform != "linux" or os.sched_getscheduler(0) != os.SCHED_OTHER:
+        return False
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    return True
+
+
+def step_up() -> None:
+    """Be scheduled as ever again."""
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 def own(guardian: int) -> bool:
     """See to it that this process ends when the guardian does.
 

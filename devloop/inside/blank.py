@@ -61,25 +61,16 @@ class Blank:
             kind = order["m"]
             if kind == "fork":
                 self._fork(fds[0])
-            elif kind in ("preload", "layer"):
+            elif kind == "preload":
                 self._preload(order)
+            elif kind == "layer":
+                self._layer(order)
             elif kind == "run":
                 return self._run(order, fds)
 
     def _preload(self, order: dict[str, Any]) -> None:
-        self._kept = False
-        if order["m"] == "layer":
-            become.environment(order["env"], self._birth, self._written)
-            become.place(order["entry"]["kind"], order["entry"]["target"])
-        sys.orig_argv[:] = order["argv"]
-        sys.argv[:] = [_first(order["entry"]), *order["args"]]
-        if order["entry"]["kind"] == "module":
-            import runpy  # noqa: F401 - the interpreter itself does so
-        loading = preload.Loading(
-            lambda name: self._control.send({"m": "importing", "name": name}),
-            check=order["check"],
-            trace=order["trace"],
-        )
+        self._prepare(order)
+        loading = preload.Loading(self._importing, check=order["check"], trace=order["trace"])
         if (given := order.get("pytest")) is not None:
             from . import pytest_warm
 
@@ -92,6 +83,32 @@ class Blank:
         become.flush()
         self._homes = hiding.homes(self._birth.modules)
         self._control.send({**answer, "settings": become.VARIABLES, "v": VERSION})
+
+    def _layer(self, order: dict[str, Any]) -> None:
+        become.environment(order["env"], self._birth, self._written)
+        become.place(order["entry"]["kind"], order["entry"]["target"])
+        self._prepare(order)
+        sys.argv[0] = order["first"] or sys.argv[0]
+        making = _part("layer").Making(order, self._importing, become.flush)
+        stepped_back = become.step_back()
+        answer = making.run()
+        if stepped_back:
+            become.step_up()
+        self._written.update(answer["written"])
+        become.prepare()
+        become.flush()
+        self._homes = hiding.homes(self._birth.modules)
+        self._control.send({**answer, "settings": become.VARIABLES, "v": VERSION})
+
+    def _prepare(self, order: dict[str, Any]) -> None:
+        self._kept = False
+        sys.orig_argv[:] = order["argv"]
+        sys.argv[:] = [_first(order["entry"]), *order["args"]]
+        if order["entry"]["kind"] == "module":
+            import runpy  # noqa: F401 - the interpreter itself does so
+
+    def _importing(self, name: str) -> None:
+        self._control.send({"m": "importing", "name": name})
 
     def _fork(self, fd: int) -> None:
         """Make another one: a child of this process's parent, which outlives this process."""
@@ -189,8 +206,15 @@ class Blank:
         if order["handover"]:
             listeners.install(zip(order["held"], fds[3:]))  # noqa: B905 - 3.10 has it
         orders.listen()
+        for target in order["learn"]:
+            _part("keep").watch(target, orders.send)
         become.interruptible()
         return "", command
+
+
+def _part(name: str) -> Any:
+    """One of the files beside this one, where it is needed."""
+    return __import__(f"{__package__}.{name}", fromlist=["*"])
 
 
 def _first(entry: dict[str, str]) -> str:

@@ -23,4 +23,5 @@ def loaded() -> dict[str, Any]:
         "modules": [[name, file_of(name)] for name in names],
         "path": [entry for entry in sys.path if isinstance(entry, str)],
         "flags": list(sys.flags),
+        "main": file_of("__main__"),
     }

@@ -206,7 +206,7 @@ class Loading:
                 continue
             loaded = set(sys.modules)
             self._tell(name)
-            if (reason := _import(name)) is not None:
+            if (reason := failure(name)) is not None:
                 self._failed[name] = reason
             if before is None or self._unsafe:
                 continue
@@ -266,8 +266,15 @@ def _absolute_name(name: str, names: dict[str, Any], level: int) -> str:
     return f"{base}.{name}" if name else base
 
 
-def _import(name: str) -> str | None:
-    """Import one module; the reason, in one line, where that fails."""
+def failure(name: str) -> str | None:
+    """Import one module.
+
+    Args:
+        name: dotted.
+
+    Returns:
+        Why that fails, in one line; None where it does not.
+    """
     try:
         __import__(name)
     except BaseException as error:

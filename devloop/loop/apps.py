@@ -92,6 +92,8 @@ class Apps:
                 exclude=project.config.warm.exclude,
                 installed=lambda: project.interpreter.stamp,
                 memory=_Memory(project.store, name),
+                graph=lambda: project.graph,
+                layers=project.config.warm.layers,
             )
             for name, app in (project.config.apps.items() if wanted else ())
         }
@@ -127,6 +129,8 @@ class Apps:
         """
         if not self._supervisors:
             return False
+        for supervisor in self._supervisors.values():
+            supervisor.changed(sorted(applied.touched | applied.changed))
         affected = affected_apps(
             self._project.graph,
             self._project.app_targets(),

@@ -164,7 +164,9 @@ class Starter:
         await zygote.preload(modules)
         return zygote
 
-    async def run(self, blank: Blank, *argv: str, size: Size | None = None) -> Life:
+    async def run(
+        self, blank: Blank, *argv: str, size: Size | None = None, learn: Sequence[str] = ()
+    ) -> Life:
         """Have a blank become a command."""
         life = Life(self.wiring(size))
         null = os.open(os.devnull, os.O_RDWR)
@@ -181,6 +183,7 @@ class Starter:
             stdout,
             size is not None,
             handover=self.handover,
+            learn=learn,
         )
         life.running = await blank.run(order)
         life.process = life.running.process

@@ -1,0 +1,427 @@
+"""Layers: processes that hold modules of the project, and results that are kept.
+
+They are forked from a zygote, one from the other: first one for each result that is kept, those
+that last longest below, then one that holds all modules that are not being worked on. A start is
+forked from the topmost of those that are as a cold start would make them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from devloop.execute.blank import Blank
+from devloop.execute.command import Python
+from devloop.execute.guard import Spawn
+from devloop.execute.orders import Declined, Layered, Wish
+from devloop.execute.reads import Reads
+from devloop.execute.zygote import Zygote
+from devloop.graph.graph import Graph
+from devloop.plan import layers as plan
+from devloop.plan.warm import first_party, library_of
+
+ROUNDS = 6
+"""How often a layer is made anew without a module that cannot be held."""
+
+
+@dataclass
+class _Layer:
+    """A process that is forked from.
+
+    Args:
+        blank: it.
+        reads: what it depends on, beside what those below it depend on.
+        wish: what it was to hold.
+        paths: of the modules that it holds.
+        spoilt: why it must not be used any more.
+    """
+
+    blank: Blank
+    reads: Reads
+    wish: Wish
+    paths: frozenset[str]
+    spoilt: str | None = None
+
+
+@dataclass
+class _Round:
+    """A layer that is being made.
+
+    Args:
+        expected: paths of the modules that it will probably hold.
+        touched: paths that changes have touched since it was begun.
+        scope: to be cancelled where it comes to nothing.
+    """
+
+    expected: frozenset[str]
+    touched: set[str] = field(default_factory=set)
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+
+
+@dataclass
+class _Refusal:
+    """Why a result is not kept, until that may be otherwise.
+
+    Args:
+        reason: the end of a sentence.
+        call: the arguments that it was computed with.
+        paths: the modules that it depends on.
+        reads: what else it depends on, as far as that is known.
+    """
+
+    reason: str
+    call: str | None
+    paths: frozenset[str]
+    reads: Reads | None
+
+
+class Layers:
+    """The layers of one app.
+
+    Args:
+        root: the project's folder.
+        graph: gives the graph as it is now.
+        modules: hold modules, also where no result is kept.
+        keep: functions whose results are kept, as ``module:function``.
+        tell: called with what a person should know.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        graph: Callable[[], Graph],
+        *,
+        modules: bool = True,
+        keep: Sequence[str] = (),
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._root = root
+        self._graph = graph
+        self._hold = modules
+        self._keep = keep
+        self._tell = tell
+        self._seen = graph()
+        self._modules: tuple[tuple[str, str], ...] = ()
+        self._main: str | None = None
+        self._first: str | None = None
+        self._calls: dict[str, str | None] = {}
+        self._edits: dict[str, float] = {}
+        self._out: dict[str, str] = {}
+        """Paths of modules that cannot be held, and why."""
+
+        self._refusals: dict[str, _Refusal] = {}
+        self._spoilt: dict[str, float] = {}
+        self._zygote: Zygote | None = None
+        self._layers: list[_Layer] = []
+        self._ready: tuple[_Layer, Blank] | None = None
+        self._round: _Round | None = None
+        """The layer that is being made."""
+
+    # What is known
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """What is not held although it could be wanted, and why: modules' paths, functions."""
+        refused = {target: one.reason for target, one in self._refusals.items()}
+        return {**self._out, **refused}
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The functions to be kept whose arguments no process has told of."""
+        return tuple(target for target in self._keep if target not in self._calls)
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of all that waits here."""
+        ready = [self._ready[1]] if self._ready is not None else []
+        return [one.process.pid for one in (*(layer.blank for layer in self._layers), *ready)]
+
+    def learn(self, message: Mapping[str, Any], command: Python) -> None:
+        """Take in what a process tells of its imports that was not started from a layer.
+
+        Args:
+            message: its `loaded`.
+            command: what runs there.
+        """
+        modules = [(name, file) for name, file in message["modules"]]
+        own = {name for name, _ in first_party(modules, self._root, library_of(modules))}
+        skipped = {command.target, f"{command.target}.__main__", "__main__", "__mp_main__"}
+        known = dict(self._modules)
+        self._modules = tuple(
+            (name, self._relative(file))
+            for name, file in modules
+            if file is not None and name in own and name not in skipped
+        )
+        news = {name for name, _ in self._modules if name not in known}
+        for target in [t for t in self._refusals if t.partition(":")[0] in news]:
+            del self._refusals[target]
+        main = message.get("main")
+        self._main = self._relative(main) if main else None
+        self._first = main if command.kind == "module" else None
+
+    def called(self, message: Mapping[str, Any]) -> None:
+        """Take in the first call of a function.
+
+        Args:
+            message: what a process has told of it.
+        """
+        self._calls.setdefault(message["target"], message["call"])
+
+    def changed(self, paths: Sequence[str]) -> None:
+        """Take in that files have changed; the graph knows of it already.
+
+        Args:
+            paths: relative to the root.
+        """
+        before, self._seen = self._seen, self._graph()
+        sources = [path for path in paths if self._seen.layout.module_names(path)]
+        now = time.monotonic()
+        self._edits.update(dict.fromkeys(sources, now))
+        touched = plan.touched(before, self._seen, sources)
+        for layer in self._layers:
+            if not layer.paths.isdisjoint(touched):
+                self._spoil(layer, "an edit reaches it")
+        if self._round is not None:
+            self._round.touched |= touched
+            if not touched.isdisjoint(self._round.expected):
+                self._round.scope.cancel()
+        self._out = {path: why for path, why in self._out.items() if path not in touched}
+        for target in [t for t, one in self._refusals.items() if one.paths & touched]:
+            del self._refusals[target]
+
+    # A start
+
+    async def take(self, env: Mapping[str, str]) -> Blank | None:
+        """Get a process from the topmost layer that is as a cold start would make it.
+
+        Args:
+            env: the environment of the start.
+
+        Returns:
+            The process; None where there is no such layer.
+        """
+        layers = self._clean(env)
+        if not layers:
+            return None
+        top = layers[-1]
+        if self._ready is not None and self._ready[0] is top:
+            blank, self._ready = self._ready[1], None
+            if blank.process.ended is None:
+                return blank
+        try:
+            return await top.blank.fork()
+        except Declined as declined:
+            self._spoil(top, declined.reason)
+            return None
+
+    def _clean(self, env: Mapping[str, str]) -> list[_Layer]:
+        found: list[_Layer] = []
+        for layer in self._layers:
+            if layer.spoilt is None and layer.blank.process.ended is not None:
+                layer.spoilt = "its process died"
+            if layer.spoilt is None and (reason := layer.reads.stale(env)) is not None:
+                self._spoil(layer, reason)
+            if layer.spoilt is not None:
+                break
+            found.append(layer)
+        return found
+
+    def _spoil(self, layer: _Layer, reason: str) -> None:
+        if layer.spoilt is None:
+            layer.spoilt = reason
+            if layer.wish.target is not None:
+                self._spoilt[layer.wish.target] = time.monotonic()
+
+    # What is made meanwhile
+
+    async def prepare(
+        self, zygote: Zygote, command: Python, spawn: Spawn, never: Sequence[str]
+    ) -> None:
+        """Have ready what the next start may come from.
+
+        Args:
+            zygote: what the layers are forked from.
+            command: what is started.
+            spawn: how.
+            never: modules that are not held.
+
+        Raises:
+            GuardianLost: the guardian has died.
+        """
+        if zygote is not self._zygote:
+            await self.drop()
+            self._zygote = zygote
+        self._seen = self._graph()
+        self._modules = plan.in_their_order(self._seen, self._modules)
+        await self._cut(len(self._clean(spawn.env)))
+        making = _Making(zygote, command, spawn, tuple(never))
+        with suppress(Declined):
+            for number, target in enumerate(self._targets(spawn.env)):
+                if number < len(self._layers):
+                    wish = self._layers[number].wish
+                    if (wish.target, wish.call) == (target, self._calls.get(target)):
+                        continue
+                    await self._cut(number)
+                await self._make_kept(target, making)
+            await self._make_modules(making)
+        await self._restock()
+
+    def _targets(self, env: Mapping[str, str]) -> tuple[str, ...]:
+        for target, refusal in list(self._refusals.items()):
+            unchanged = refusal.reads is None or refusal.reads.stale(env) is None
+            if not unchanged or refusal.call != self._calls.get(target):
+                del self._refusals[target]
+        paths = dict(self._modules)
+        targets = [target for target in self._keep if target not in self._refusals]
+        of = {target: paths.get(target.partition(":")[0], "") for target in targets}
+        sizes = {target: len(self._seen.closure([path])) for target, path in of.items()}
+        return plan.in_order(targets, self._spoilt, sizes)
+
+    async def _make_kept(self, target: str, making: _Making) -> None:
+        """Make a layer for a function's result, or have a reason why there is none."""
+        call = self._calls.get(target)
+        names = plan.leading_to(self._seen, self._modules, target.partition(":")[0])
+        if names is None:
+            self._refuse(target, _Refusal("the app does not import it", call, frozenset(), None))
+            return
+        wish = Wish(names, making.never, target, call, self._first)
+        made = await self._make(wish, making)
+        if made is None:
+            return
+        layer, layered = made
+        if layered.fault is not None or layered.refused is not None:
+            await layer.blank.close()
+            why = layered.refused or "{} {}".format(*(layered.fault or ()))
+            self._refuse(target, _Refusal(why, call, layer.paths, layer.reads))
+        else:
+            self._layers.append(layer)
+
+    def _refuse(self, target: str, refusal: _Refusal) -> None:
+        self._refusals[target] = refusal
+        self._tell(f"{target} is not kept: {refusal.reason}")
+
+    async def _make_modules(self, making: _Making) -> None:
+        """Make the layer that holds modules, without those that cannot be held."""
+        for _ in range(ROUNDS if self._hold else 0):
+            top = self._layers[-1].wish if self._layers else None
+            kept = {name for one in self._layers if one.wish.target for name in one.wish.modules}
+            edited = plan.lately_edited(self._edits, time.monotonic())
+            avoid = {*edited, *self._out, *([self._main] if self._main else ())}
+            wanted = plan.holdable(self._seen, self._modules, avoid)
+            names = tuple(name for name in wanted if name not in kept)
+            if top is not None and top.target is None:
+                if {*names} <= {*top.modules}:
+                    return
+                await self._cut(len(self._layers) - 1)
+            if not names:
+                return
+            made = await self._make(Wish(names, making.never, None, None, self._first), making)
+            if made is None:
+                return
+            layer, layered = made
+            if layered.fault is None:
+                self._layers.append(layer)
+                return
+            await layer.blank.close()
+            # It comes after what it imports: so none of these is at fault.
+            name, why = layered.fault
+            self._out[dict(self._modules).get(name, name)] = why
+
+    async def _make(self, wish: Wish, making: _Making) -> tuple[_Layer, Layered] | None:
+        """Make a layer on top of the others; None where something has changed meanwhile."""
+        paths = dict(self._modules)
+        expected = [paths[name] for name in wish.modules if name in paths]
+        files = [str(Path(self._root, path)) for path in expected]
+        reads = Reads(making.program, making.spawn.env, files)
+        self._round = _Round(frozenset(expected))
+        blank = await self._fork()
+        made = None
+        try:
+            with self._round.scope:
+                layered = await self._layered(blank, wish, making)
+                held = frozenset(self._relative(file) for file in layered.loaded.values() if file)
+                if reads.add(layered) is None and held.isdisjoint(self._round.touched):
+                    made = _Layer(blank, reads, wish, held), layered
+        finally:
+            self._round = None
+            if made is None:
+                with anyio.CancelScope(shield=True):
+                    await blank.close()
+        return made
+
+    async def _layered(self, blank: Blank, wish: Wish, making: _Making) -> Layered:
+        try:
+            return await blank.layer(wish, making.spawn.env)
+        except Declined:
+            if blank.importing is None:
+                raise
+            fault = (blank.importing, "ends the process")
+            if blank.importing == wish.target:
+                return Layered({}, None, "its computation ends the process", None, {}, {}, 0.0)
+            return Layered({blank.importing: None}, fault, None, None, {}, {}, 0.0)
+
+    async def _fork(self) -> Blank:
+        if self._layers:
+            return await self._layers[-1].blank.fork()
+        assert self._zygote is not None
+        return await self._zygote.fork()
+
+    async def _restock(self) -> None:
+        top = self._layers[-1] if self._layers else None
+        if self._ready is not None and (
+            self._ready[0] is not top or self._ready[1].process.ended is not None
+        ):
+            _, old = self._ready
+            self._ready = None
+            await old.close()
+        if self._ready is None and top is not None:
+            try:
+                self._ready = (top, await top.blank.fork())
+            except Declined as declined:
+                self._spoil(top, declined.reason)
+
+    async def _cut(self, count: int) -> None:
+        """Leave so many layers."""
+        gone, self._layers = self._layers[count:], self._layers[:count]
+        await self._close(gone)
+
+    async def _close(self, layers: Sequence[_Layer]) -> None:
+        if self._ready is not None and self._ready[0] in layers:
+            _, ready = self._ready
+            self._ready = None
+            await ready.close()
+        for layer in layers:
+            await layer.blank.close()
+
+    async def drop(self) -> None:
+        """End all of them; commands run on."""
+        await self._cut(0)
+        self._zygote = None
+
+    def _relative(self, file: str) -> str:
+        """A path as the graph has it."""
+        inside = os.path.relpath(file, self._root)
+        return file if inside.startswith("..") else inside.replace(os.sep, "/")
+
+
+@dataclass(frozen=True)
+class _Making:
+    """What all layers of one round are made with."""
+
+    zygote: Zygote
+    command: Python
+    spawn: Spawn
+    never: tuple[str, ...]
+
+    @property
+    def program(self) -> str:
+        path = self.spawn.env.get("PATH")
+        return shutil.which(self.command.program, path=path) or self.command.program

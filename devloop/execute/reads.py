@@ -1,0 +1,117 @@
+"""What a layer has read while it was made, and whether that is still so."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+from devloop.execute.orders import Layered
+from devloop.execute.staleness import Origin
+
+Sign: TypeAlias = "tuple[int, int, int] | None"
+
+_MODULES = (".py", ".so", ".pyd")
+
+
+class Reads:
+    """What a layer has read.
+
+    Make it before the layer: what is written meanwhile then counts as changed.
+
+    Args:
+        program: the path of the interpreter.
+        env: the environment that the layer is made with.
+        expected: the files of the modules that it will probably hold.
+    """
+
+    def __init__(self, program: str, env: Mapping[str, str], expected: Iterable[str]) -> None:
+        self._origin = Origin(program, (), env)
+        self._began = time.time_ns()
+        self._before = {path: _sign(path) for path in expected}
+        self._folders: dict[str, tuple[int, frozenset[str], bool]] = {}
+
+    def add(self, layered: Layered) -> str | None:
+        """Take in what has come of the layer.
+
+        Args:
+            layered: that.
+
+        Returns:
+            The path of a file that has changed meanwhile; None where none has.
+        """
+        files: dict[str, tuple[int, int]] = {}
+        for path in filter(None, layered.loaded.values()):
+            now = _sign(path)
+            early = self._before.get(path)
+            if now is None or (now != early and (early is not None or now[0] >= self._began)):
+                return path
+            files[path] = now[:2]
+        for path, sign in layered.files.items():
+            if _sign(path) != sign:
+                return path
+            if sign is not None:
+                files[path] = sign[:2]
+        for path, (mtime, only_modules) in layered.folders.items():
+            names = _names(path, only_modules)
+            if _mtime(path) != mtime:
+                return path
+            self._folders[path] = (mtime, names, only_modules)
+        missing = [path for path, sign in layered.files.items() if sign is None]
+        self._origin.add(missing, files, layered.env)
+        return None
+
+    def stale(self, env: Mapping[str, str]) -> str | None:
+        """Whether a start from the layer could differ from a cold one.
+
+        Args:
+            env: the environment of the start.
+
+        Returns:
+            What has changed, as a sentence; None where nothing has.
+        """
+        if (reason := self._origin.stale(env)) is not None:
+            return reason
+        for path, (mtime, names, only_modules) in self._folders.items():
+            found = _mtime(path)
+            if found == mtime:
+                continue
+            if found is None or _names(path, only_modules) != names:
+                return f"{path} changed"
+            self._folders[path] = (found, names, only_modules)
+        return None
+
+
+def _names(folder: str, only_modules: bool) -> frozenset[str]:
+    """What lies in a folder, without what Python itself and editors leave there."""
+    try:
+        found = os.listdir(folder)
+    except OSError:
+        return frozenset()
+    return frozenset(
+        name
+        for name in found
+        if name != "__pycache__"
+        and not name.startswith(".")
+        and not name.endswith(("~", ".tmp", ".pyc"))
+        and (not only_modules or name.endswith(_MODULES) or _is_package(folder, name))
+    )
+
+
+def _is_package(folder: str, name: str) -> bool:
+    return name.isidentifier() and Path(folder, name).is_dir()
+
+
+def _sign(path: str) -> Sign:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - of all modules, at each start
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _mtime(path: str) -> int | None:
+    sign = _sign(path)
+    return None if sign is None else sign[0]

@@ -1,0 +1,110 @@
+"""Modules of the project, imported for others to inherit, and what that has depended on.
+
+What may be held is told in `preload.py` of modules from elsewhere. A module of the project may
+do more at its import, because each start is meant to do it: print, write a file, run a program.
+Such a one is not held, nor is what imports it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from . import keep, preload
+from .noting import Noting
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+class Making:
+    """The imports of one layer.
+
+    Args:
+        order: `modules` in order; `never`, packages that must not come in with them; `target` and
+            `call`, a function whose result is kept, or None.
+        tell: called with the name of each module before it is imported.
+        flush: writes out what is printed so far.
+    """
+
+    def __init__(
+        self, order: dict[str, Any], tell: Callable[[str], None], flush: Callable[[], None]
+    ) -> None:
+        self._modules: list[str] = order["modules"]
+        self._never = [name for name in order["never"] if name not in sys.modules]
+        self._target: str | None = order["target"]
+        self._call: str | None = order["call"]
+        self._tell = tell
+        self._flush = flush
+        self._fault: tuple[str, str] | None = None
+        self._refused: str | None = None
+        self._asked: list[str] = []
+
+    def run(self) -> dict[str, Any]:
+        """Import them, up to the first that cannot be held.
+
+        Returns:
+            The answer to devloop. For each module in `asked`, and once more at the end, a zero
+            byte was written to standard output, so that what was printed can be told apart.
+        """
+        loaded = set(sys.modules)
+        with preload.Environment() as environment, Noting() as noting:
+            self._import_all(noting)
+            if self._fault is None and self._target is not None:
+                self._compute(self._target, loaded)
+        self._mark()
+        news = [name for name in list(sys.modules) if name not in loaded]
+        return {
+            "m": "layered",
+            "loaded": [[name, preload.file_of(name)] for name in news],
+            "fault": self._fault,
+            "refused": self._refused,
+            "asked": self._asked,
+            "env": None if environment.read is None else sorted(environment.read),
+            "written": environment.written,
+            "files": [[path, sign] for path, sign in noting.files.items()],
+            "folders": [[path, *known] for path, known in noting.folders.items()],
+        }
+
+    def _import_all(self, noting: Noting) -> None:
+        before = preload.State()
+        for name in self._modules:
+            if name in sys.modules:
+                continue
+            self._tell(name)
+            self._asked.append(name)
+            reason = preload.failure(name)
+            self._mark()
+            after = preload.settled(before)
+            reason = (
+                reason
+                or after.unsafe(before)
+                or next(iter(noting.acts), None)
+                or self._brings_in_what_is_not_held()
+            )
+            if reason is not None:
+                self._fault = (name, reason)
+                return
+            before = after
+
+    def _mark(self) -> None:
+        self._flush()
+        os.write(1, b"\0")
+
+    def _brings_in_what_is_not_held(self) -> str | None:
+        for name in self._never:
+            if name in sys.modules:
+                return f"imports {name}, which is not held"
+        return None
+
+    def _compute(self, target: str, loaded: set[str]) -> None:
+        before = preload.State()
+        self._tell(target)
+        try:
+            keep.compute(target, self._call, [name for name in sys.modules if name not in loaded])
+        except keep.Refused as refused:
+            self._refused = str(refused)
+            return
+        self._refused = preload.settled(before).unsafe(before)

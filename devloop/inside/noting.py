@@ -1,0 +1,146 @@
+"""What code reads and does while it is imported or called, told by audit events (PEP 578).
+
+An audit hook can not be taken away again. So there is one in a process and in all that are forked
+from it, which does nothing but look whether anybody notes: some 50 nanoseconds an event.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .control import private
+
+# What is loaded here would be found by the command.
+# ruff: noqa: PTH100, PTH116
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_thread: Any = private("_thread")
+_COMPILED = (".pyc", ".so")
+_KERNEL = ("/dev/", "/proc/", "/sys/")
+_CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_FINDER = "<frozen importlib._bootstrap_external>"
+
+_ACTS = {
+    "subprocess.Popen": "runs a program",
+    "os.system": "runs a program",
+    "os.exec": "runs a program",
+    "os.posix_spawn": "runs a program",
+    "os.fork": "forks",
+    "os.forkpty": "forks",
+    "socket.connect": "connects to something",
+    "socket.sendto": "sends something",
+    "os.mkdir": "makes a folder",
+    "os.remove": "removes files",
+    "os.rename": "renames files",
+    "os.rmdir": "removes folders",
+    "os.truncate": "writes files",
+    "os.symlink": "makes a link",
+    "os.link": "makes a link",
+}
+"""What is done once where each start would do it, or learnt from where nobody can look."""
+
+
+class Noting:
+    """Notes, while it lasts, what files are read and what is done.
+
+    Attributes:
+        files: modification time (nanoseconds), size and inode of the files that were opened,
+            compiled modules left out; None of those that were not there.
+        folders: modification time of those that were listed, and whether that was only to find
+            modules.
+        acts: what was done that a process which inherits the rest would not do, or could not
+            know to be done anew.
+    """
+
+    def __init__(self) -> None:
+        self.files: dict[str, tuple[int, int, int] | None] = {}
+        self.folders: dict[str, tuple[int, bool]] = {}
+        self.acts: list[str] = []
+        self._within: set[int] = set()
+        version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        libraries = {f"{prefix}/lib/{version}/" for prefix in (sys.prefix, sys.base_prefix)}
+        self._passed_over = (*_KERNEL, *libraries)
+
+    def __enter__(self) -> Noting:
+        global _current, _hooked
+        if not _hooked:
+            _hooked = True
+            sys.addaudithook(_heard)
+        _current = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        global _current
+        _current = None
+
+    def heard(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Take in an audit event.
+
+        Args:
+            event: its name.
+            arguments: its own.
+        """
+        thread = _thread.get_ident()
+        if thread in self._within:
+            return  # what is done here is audited as well
+        self._within.add(thread)
+        try:
+            if event == "open":
+                self._opened(*arguments[:3])
+            elif event in ("os.listdir", "os.scandir"):
+                self._listed(arguments[0])
+            elif event == "sqlite3.connect":
+                self._opened(arguments[0], None, 0)
+            elif event in _ACTS:
+                self.acts.append(_ACTS[event])
+        finally:
+            self._within.discard(thread)
+
+    def _opened(self, name: Any, mode: Any, flags: Any) -> None:
+        path = _path(name)
+        if path is None or path.startswith(_KERNEL) or ".pyc" in path:
+            return
+        if isinstance(flags, int) and flags & _CHANGING:
+            self.acts.append(f"writes {path}")
+        elif not path.endswith(_COMPILED) and path not in self.files:
+            self.files[path] = _sign(path)
+
+    def _listed(self, name: Any) -> None:
+        path = _path("." if name is None else name)
+        if path is None or (path + os.sep).startswith(self._passed_over):
+            return
+        sign = _sign(path)
+        if sign is not None:
+            for_modules = sys._getframe(3).f_code.co_filename == _FINDER
+            known = self.folders.get(path, (sign[0], True))
+            self.folders[path] = (known[0], known[1] and for_modules)
+
+
+_current: Noting | None = None
+_hooked = False
+
+
+def _heard(event: str, arguments: tuple[Any, ...]) -> None:
+    if _current is not None:
+        _current.heard(event, arguments)
+
+
+def _path(name: Any) -> str | None:
+    """An absolute path; None for a descriptor, and for what is no path."""
+    try:
+        text = os.fsdecode(name)
+    except TypeError:
+        return None
+    return None if not text or text.startswith(":memory:") else os.path.abspath(text)
+
+
+def _sign(path: str) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

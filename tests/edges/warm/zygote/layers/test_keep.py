@@ -1,0 +1,222 @@
+"""Results that are computed once and inherited by every start, until they would be others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from .conftest import Program
+
+pytestmark = pytest.mark.anyio
+
+CATALOG = """
+import os, time
+
+def load(path="data.txt", *, strict=False):
+    '''Load it.'''
+    with open(path) as file:
+        return {"data": file.read().strip(), "strict": strict, "at": time.time_ns(),
+                "as": os.environ.get("SHOP")}
+"""
+MAIN = """
+from catalog import load
+import catalog, other
+found = load()
+assert found is catalog.load()
+print(found["data"], found["as"], found["at"])
+"""
+
+
+@pytest.fixture
+def shop(program: Callable[..., Program]) -> Program:
+    """A program that loads a file, and prints what is in it, and when it was loaded."""
+    shop = program(keep=["catalog:load"])
+    shop.write("data.txt", "tea")
+    shop.write("catalog.py", CATALOG)
+    shop.write("other.py", "X = 1\n")
+    shop.write("main.py", MAIN.replace("assert found is catalog.load()\n", ""))
+    return shop
+
+
+async def test_a_result_is_computed_once(shop: Program) -> None:
+    """Every start inherits it, whatever is edited beside it."""
+    first = await shop.run()
+    kept = await shop.again()
+    assert kept != first
+    assert await shop.run() == kept
+    shop.edit("other.py", "X = 2\n")
+    assert await shop.run() == kept
+    shop.edit("main.py", MAIN)
+    assert await shop.again() == kept
+    assert shop.said == []
+
+
+async def test_it_is_computed_anew_when_something_that_it_depends_on_changes(shop: Program) -> None:
+    """Its module, what that imports, a file, a variable; a start in the meantime computes it."""
+    await shop.run()
+    before = await shop.again()
+
+    async def changed() -> str:
+        nonlocal before
+        found = await shop.run()
+        assert found != before
+        again = await shop.again()
+        assert again not in (found, before)
+        assert await shop.run() == again
+        before = again
+        return found
+
+    (shop.root / "data.txt").write_text("coffee")
+    assert (await changed()).startswith("coffee None ")
+    shop.env["SHOP"] = "open"
+    assert (await changed()).startswith("coffee open ")
+    shop.edit("prices.py", "X = 1\n")
+    shop.edit("catalog.py", "import prices\n" + CATALOG.replace("strip()", "upper()"))
+    assert (await changed()).startswith("COFFEE open ")
+    shop.edit("prices.py", "X = 2\n")
+    await changed()
+    (shop.root / "data.txt").write_text("tea")
+    assert (await changed()).startswith("TEA open ")
+
+
+async def test_it_stays_the_function_that_it_was(shop: Program) -> None:
+    """Other arguments are computed anew; signature, name, docstring and pickle are its own."""
+    shop.write(
+        "main.py",
+        "import inspect, pickle\nfrom catalog import load\nfound = load('data.txt', strict=True)\n"
+        "print(inspect.signature(load), load.__name__, load.__module__, load.__doc__,\n"
+        "    inspect.getsource(load).count('open'), pickle.loads(pickle.dumps(load)) is load)\n"
+        "print(load()['strict'], load('data.txt', strict=1)['at'] != found['at'],\n"
+        "    load('data.txt', strict=True) is found)\nprint(found['at'])",
+    )
+    first = (await shop.run()).splitlines()
+    kept = (await shop.again()).splitlines()
+    assert first[1] == "False True False"
+    assert kept[0] == first[0]
+    assert kept[0].endswith("1 True")
+    assert kept[1] == "False True True"
+    assert (await shop.run()).splitlines()[2] == kept[2]
+
+
+async def test_arguments_that_are_no_literals(shop: Program) -> None:
+    """What nobody can write down is computed by the app; without arguments it is kept."""
+    shop.write(
+        "main.py",
+        "from pathlib import Path\nfrom catalog import load\n"
+        "print(load(Path('data.txt'))['at'], load()['at'])",
+    )
+    await shop.run()
+    one, other = (await shop.again()).split()
+    again = (await shop.run()).split()
+    assert again[0] != one
+    assert again[1] == other
+
+
+async def test_each_is_kept_for_itself(program: Callable[..., Program]) -> None:
+    """An edit that spoils one does not spoil the other; at the second time it is computed alone."""
+    shop = program(keep=["one:load", "two:load"])
+    for name in ("one", "two"):
+        shop.write(f"{name}.py", "import time\ndef load():\n    return time.time_ns()\n")
+    shop.write("main.py", "import one, two\nprint(one.load(), two.load())")
+    await shop.run()
+    await shop.again()
+    shop.edit("one.py", "import time\ndef load():\n    return time.time_ns() + 1\n")
+    await shop.run()
+    one, two = (await shop.again()).split()
+    shop.edit("one.py", "import time\ndef load():\n    return time.time_ns() + 2\n")
+    during = (await shop.run()).split()
+    assert during[0] != one
+    assert during[1] == two
+    after = (await shop.again()).split()
+    assert after[0] != one
+    assert after[1] == two
+
+
+async def test_a_cached_function_keeps_its_result_itself(program: Callable[..., Program]) -> None:
+    """With `functools.cache` the cache is inherited, with all that one can do to it."""
+    shop = program(keep=["catalog:load"])
+    shop.write(
+        "catalog.py",
+        "import functools, time\n@functools.cache\ndef load():\n    return time.time_ns()\n",
+    )
+    shop.write(
+        "main.py",
+        "from catalog import load\nprint(load(), load.cache_info().misses)\n"
+        "load.cache_clear()\nprint(load())",
+    )
+    await shop.run()
+    kept = (await shop.again()).splitlines()
+    again = (await shop.run()).splitlines()
+    assert kept[0] == again[0]
+    assert kept[1] != again[1]
+
+
+REFUSED = {
+    "it is a generator": "def load():\n    yield 1\n",
+    "it is asynchronous": "async def load():\n    return 1\n",
+    "its result holds a generator": "def load():\n    return [(x for x in 'ab')]\n",
+    "its result holds a socket": "import socket\ndef load():\n    return [socket.socket()]\n",
+    "leaves a socket open": "import socket\nALL = []\ndef load():\n"
+    "    ALL.append(socket.socket())\n",
+    "starts a thread": "import threading, time\ndef load():\n"
+    "    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n",
+    "a lock that is held": "import threading\ndef load():\n    lock = threading.Lock()\n"
+    "    lock.acquire()\n    return {'lock': lock}\n",
+    "its result holds an open file": "def load():\n    return {'file': open(__file__)}\n",
+    "it is not a plain function": "class load:\n    pass\n",
+    "catalog has no load": "X = 1\n",
+    "it fails with ZeroDivisionError: division by zero": "def load():\n    return 1 / 0\n",
+    "its result holds an event loop": "import asyncio\nLOOP = None\ndef load():\n    global LOOP\n"
+    "    return [Loop()]\nclass Loop(asyncio.AbstractEventLoop):\n    pass\n",
+    "catalog prints something": "print('hello')\ndef load():\n    return 1\n",
+    "its computation ends the process": "import os\ndef load():\n    os._exit(1)\n",
+    "it fails with TypeError": "def load(path):\n    return path\n",
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+async def test_what_cannot_be_kept_is_refused(program: Callable[..., Program], why: str) -> None:
+    """One line says why, once; the app does what it did."""
+    shop = program(keep=["catalog:load"])
+    shop.write("catalog.py", REFUSED[why])
+    shop.write("main.py", "import catalog\nprint('up')")
+    await shop.run()
+    assert (await shop.again()).splitlines()[-1] == "up"
+    await shop.again()
+    assert len(shop.said) == 1
+    assert shop.said[0].startswith("catalog:load is not kept: ")
+    assert why in shop.said[0]
+
+
+async def test_what_was_refused_is_tried_again_when_it_was_mended(shop: Program) -> None:
+    """That is after an edit, or when a file that it has read is another one."""
+    (shop.root / "data.txt").unlink()
+    shop.edit(
+        "main.py",
+        "import catalog\ntry:\n    print(catalog.load()['at'])\nexcept OSError:\n    print('none')",
+    )
+    assert await shop.run() == "none\n"
+    assert await shop.again() == "none\n"
+    assert len(shop.said) == 1
+    assert "FileNotFoundError" in shop.said[0]
+    (shop.root / "data.txt").write_text("tea")
+    await shop.run()
+    kept = await shop.again()
+    assert await shop.run() == kept
+
+
+async def test_a_module_that_the_app_does_not_import(program: Callable[..., Program]) -> None:
+    """There is nobody to keep it for, until somebody imports it."""
+    shop = program(keep=["catalog:load"])
+    shop.write("catalog.py", "import time\ndef load():\n    return time.time_ns()\n")
+    shop.write("main.py", "print('up')")
+    await shop.run()
+    await shop.prepare()
+    assert shop.said == ["catalog:load is not kept: the app does not import it"]
+    shop.edit("main.py", "import catalog\nprint(catalog.load())")
+    await shop.run()
+    kept = await shop.again()
+    assert await shop.run() == kept
