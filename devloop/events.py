@@ -15,6 +15,7 @@ TestOutcome: TypeAlias = Literal["passed", "failed", "skipped", "xfailed", "xpas
 RunOutcome: TypeAlias = Literal["passed", "failed", "cancelled", "runner-failed"]
 CycleOutcome: TypeAlias = Literal["passed", "failed", "cancelled"]
 Severity: TypeAlias = Literal["error", "warning"]
+Start: TypeAlias = Literal["warm", "spare", "cold"]
 
 
 class Change(msgspec.Struct, frozen=True, order=True):
@@ -177,12 +178,17 @@ class AppStopping(Event, frozen=True):
 
 
 class AppStarted(Event, frozen=True):
-    """An app's process runs."""
+    """An app's process runs.
+
+    Args:
+        start: where it comes from: a process that held its imports, or a fresh one.
+        reason: one line: why it was not started warm, where that was wanted.
+    """
 
     event: ClassVar[str] = "app-started"
     name: str
     pid: int
-    start: Literal["warm", "spare", "cold"] = "cold"
+    start: Start = "cold"
     reason: str | None = None
 
 
@@ -192,6 +198,7 @@ class AppReady(Event, frozen=True):
     Args:
         seconds: since the change was seen, or since the start.
         address: where it listens, as ``:8000`` or ``http://127.0.0.1:8000/``, where that is known.
+        start: as of `AppStarted`.
     """
 
     event: ClassVar[str] = "app-ready"
@@ -199,6 +206,7 @@ class AppReady(Event, frozen=True):
     pid: int
     seconds: float
     address: str | None = None
+    start: Start = "cold"
 
 
 class AppFailed(Event, frozen=True):

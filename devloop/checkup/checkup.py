@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from devloop.checkup import commands, files, project, python
+from devloop.checkup import commands, files, project, python, warm
 from devloop.checkup.finding import Finding
 from devloop.config import pytest_settings
 from devloop.config.load import load
@@ -73,6 +73,7 @@ def check(root: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
         environ,
         watching=presence.holder(root) is not None,
     )
+    yield from warm.check(root, config, found.path if found is not None else None, environ)
 
 
 def _config_fault(subject: str, error: ConfigError) -> Finding:

@@ -57,12 +57,8 @@ class AppSpawn:
             env.pop("LINES", None)
             env.pop("COLUMNS", None)
             env.setdefault("TERM", "xterm-256color")
-        if app.env_file is not None:
-            file = read_file(self._root / app.env_file)
-            if file.problem is not None:
-                self._emit(Notice(f"app {self._name}: {file.problem}", severity="warning"))
-            env.update(file.values)
-        env.update(app.env)
+        if (problem := add(env, app, self._root)) is not None:
+            self._emit(Notice(f"app {self._name}: {problem}", severity="warning"))
         command = argv(app.command)
         tamed = tame(command, env) or Tamed(command)
         env.update(tamed.env)
@@ -80,3 +76,23 @@ class AppSpawn:
             stop_signal=signal.Signals[app.stop_signal],
             stop_timeout=seconds(app.stop_timeout),
         )
+
+
+def add(env: dict[str, str], app: App, root: Path) -> str | None:
+    """Add an app's own variables: those of its file, and over them those of its table.
+
+    Args:
+        env: they are added to it.
+        app: its table in the configuration.
+        root: the project's.
+
+    Returns:
+        What is wrong with the file, in one sentence.
+    """
+    problem = None
+    if app.env_file is not None:
+        file = read_file(root / app.env_file)
+        problem = file.problem
+        env.update(file.values)
+    env.update(app.env)
+    return problem

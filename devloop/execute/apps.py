@@ -433,7 +433,9 @@ class AppSupervisor:
             return
         self.state = Serving(life.process)
         seconds = time.monotonic() - life.seen
-        self._emit(AppReady(self.name, life.process.pid, seconds, life.address))
+        self._emit(
+            AppReady(self.name, life.process.pid, seconds, life.address, start=life.begun.start)
+        )
         if self._serving is not None:
             old, self._serving = self._serving, None
             self._tasks.start_soon(self._drain, old)

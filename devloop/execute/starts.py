@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
 
 import anyio
 
+from devloop.events import Start
 from devloop.execute.blank import Blank
 from devloop.execute.command import NotPython, Python, parse
 from devloop.execute.guard import Guard, Process, Spawn
@@ -15,8 +15,6 @@ from devloop.execute.held import Held
 from devloop.execute.orders import Declined, Order, Running
 from devloop.execute.terminal import Size
 from devloop.execute.warm import Warm
-
-Start: TypeAlias = Literal["warm", "spare", "cold"]
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,8 @@ def app_state(event: AppEvent) -> str:
         return f"started (pid {event.pid}{how}){why}"
     if isinstance(event, ev.AppReady):
         where = f" at {one_line(event.address)}" if event.address else ""
-        return f"ready{where} in {duration(event.seconds)} (pid {event.pid})"
+        how = "" if event.start == "cold" else f"{event.start}, "
+        return f"{how}ready{where} in {duration(event.seconds)} (pid {event.pid})"
     if isinstance(event, ev.AppStopping):
         return f"stopping (pid {event.pid})"
     if isinstance(event, ev.AppExited):

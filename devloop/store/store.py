@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import gc
+import sqlite3
 from collections.abc import Callable, Iterable
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from sqlite3 import Connection
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
+
+from devloop.errors import StoreError
 from devloop.events import Notice
 from devloop.plan.steps import StepRecord
 from devloop.plan.warm import WarmRecord
 from devloop.select.records import HistoryEntry, Learned, Records, Verdict
 from devloop.store import records
-from devloop.store.database import Database
+from devloop.store.database import FILE, FOLDER, Database
 from devloop.store.records import FileRecord
 
 if TYPE_CHECKING:
@@ -209,6 +213,21 @@ class Store:
 
     def _load(self, table: str, make: Callable[[bytes, bytes], T]) -> list[T]:
         return self._database.read(lambda connection: _all(connection, table, make))
+
+
+def peek_warm(root: Path) -> dict[str, WarmRecord]:
+    """What is known of the starts of every app, whatever its command was then.
+
+    Args:
+        root: the project's; nothing is written there, and a store that cannot be read holds
+            nothing.
+    """
+    place = (root / FOLDER / FILE).absolute().as_uri()
+    try:
+        with closing(sqlite3.connect(f"{place}?mode=ro", uri=True)) as connection:
+            return {app: found for app, _, found in _all(connection, "warm", records.warm_record)}
+    except (sqlite3.Error, StoreError, msgspec.DecodeError):
+        return {}
 
 
 def _all(connection: Connection, table: str, make: Callable[[bytes, bytes], T]) -> list[T]:

@@ -96,6 +96,22 @@ def test_a_save_is_answered_by_a_warm_start(root: Path, port: int, watching: Wat
         assert watch.of("app-started")[-1]["start"] == "warm"
 
 
+def test_doctor_lists_what_is_held(
+    root: Path, watching: Watch, devloop: Callable[..., Any]
+) -> None:
+    """By package, from what the last session has learned; what is left out, with its reason."""
+    config = (root / "devloop.toml").read_text()
+    (root / "devloop.toml").write_text(f"{config}[warm]\nexclude = ['h11']\n")
+    assert "nothing is known yet" in devloop("doctor", cwd=root).stdout
+    watch = watching(root)
+    watch.cycle(outcome="passed")
+    until_warm(watch)
+    watch.end()
+    found = devloop("doctor", cwd=root).stdout
+    assert "modules are held: " in found
+    assert "not held: h11: excluded by the configuration" in found
+
+
 def test_nobody_is_turned_away(root: Path, port: int, watching: Watch) -> None:
     """Requests that come all the time are all answered, through ten restarts (W18)."""
     watch = watching(root)

@@ -1,0 +1,79 @@
+"""Checks of warm starts: what is held for each app, what is not, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from devloop.checkup.finding import Finding
+from devloop.config.types import Config, argv
+from devloop.execute import app_spawn
+from devloop.execute.command import NotPython, parse
+from devloop.execute.environment import for_project
+from devloop.execute.zygote import FORKS
+from devloop.plan.reloader import Tamed, tame
+from devloop.plan.warm import WarmRecord
+from devloop.store.store import peek_warm
+
+NAMED = 8
+"""How many packages are named."""
+
+
+def check(
+    root: Path, config: Config, interpreter: str | None, environ: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Look at every app.
+
+    Args:
+        root: the project's.
+        config: the configuration.
+        interpreter: the project's.
+        environ: the environment.
+    """
+    records = peek_warm(root)
+    for name, app in config.apps.items():
+        subject = f"warm start of {name}"
+        env = for_project(environ, interpreter)
+        app_spawn.add(env, app, root)
+        words = argv(app.command)
+        command = parse((tame(words, env) or Tamed(words)).argv, env, str(root / (app.cwd or "")))
+        record = records.get(name)
+        if app.start == "cold":
+            yield Finding(subject, "ok", 'turned off: start = "cold"')
+        elif isinstance(command, NotPython):
+            yield Finding(subject, "ok", f"starts cold: {command.reason}")
+        elif not FORKS:
+            yield Finding(
+                subject, "ok", "starts cold: processes cannot be forked safely on this system"
+            )
+        elif record is None or not (record.held or record.off):
+            yield Finding(subject, "ok", "nothing is known yet: it is found out while it runs")
+        elif record.off is not None:
+            yield Finding(
+                subject,
+                "warning",
+                f"turned off: {record.off}",
+                f"It is tried again when something is installed; for good: [apps.{name}] start = "
+                '"cold".',
+            )
+        else:
+            yield from _held(subject, record)
+
+
+def _held(subject: str, record: WarmRecord) -> Iterator[Finding]:
+    count, packages = len(record.held), _packages(record.held)
+    yield Finding(subject, "ok", f"{count:,} modules are held: {packages}")
+    reasons: dict[str, list[str]] = {}
+    for name, reason in record.left_out.items():
+        reasons.setdefault(reason, []).append(name)
+    for reason, names in reasons.items():
+        yield Finding(subject, "ok", f"not held: {_packages(names)}: {reason}")
+
+
+def _packages(modules: list[str] | tuple[str, ...]) -> str:
+    """The packages of some modules, those with the most first."""
+    found = Counter(name.partition(".")[0] for name in modules)
+    names = [name for name, _ in found.most_common()]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
