@@ -468,7 +468,7 @@ class AppSupervisor:
             )
         elif kind == "called" and self.warm is not None:
             self.warm.called(message)
-        elif life is self._current and self._held.take(message, fds):
+        elif (life is self._current or kind == "unlinked") and self._held.take(message, fds):
             return
         for fd in fds:
             os.close(fd)

@@ -1,0 +1,187 @@
+"""A supervised app keeps its sockets from one process to the next."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import textwrap
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import httpx
+import pytest
+
+from devloop.events import AppExited, AppFailed
+from devloop.execute.guard import Guard
+
+pytestmark = pytest.mark.anyio
+
+Supervised = Callable[..., AbstractAsyncContextManager[Any]]
+
+SERVER = """
+import http.server, os, signal, socketserver, sys
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        text = VERSION.encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def address_string(self):
+        return ""
+
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+"""
+TCP = SERVER + "Server(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()\n"
+UNIX = (
+    SERVER
+    + """
+class UnixServer(socketserver.ThreadingUnixStreamServer):
+    pass
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+if os.path.exists("app.sock"):
+    os.unlink("app.sock")
+try:
+    UnixServer("app.sock", Handler).serve_forever()
+finally:
+    os.unlink("app.sock")
+"""
+)
+
+
+def write(root: Path, code: str, version: str) -> None:
+    """Write the app."""
+    (root / "app.py").write_text(f"VERSION = {version!r}\n" + textwrap.dedent(code))
+
+
+async def get(client: httpx.AsyncClient, accept: str = "*/*") -> httpx.Response:
+    """Ask the app."""
+    return await client.get("http://localhost/", headers={"Accept": accept})
+
+
+def client(root: Path, port: int | None) -> httpx.AsyncClient:
+    """A client that connects to the app, whatever the URL says."""
+    if port is None:
+        transport = httpx.AsyncHTTPTransport(uds=str(root / "app.sock"))
+        return httpx.AsyncClient(transport=transport, timeout=20)
+    return httpx.AsyncClient(
+        timeout=20, trust_env=False, mounts={"http://localhost": _To(f"http://127.0.0.1:{port}")}
+    )
+
+
+class _To(httpx.AsyncHTTPTransport):
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self._url = httpx.URL(url)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send it there, with the name that it was meant for."""
+        request.url = request.url.copy_with(host=self._url.host, port=self._url.port)
+        return await super().handle_async_request(request)
+
+
+@pytest.mark.parametrize("family", ["tcp", "unix"])
+async def test_a_restart_refuses_nobody_and_a_broken_app_says_why(
+    supervised: Supervised, guard: Guard, tmp_path: Path, port: int, family: str
+) -> None:
+    """Old, new, broken and mended: each connection gets an answer, and the path goes at the end."""
+    code = TCP if family == "tcp" else UNIX
+    write(tmp_path, code, "old")
+    command = (sys.executable, "app.py", str(port))
+    async with (
+        client(tmp_path, port if family == "tcp" else None) as http,
+        supervised(guard, tmp_path, command=command) as session,
+    ):
+        session.app.restart()
+        assert await session.app.settled() == "ready", session.output
+        assert (await get(http)).text == "old"
+
+        write(tmp_path, code, "new")
+        session.app.restart()
+        assert (await get(http)).text in ("old", "new")
+        assert await session.app.settled() == "ready", session.output
+        assert (await get(http)).text == "new"
+
+        write(tmp_path, "import nowhere_to_be_found\n" + code, "broken")
+        session.app.restart(changes=["app.py"])
+        answer = await get(http, "text/html")
+        if answer.status_code != 503:  # it was still being answered by the old one
+            assert await session.app.settled() == "failed"
+            answer = await get(http, "text/html")
+        assert answer.status_code == 503
+        assert "nowhere_to_be_found" in answer.text
+        await session.until(AppFailed)
+
+        write(tmp_path, code, "mended")
+        session.app.restart()
+        assert await session.app.settled() == "ready", session.output
+        assert (await get(http)).text == "mended"
+
+        await session.app.stop()
+        assert all(event.signal in (None, "SIGTERM") for event in session.all(AppExited))
+    if family == "unix":
+        assert not (tmp_path / "app.sock").exists()
+    else:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), 20)
+
+
+async def test_a_command_that_is_not_python_keeps_its_configured_socket(
+    supervised: Supervised, guard: Guard, tmp_path: Path, port: int
+) -> None:
+    """It is given the same socket in each process, and nobody is refused in between."""
+    (tmp_path / "app.py").write_text(
+        textwrap.dedent(
+            """
+            import os, socket, time
+            assert int(os.environ["LISTEN_PID"]) == os.getpid()
+            time.sleep(float(open("pause").read()))
+            listener = socket.socket(fileno=3)
+            print("up", flush=True)
+            while True:
+                connection, _ = listener.accept()
+                connection.sendall(open("version").read().encode())
+                connection.close()
+            """
+        )
+    )
+    shell = f"exec {sys.executable} -I -S app.py"
+    (tmp_path / "pause").write_text("0")
+    (tmp_path / "version").write_text("old")
+    table = {"command": ("sh", "-c", shell), "listen": (f"127.0.0.1:{port}",)}
+
+    def ask() -> bytes:
+        with socket.create_connection(("127.0.0.1", port), 20) as sock:
+            return sock.recv(100)
+
+    async with supervised(guard, tmp_path, **table) as session:
+        session.app.restart()
+        assert await anyio.to_thread.run_sync(ask) == b"old"
+        (tmp_path / "pause").write_text("0.3")
+        (tmp_path / "version").write_text("new")
+        session.app.restart()
+        await session.until(AppExited)
+        assert session.all(AppExited)[0].signal == signal.SIGTERM.name
+        assert await anyio.to_thread.run_sync(ask) == b"new"
+
+
+async def test_a_path_that_the_app_removes_at_its_end_is_removed(
+    supervised: Supervised, guard: Guard, tmp_path: Path
+) -> None:
+    """devloop does it for the process that it keeps from doing so, once it lets go."""
+    write(tmp_path, UNIX, "only")
+    async with supervised(guard, tmp_path, command=(sys.executable, "app.py")) as session:
+        session.app.restart()
+        assert await session.app.settled() == "ready", session.output
+        assert (tmp_path / "app.sock").exists()
+        await session.app.stop()
+        assert not (tmp_path / "app.sock").exists()
