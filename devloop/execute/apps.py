@@ -34,6 +34,10 @@ from devloop.plan.servers import is_server
 OUTPUT_KEPT = 16_000
 """Characters of its last output that an `app-failed` carries at most."""
 
+LULL = 0.3
+"""Seconds after a warm start in which nothing is done for the next one: the requests that have
+waited for this one come first."""
+
 SETTLING = 2.0
 """Seconds after which an app that is ready listens wherever it will, and has imported most."""
 
@@ -444,6 +448,10 @@ class AppSupervisor:
 
     async def _let_settle(self, life: Life) -> None:
         """It is ready: what it has not taken over by and by was its predecessor's alone."""
+        if life.begun.start != "cold":
+            await anyio.sleep(LULL)
+            if life is not self._current:
+                return
         self._rest()
         await self._ask_for_imports(life)
         await anyio.sleep(SETTLING)

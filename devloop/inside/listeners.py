@@ -21,6 +21,10 @@ BACKLOG = 4096
 """What a socket that was taken over listens with, whatever the server asks: what gathered
 during the restart may be more than that, and the kernel would drop what comes next."""
 
+YIELDING = 5
+"""How much nicer (nice(2)) a retired process is to others than before: it has some requests to
+finish and an interpreter to take down, while its successor is waited for."""
+
 PATIENCE = 2.0
 """Seconds in which devloop lets go of a socket that is in the way."""
 
@@ -311,6 +315,7 @@ def _retire() -> dict[str, Any]:
         # Last, because devloop waits until no process has it open.
         for one in held:
             os.close(one.fd)
+        os.nice(YIELDING)
     except Exception as error:
         return {"m": "retired", "listeners": 0, "fault": f"{type(error).__name__}: {error}"}
     return {"m": "retired", "listeners": len(fds)}
