@@ -6,6 +6,8 @@ import os
 import sys
 
 from .control import private
+from .libc import ctypes, libc
+from .settings import COERCED
 
 # What is loaded here would be found by the command: so strings and `os.path` it is.
 # ruff: noqa: PTH109, PTH120, PTH123
@@ -18,14 +20,10 @@ PLACEHOLDER = "/dev/null/devloop"
 """Stands on `sys.path` where the folder of the command's script, or its own, will stand."""
 
 _PR_SET_PDEATHSIG = 1
-_PR_SET_MM = 35
-_PR_SET_MM_MAP = 14
 
 _signal: Any = private("_signal")
 _fcntl: Any = private("fcntl")
 _termios: Any = private("termios")
-_ctypes: Any = private("ctypes") if sys.platform == "linux" else None
-_libc: Any = _ctypes.CDLL(None, use_errno=True) if _ctypes is not None else None
 
 
 class Birth:
@@ -93,8 +91,8 @@ def own(guardian: int) -> bool:
     Returns:
         Whether that is the parent; if not, somebody else would be told of our end.
     """
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, _ctypes.c_ulong(_signal.SIGKILL))
+    if libc is not None:
+        libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(_signal.SIGKILL))
     return os.getppid() == guardian
 
 
@@ -179,7 +177,7 @@ def environment(env: dict[str, str], birth: Birth, written: dict[str, str | None
     """
     zone = os.environ.get("TZ")
     env = dict(env)
-    if birth.env.get("LC_CTYPE") in _COERCED:
+    if birth.env.get("LC_CTYPE") in COERCED:
         env.setdefault("LC_CTYPE", birth.env["LC_CTYPE"])
     for name, value in written.items():
         if value is None:
@@ -193,60 +191,6 @@ def environment(env: dict[str, str], birth: Birth, written: dict[str, str | None
         import time
 
         time.tzset()
-
-
-def differs(order: dict[str, Any], birth: Birth) -> str | None:
-    """What keeps a command from being started here: it can be settled by a start only.
-
-    Args:
-        order: what is to run.
-        birth: how this interpreter was started.
-
-    Returns:
-        The reason, in one line; None where there is none.
-    """
-    if order["options"] != birth.options:
-        return "the interpreter's options differ"
-    os.chdir(order["cwd"])
-    if os.getcwd() != birth.cwd:
-        return "its working folder differs"
-    new, old = _settings(order["env"]), _settings(birth.env)
-    if birth.env.get("LC_CTYPE") in _COERCED and "LC_CTYPE" not in new:
-        del old["LC_CTYPE"]
-    for name in sorted(new.keys() | old.keys()):
-        if new.get(name) != old.get(name):
-            return f"the environment variable {name} differs"
-    return None
-
-
-def _settings(env: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in env.items() if name.startswith(SETTINGS)}
-
-
-_COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
-SETTINGS = (
-    "PYTHON",
-    "LC_",
-    "LANG",
-    "LD_",
-    "DYLD_",
-    "MALLOC_",
-    "GLIBC_",
-    "OPENSSL_",
-    "SSL_",
-    "OMP_",
-    "GOMP_",
-    "KMP_",
-    "MKL_",
-    "OPENBLAS_",
-    "BLIS_",
-    "NUMEXPR_",
-    "VECLIB_",
-)
-"""How their names begin. That they are read in C cannot be seen from here."""
-
-VARIABLES = [f"{start}*" for start in SETTINGS]
-"""The same, as devloop is told of variables that were read."""
 
 
 def place(kind: str, target: str) -> None:
@@ -311,79 +255,5 @@ def flush() -> None:
     for text in (sys.stdout, sys.stderr):
         if text is not None:
             text.flush()
-    if _libc is not None:
-        _libc.fflush(None)
-
-
-def appear(name: str, argv: list[str], env: dict[str, str], variable: str) -> None:
-    """Look, to other processes, like the program that runs as a command.
-
-    Args:
-        name: the kernel's, of which it keeps 15 bytes.
-        argv: its command line.
-        env: the environment that it was started with.
-        variable: of these, the one that the guardian looks at.
-    """
-    if _libc is None:
-        return
-    try:
-        with open("/proc/self/comm", "wb", buffering=0) as file:
-            file.write(os.fsencode(name)[:15])
-        with open("/proc/self/stat", "rb", buffering=0) as file:
-            fields = file.read(4096).rpartition(b") ")[2].split()
-    except OSError:
-        return
-    if len(fields) < 50:
-        return
-    numbers = [0, *map(int, fields[1:])]  # the first one is a letter
-    block = b"\0".join([*map(os.fsencode, argv), b""])
-    entries = [os.fsencode(f"{key}={value}") for key, value in env.items()]
-    whole = block + b"\0".join([*entries, b""])
-    if "setproctitle" in sys.modules:
-        # It writes where the kernel finds them at a program's start, and nowhere else.
-        _write_over(numbers, block[:-1].replace(b"\0", b" ") + b"\0", env[variable], variable)
-    elif not _map_memory(numbers, whole, len(block)):
-        _write_over(numbers, block, env[variable], variable)
-
-
-_shown: Any = None
-"""The memory in which the kernel finds both; it must stay."""
-
-
-def _map_memory(stat: list[int], whole: bytes, split: int) -> bool:
-    """Have the kernel take arguments and environment from memory of ours (prctl(2)).
-
-    Args:
-        stat: the fields of ``/proc/self/stat`` from the third one on (proc_pid_stat(5)).
-        whole: both, each string with a zero at its end.
-        split: where the environment begins.
-    """
-    global _shown
-    _shown = _ctypes.create_string_buffer(whole, len(whole))
-    start = _ctypes.addressof(_shown)
-    _libc.sbrk.restype = _ctypes.c_void_p
-    values = [stat[23], stat[24], stat[42], stat[43], stat[44], _libc.sbrk(0), stat[25]]
-    values += [start, start + split, start + split, start + len(whole), 0]
-    keep_program = 0xFFFFFFFF << 32 if sys.byteorder == "little" else 0xFFFFFFFF
-    table = (_ctypes.c_uint64 * 13)(*values, keep_program)
-    size = _ctypes.c_ulong(_ctypes.sizeof(table))
-    done: int = _libc.prctl(
-        _PR_SET_MM, _ctypes.c_ulong(_PR_SET_MM_MAP), table, size, _ctypes.c_ulong(0)
-    )
-    return done == 0
-
-
-def _write_over(stat: list[int], block: bytes, mark: str, variable: str) -> None:
-    """Write into the memory that the program was started with, as far as there is room."""
-    arguments, arguments_end, strings, strings_end = stat[45:49]
-    if not 0 < arguments < arguments_end <= strings < strings_end:
-        return
-    room = arguments_end - arguments
-    _ctypes.memmove(arguments, block[: room - 1].ljust(room, b"\0"), room)
-    start = f"{variable}=".encode()
-    old = _ctypes.string_at(strings, strings_end - strings)
-    at = 0 if old.startswith(start) else old.find(b"\0" + start) + 1
-    if old.startswith(start, at):
-        new = mark.encode()
-        if old.find(b"\0", at) - at - len(start) == len(new):
-            _ctypes.memmove(strings + at + len(start), new, len(new))
+    if libc is not None:
+        libc.fflush(None)

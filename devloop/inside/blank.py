@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import become, hiding, listeners, modules, orders, preload
+from . import appearing, become, hiding, listeners, modules, orders, preload, settings
 from .control import Control, private
 from .entry import Entry, Unfit, put_main
 from .forking import fork
@@ -82,7 +82,7 @@ class Blank:
         become.prepare()
         become.flush()
         self._homes = hiding.homes(self._birth.modules)
-        self._control.send({**answer, "settings": become.VARIABLES, "v": VERSION})
+        self._control.send({**answer, "settings": settings.VARIABLES, "v": VERSION})
 
     def _layer(self, order: dict[str, Any]) -> None:
         become.environment(order["env"], self._birth, self._written)
@@ -183,7 +183,7 @@ class Blank:
         birth, entry = self._birth, order["entry"]
         if not become.own(birth.guardian):
             return "the guardian is not its parent", None
-        if (reason := become.differs(order, birth)) is not None:
+        if (reason := settings.differs(order, birth)) is not None:
             return reason, None
         become.environment(order["env"], birth, self._written)
         sys.orig_argv[:] = order["argv"]
@@ -198,7 +198,7 @@ class Blank:
         os.write(1, order["said"].encode("latin-1"))
         become.streams(birth)
         become.renew()
-        become.appear(order["name"], order["argv"], order["env"], order["variable"])
+        appearing.appear(order["name"], order["argv"], order["env"], order["variable"])
         for name, passed in zip(order["passed"], fds[3 + len(order["held"]) :]):  # noqa: B905
             os.environ[name] = str(passed)
         orders.install(self._control)

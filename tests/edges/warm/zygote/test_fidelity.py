@@ -323,7 +323,7 @@ async def test_where_the_kernel_takes_its_line_from_nowhere_else(start: Starter)
     start.env["PYTHONPATH"] = "lib"
     start.write(
         "lib/fixed.py",
-        "import sys\nsys.modules['_devloop.become']._map_memory = lambda *_: False",
+        "import sys\nsys.modules['_devloop.appearing']._map_memory = lambda *_: False",
     )
     start.write("main.py", "import time; print('runs', flush=True); time.sleep(600)")
     life = await start.warm("python", "main.py", "x", modules=["fixed"])
