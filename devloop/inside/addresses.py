@@ -33,9 +33,9 @@ def name(family: int, address: Any) -> str | None:
     try:
         if family == getattr(_socket, "AF_UNIX", -1):
             return _unix(os.fsencode(address))
-        number = int(address[1])
-        if number == 0 or family not in FAMILIES:
+        if family not in FAMILIES or not isinstance(address, tuple) or not address[1]:
             return None
+        number = int(address[1])
         if family == _socket.AF_INET:
             return f"{_resolve(family, address[0], '0.0.0.0', number)[0]}:{number}"
         host, _, *more = _resolve(family, address[0], "::", number)

@@ -177,7 +177,7 @@ async def test_a_command_that_is_not_python_keeps_its_configured_socket(
 async def test_a_path_that_the_app_removes_at_its_end_is_removed(
     supervised: Supervised, guard: Guard, tmp_path: Path
 ) -> None:
-    """devloop does it for the process that it keeps from doing so, once it lets go."""
+    """It is kept from doing so itself: devloop does it, once it lets go."""
     write(tmp_path, UNIX, "only")
     async with supervised(guard, tmp_path, command=(sys.executable, "app.py")) as session:
         session.app.restart()
