@@ -294,6 +294,11 @@ class AppSupervisor:
                 life.terminal.resize(size)
 
     @property
+    def told_imports(self) -> bool:
+        """Whether the process that runs has told what it has imported."""
+        return self._current is not None and self._current.has_reported
+
+    @property
     def terminal(self) -> Terminal | None:
         """Its pseudo-terminal, while it runs in one."""
         life = self._current or next(reversed(self._lives), None)

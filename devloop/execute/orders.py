@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from signal import SIGTERM, SIGURG
 from typing import Any
@@ -149,11 +150,8 @@ class Running:
             group: what it has forked is told, too.
         """
         await self.control.send(message)
-        if group:
-            await self.process.signal(SIGURG)
-        elif self.process.ended is None:
+        if self.process.ended is None:
             # Not reaped by anybody but the guardian, which says so: the id may be a moment old.
-            try:
-                os.kill(self.process.pid, SIGURG)
-            except ProcessLookupError:
-                return
+            # To ask the guardian would take a millisecond in which old code answers.
+            with suppress(ProcessLookupError, PermissionError):
+                (os.killpg if group else os.kill)(self.process.pid, SIGURG)

@@ -113,7 +113,7 @@ class Warm:
         self._outdated: str | None = None
         """Why the zygote must not be used any more."""
 
-        self._refused: str | None = None
+        self.refused: str | None = None
         """Why there is none, until something else than `_tried` is to be held."""
 
         self._tried: frozenset[str] | None = None
@@ -166,7 +166,7 @@ class Warm:
             doubt = next(iter(self.record.doubt), "what it imports")
             return f"the last start differed from a cold one ({doubt}): compared once more"
         if self._zygote is None or self._origin is None:
-            return self._refused or (NOT_YET if self._answered else "")
+            return self.refused or (NOT_YET if self._answered else "")
         if self._outdated is None:
             self._outdated = self._compare(command, spawn)
         return self._outdated
@@ -299,7 +299,7 @@ class Warm:
             await self._build(command, spawn, may, out)
             self._tried = None
         except Declined as declined:
-            self._tried, self._refused = wanted, declined.reason
+            self._tried, self.refused = wanted, declined.reason
             await self._drop()
 
     async def _prepare_layers(self, command: Python, spawn: Spawn) -> None:
@@ -329,7 +329,7 @@ class Warm:
         if self.layers is not None:
             await self.layers.drop()
         old, self._zygote, self._origin = self._zygote, zygote, origin
-        self._refused, self._outdated = None, self._compare(*self._last or (command, spawn))
+        self.refused, self._outdated = None, self._compare(*self._last or (command, spawn))
         if old is not None:
             await old.close()
         # Which files were read is told by a process of its own: what notes that cannot be undone.
