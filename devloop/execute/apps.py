@@ -27,6 +27,7 @@ from devloop.execute.starts import Starts
 from devloop.execute.terminal import Size, Terminal
 from devloop.execute.warm import Memory, Warm
 from devloop.execute.wiring import Wiring
+from devloop.execute.zygote import FORKS
 from devloop.graph.graph import Graph
 from devloop.plan.backoff import Backoff, only_an_edit_mends
 from devloop.plan.servers import is_server
@@ -132,6 +133,7 @@ class AppSupervisor:
         memory: what is known of the app's starts from earlier sessions.
         graph: says what imports what in the project; without it nothing of the project is held.
         layers: modules of the project may be held.
+        forks: its processes may be forked from one that holds what it imports.
     """
 
     def __init__(
@@ -152,6 +154,7 @@ class AppSupervisor:
         memory: Memory | None = None,
         graph: Callable[[], Graph] | None = None,
         layers: bool = True,
+        forks: bool = FORKS,
     ) -> None:
         self.name = name
         self.state: State = Stopped()
@@ -182,6 +185,7 @@ class AppSupervisor:
                 )
                 if graph is not None and (layered or app.keep)
                 else None,
+                forks=forks,
             )
         self._starts = Starts(guard, self._held, warm=self.warm, terminal=terminal)
         self._size = terminal

@@ -233,13 +233,16 @@ class Blank:
             seconds=time.monotonic() - began,
         )
 
-    async def trace(self, modules: Iterable[str]) -> tuple[dict[str, Any], float]:
+    async def trace(
+        self, modules: Iterable[str], *, check: bool = True
+    ) -> tuple[dict[str, Any], float]:
         """Have it import modules, and note what imports what, and which files are read.
 
         It is of no other use afterwards.
 
         Args:
             modules: see `preload`.
+            check: find out what is unsafe to hold.
 
         Returns:
             Its answer, and the seconds that it took.
@@ -247,7 +250,7 @@ class Blank:
         Raises:
             Declined: it has ended, or does not answer.
         """
-        return await self.load("preload", modules, check=True, trace=True)
+        return await self.load("preload", modules, check=check, trace=True)
 
     async def load(
         self, kind: str, modules: Iterable[str], **more: Any
@@ -412,5 +415,6 @@ def preloaded(answer: Mapping[str, Any], seconds: float) -> Preloaded:
         unsafe=answer["unsafe"],
         env=None if answer["env"] is None else frozenset([*answer["env"], *answer["settings"]]),
         files={path: (mtime, size) for path, mtime, size in answer["files"]},
+        times=answer["times"],
         seconds=seconds,
     )

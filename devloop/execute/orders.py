@@ -76,6 +76,7 @@ class Preloaded:
         env: the environment variables that were read; None where that may be any. A name that
             ends with ``*`` stands for all that begin so.
         files: time (nanoseconds) and size of the files that were read; only of `Zygote.probe`.
+        times: seconds that each module took that was to be imported; only of `Zygote.probe`.
         seconds: how long it took.
     """
 
@@ -84,6 +85,7 @@ class Preloaded:
     unsafe: Mapping[str, str]
     env: frozenset[str] | None
     files: Mapping[str, tuple[int, int]]
+    times: Mapping[str, float]
     seconds: float
 
 

@@ -86,12 +86,13 @@ class Starts:
                 order = replace(order, learn=self._warm.layers.unknown)
             reason = self._warm.judge(order.command, spawn)
             if reason is None:
+                kind = self._warm.kind
                 try:
                     running, layered = await self._warm.start(order)
                 except Declined as declined:
                     reason = declined.reason
                 else:
-                    return Begun(running.process, "warm", None, running, layered)
+                    return Begun(running.process, kind, None, running, layered)
         try:
             blank = await Blank.start(
                 self._guard, order.command, spawn.env, spawn.cwd, self._terminal

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import PurePath
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import anyio
 import anyio.to_thread
@@ -24,6 +24,7 @@ from devloop.execute.distributions import of_module, still_there
 from devloop.execute.guard import Guard, Spawn
 from devloop.execute.layers import Layers
 from devloop.execute.orders import Declined, Order, Preloaded, Running
+from devloop.execute.spare import Spare
 from devloop.execute.staleness import Origin
 from devloop.execute.terminal import Size
 from devloop.execute.zygote import FORKS, Zygote
@@ -37,6 +38,7 @@ from devloop.plan.warm import (
     held_back,
     library_of,
     third_party,
+    wants_spare,
 )
 
 PATIENCE = 3.0
@@ -45,7 +47,6 @@ PATIENCE = 3.0
 NOT_YET = "what it imports is still being loaded"
 DIED = "the process that held its imports died"
 SILENT = f"the process that holds its imports did not answer within {PATIENCE:.0f} s"
-NO_FORK = "processes cannot be forked safely on this system"
 
 
 class Memory(Protocol):
@@ -82,6 +83,7 @@ class Warm:
         installed: says what is installed for the project, as a digest.
         memory: what is known from earlier sessions.
         layers: what is held of the project itself; None is nothing.
+        forks: processes may be forked here; where they may not, starts come from spares.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Warm:
         installed: Callable[[], str] = str,
         memory: Memory | None = None,
         layers: Layers | None = None,
+        forks: bool = FORKS,
     ) -> None:
         self.layers = layers
         self.record = WarmRecord()
@@ -103,12 +106,13 @@ class Warm:
         self._terminal = terminal
         self._installed = installed
         self._memory: Memory = memory or Forgetful()
+        self._forks = forks
         self._stamp: str | None = None
         self._saved = self.record
         self._last: tuple[Python, Spawn] | None = None
         self._path: tuple[str, ...] = ()
         self._library = ""
-        self._zygote: Zygote | None = None
+        self._zygote: Zygote | Spare | None = None
         self._origin: Origin | None = None
         self._outdated: str | None = None
         """Why the zygote must not be used any more."""
@@ -135,7 +139,14 @@ class Warm:
     @property
     def ready(self) -> bool:
         """Whether the next start can be a warm one, as far as that is known."""
-        return not self.building and self._zygote is not None and self._outdated is None
+        if self.building or self._zygote is None or self._outdated is not None:
+            return False
+        return self._zygote.wanting is None
+
+    @property
+    def kind(self) -> Literal["warm", "spare"]:
+        """What the next start is, where it is not a cold one."""
+        return "warm" if self._zygote is None else self._zygote.kind
 
     @property
     def pids(self) -> list[int]:
@@ -158,8 +169,6 @@ class Warm:
         self._starting = True
         self._recall(command)
         self._last = (command, spawn)
-        if not FORKS:
-            return NO_FORK
         if self.record.off is not None:
             return self.record.off
         if self.record.suspect is not None:
@@ -169,7 +178,7 @@ class Warm:
             return self.refused or (NOT_YET if self._answered else "")
         if self._outdated is None:
             self._outdated = self._compare(command, spawn)
-        return self._outdated
+        return self._outdated or self._zygote.wanting
 
     def _compare(self, command: Python, spawn: Spawn) -> str | None:
         """Why what is held is not what a start needs."""
@@ -277,10 +286,16 @@ class Warm:
                 await self._save()
 
     async def _prepare(self, command: Python, spawn: Spawn) -> None:
-        if self.record.off is not None or not FORKS:
+        if self.record.off is not None:
             await self._drop()
             return
-        unsafe = {n: q for n, q in self.record.quarantine.items() if still_there(q.distribution)}
+        kind = Zygote if self._forks and not self.record.spare else Spare
+        unsafe = {}
+        if kind is Zygote:
+            quarantine = self.record.quarantine
+            unsafe = {
+                name: one for name, one in quarantine.items() if still_there(one.distribution)
+            }
         may, out = held_back(self.record.modules, self._exclude, unsafe)
         wanted = frozenset(may)
         if self._zygote is not None and self._outdated is None:
@@ -293,27 +308,33 @@ class Warm:
             # What could not be held is not tried again after each start.
             if wanted == self._tried:
                 return
-        elif self._outdated is None and not new:
+        elif self._outdated is None and not new and isinstance(self._zygote, kind):
             return
         try:
-            await self._build(command, spawn, may, out)
+            await self._build(kind, command, spawn, may, out)
             self._tried = None
         except Declined as declined:
             self._tried, self.refused = wanted, declined.reason
             await self._drop()
 
     async def _prepare_layers(self, command: Python, spawn: Spawn) -> None:
-        if self.layers is not None and self._zygote is not None and self._outdated is None:
-            await self.layers.prepare(self._zygote, command, spawn, [*self.record.left_out])
+        zygote = self._zygote
+        if self.layers is not None and isinstance(zygote, Zygote) and self._outdated is None:
+            await self.layers.prepare(zygote, command, spawn, [*self.record.left_out])
 
     async def _build(
-        self, command: Python, spawn: Spawn, may: Sequence[str], out: Mapping[str, str]
+        self,
+        kind: type[Zygote | Spare],
+        command: Python,
+        spawn: Spawn,
+        may: Sequence[str],
+        out: Mapping[str, str],
     ) -> None:
-        """Make the zygote for the next start."""
+        """Make what the next start comes from."""
         program = shutil.which(command.program, path=spawn.env.get("PATH")) or command.program
         sites = [entry for entry in self._path if not SITES.isdisjoint(PurePath(entry).parts)]
         origin = Origin(program, sites, spawn.env)
-        zygote = Zygote(self._guard, command, spawn.env, spawn.cwd, self._terminal)
+        zygote = kind(self._guard, command, spawn.env, spawn.cwd, self._terminal)
         self.building = True
         try:
             found = await zygote.preload(may)
@@ -336,6 +357,19 @@ class Warm:
         with suppress(Declined):
             traced = await zygote.probe([name for name in may if name in found.loaded])
             origin.add((), traced.files, traced.env)
+        if self.record.spare is None and self.record.quarantine:
+            await self._weigh(zygote)
+
+    async def _weigh(self, zygote: Zygote | Spare) -> None:
+        """Find out whether what cannot be held takes so long that spares are the better way."""
+        everything, _ = held_back(self.record.modules, self._exclude, {})
+        spare = False
+        with suppress(Declined):
+            traced = await zygote.probe(everything)
+            spare = wants_spare(traced.times, self.record.left_out)
+        self.record = msgspec.structs.replace(self.record, spare=spare)
+        if spare:
+            self._news.set()
 
     def _take_in(self, found: Preloaded, may: Sequence[str], out: Mapping[str, str]) -> None:
         """Keep what the imports have come to.
@@ -356,6 +390,7 @@ class Warm:
             held=tuple(name for name in may if name not in left_out),
             left_out=left_out,
             quarantine={**self.record.quarantine, **unsafe},
+            spare=None if unsafe else self.record.spare,
         )
 
     async def _drop(self) -> None:

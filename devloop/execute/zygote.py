@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 
@@ -28,6 +28,28 @@ ROUNDS = 5
 """Holders that are tried until one is safe; what is not found out by then is not preloaded."""
 
 
+def unsuited(
+    made_for: tuple[Python, str, Size | None], wanted: tuple[Python, str, Size | None]
+) -> str | None:
+    """Why what was made for one command cannot become another.
+
+    Args:
+        made_for: the command, its working directory, and what its streams are.
+        wanted: the same of the other one.
+
+    Returns:
+        One line; None where it can.
+    """
+    (one, one_cwd, one_terminal), (other, cwd, terminal) = made_for, wanted
+    if (one.program, one.options) != (other.program, other.options):
+        return "it has another interpreter"
+    if one_cwd != cwd:
+        return "its working folder differs"
+    if (one_terminal is None) != (terminal is None):
+        return "its streams differ"
+    return None
+
+
 class Zygote:
     """What holds the imports of one command: ``async with Zygote(…) as zygote``.
 
@@ -38,6 +60,12 @@ class Zygote:
         cwd: the command's working directory.
         terminal: the command gets a terminal, of about that size.
     """
+
+    kind: Literal["warm"] = "warm"
+    """How an app that comes from one is said to have been started."""
+
+    wanting: str | None = None
+    """Why nothing can be taken now; something always can."""
 
     def __init__(
         self,
@@ -123,13 +151,7 @@ class Zygote:
             One line; None where it can.
         """
         del env
-        if (command.program, command.options) != (self._command.program, self._command.options):
-            return "it has another interpreter"
-        if cwd != self._cwd:
-            return "its working folder differs"
-        if (terminal is None) != (self._terminal is None):
-            return "its streams differ"
-        return None
+        return unsuited((self._command, self._cwd, self._terminal), (command, cwd, terminal))
 
     async def preload(
         self, modules: Sequence[str], pytest: Mapping[str, Any] | None = None

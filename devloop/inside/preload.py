@@ -10,12 +10,15 @@ from __future__ import annotations
 import os
 import sys
 
+from .control import private
 from .state import State, settled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
+
+_clock: Any = private("time").monotonic
 
 
 class Environment:
@@ -81,9 +84,9 @@ class Loading:
         tell: called with the name of each, before it is imported.
         check: find out what is unsafe. Nothing more is imported after the first such module,
             because what it has started would be taken for others'.
-        trace: note which modules import which, and which files are read, and import the rest all
-            the same. What is hooked up for that is of no use to a command, so this process
-            must not become one.
+        trace: note which modules import which, which files are read, and how long each takes,
+            and import the rest all the same. What is hooked up for that is of no use to a command,
+            so this process must not become one.
     """
 
     def __init__(self, tell: Callable[[str], None], *, check: bool, trace: bool) -> None:
@@ -95,6 +98,7 @@ class Loading:
         self._suspects: list[str] = []
         self._edges: dict[str, set[str]] = {}
         self._files: dict[str, tuple[int, int]] = {}
+        self._times: dict[str, float] = {}
 
     def run(self, modules: list[str]) -> dict[str, Any]:
         """Import them, as far as that goes.
@@ -120,6 +124,7 @@ class Loading:
             "written": environment.written,
             "edges": {name: sorted(found) for name, found in self._edges.items()},
             "files": [[path, *known] for path, known in self._files.items()],
+            "times": self._times,
         }
 
     def _import_all(self, modules: list[str]) -> None:
@@ -129,8 +134,11 @@ class Loading:
                 continue
             loaded = set(sys.modules)
             self._tell(name)
+            began = _clock()
             if (reason := failure(name)) is not None:
                 self._failed[name] = reason
+            if self._trace:
+                self._times[name] = _clock() - began
             if before is None or self._unsafe:
                 continue
             after = settled(before)

@@ -18,6 +18,12 @@ import msgspec
 SITES = frozenset({"site-packages", "dist-packages"})
 """Folders of installed distributions, in any layout."""
 
+LEAST_GAIN = 0.2
+"""Seconds of imports below which a spare is not worth the processor's time that it takes."""
+
+LEAST_SHARE = 0.25
+"""The part of all imports that must lie in what cannot be held, for a spare to be the better."""
+
 _NEVER = ("__main__", "__mp_main__", "_devloop")
 """Modules that are each process's own."""
 
@@ -61,6 +67,8 @@ class WarmRecord(msgspec.Struct, frozen=True):
         suspect: what the last warm start came to, where it differed from that.
         audited: a warm start came to the same as a cold one.
         off: why it is never started warm.
+        spare: what cannot be held takes so long to import that it is started from spares; None
+            where that has not been measured.
         installed: a digest of what is installed; another one is another chance.
         rewritten: the modules whose assertions pytest has rewritten; of test runs alone.
     """
@@ -73,6 +81,7 @@ class WarmRecord(msgspec.Struct, frozen=True):
     suspect: Shape | None = None
     audited: bool = False
     off: str | None = None
+    spare: bool | None = None
     installed: str = ""
     rewritten: tuple[str, ...] = ()
 
@@ -242,6 +251,17 @@ def held_back(
         else:
             may.append(name)
     return tuple(may), out
+
+
+def wants_spare(times: Mapping[str, float], out: Collection[str]) -> bool:
+    """Whether starts should come from spares: each imports everything, but before it is needed.
+
+    Args:
+        times: seconds that each module takes.
+        out: those that a zygote cannot hold, so that every start imports them.
+    """
+    lost = sum(seconds for name, seconds in times.items() if name in out)
+    return lost >= max(LEAST_GAIN, LEAST_SHARE * sum(times.values()))
 
 
 def is_within(name: str, package: str) -> bool:

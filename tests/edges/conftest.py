@@ -116,7 +116,7 @@ def supervised() -> Callable[..., AbstractAsyncContextManager[Session]]:
     async def supervise(
         guard: Guard, root: Path, *, environ: dict[str, str] | None = None, terminal: bool = False,
         before_start: Callable[[], None] | None = None, exclude: tuple[str, ...] = (),
-        memory: Memory | None = None, **table: Any,
+        memory: Memory | None = None, forks: bool = True, **table: Any,
     ) -> AsyncIterator[Session]:  # fmt: skip
         session = Session(root, guard)
         session.app = AppSupervisor(
@@ -131,6 +131,7 @@ def supervised() -> Callable[..., AbstractAsyncContextManager[Session]]:
             before_start=before_start,
             exclude=exclude,
             memory=memory,
+            forks=forks,
         )
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(session.app.run)

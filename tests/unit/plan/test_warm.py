@@ -13,6 +13,7 @@ from devloop.plan.warm import (
     held_back,
     library_of,
     third_party,
+    wants_spare,
 )
 
 LIBRARY = "/usr/lib/python3.11"
@@ -109,3 +110,24 @@ def test_an_edit_between_two_starts_is_no_difference() -> None:
     assert set(record.doubt) == {"old is not imported", "new is imported"}
     record = record.audit(shape("a", "new"), warm=False)
     assert (record.off, record.doubt, record.audited) == (None, (), True)
+
+
+@pytest.mark.parametrize(
+    ("times", "wanted"),
+    [
+        ({"slow": 2.0, "rest": 3.0}, True),
+        ({"slow": 0.3, "slow.part": 0.2, "rest": 1.0}, True),
+        ({"slow": 0.5, "rest": 3.0}, False),
+        ({"slow": 0.1, "rest": 0.0}, False),
+        ({"rest": 1.0}, False),
+        ({}, False),
+    ],
+)
+def test_a_spare_is_worth_its_while(times: dict[str, float], wanted: bool) -> None:
+    """Where what cannot be held is a good part of all imports, and no trifle."""
+    assert wants_spare(times, {"slow": "starts a thread", "slow.part": "is in it"}) == wanted
+
+
+def test_an_install_has_it_measured_anew() -> None:
+    """Another version may be safe to hold, or quicker."""
+    assert WarmRecord(spare=True, installed="1").for_installed("2").spare is None
