@@ -98,7 +98,7 @@ class Blank:
         become.prepare()
         become.flush()
         self._homes = hiding.homes(self._birth.modules)
-        self._control.send({**answer, "settings": become.VARIABLES, "v": VERSION})
+        self._control.send({**answer, "settings": settings.VARIABLES, "v": VERSION})
 
     def _prepare(self, order: dict[str, Any]) -> None:
         self._kept = False

@@ -12,6 +12,7 @@ import sys
 
 from . import keep, preload
 from .noting import Noting
+from .state import State, settled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Making:
         }
 
     def _import_all(self, noting: Noting) -> None:
-        before = preload.State()
+        before = State()
         for name in self._modules:
             if name in sys.modules:
                 continue
@@ -77,7 +78,7 @@ class Making:
             self._asked.append(name)
             reason = preload.failure(name)
             self._mark()
-            after = preload.settled(before)
+            after = settled(before)
             reason = (
                 reason
                 or after.unsafe(before)
@@ -100,11 +101,11 @@ class Making:
         return None
 
     def _compute(self, target: str, loaded: set[str]) -> None:
-        before = preload.State()
+        before = State()
         self._tell(target)
         try:
             keep.compute(target, self._call, [name for name in sys.modules if name not in loaded])
         except keep.Refused as refused:
             self._refused = str(refused)
             return
-        self._refused = preload.settled(before).unsafe(before)
+        self._refused = settled(before).unsafe(before)
