@@ -10,6 +10,7 @@ imports conftest files as in a cold start.
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import os
 import random
 import sys
@@ -150,6 +151,13 @@ def held(rewritten: list[str], outside: list[str]) -> Iterator[None]:
             sys.meta_path.remove(hook)
             if named:
                 del os.environ["PYTEST_VERSION"]
+    # Each run asks what is installed; the lists of folders' contents are kept for that.
+    importlib.metadata.entry_points()
+    from . import run_pytest
+
+    for name in run_pytest.MODULES:
+        run_pytest.load(name)
+    del sys.modules[run_pytest.__name__]  # each run is that, as ``__main__``
     HELD.update(sys.modules)
 
 

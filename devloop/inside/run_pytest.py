@@ -33,9 +33,9 @@ def load(name: str) -> ModuleType:
     Returns:
         The module, in `sys.modules` under a private name.
     """
-    if (held := sys.modules.get(f"_devloop.{name}")) is not None:
-        sys.modules[PREFIX + name] = held  # by the zygote that this process was forked from
-        return held
+    for held in (PREFIX + name, f"_devloop.{name}"):  # by the zygote that we were forked from
+        if held in sys.modules:
+            return sys.modules.setdefault(PREFIX + name, sys.modules[held])
     path = Path(__file__).with_name(name + ".py")
     spec = importlib.util.spec_from_file_location(PREFIX + name, path)
     if spec is None or spec.loader is None:
@@ -88,7 +88,12 @@ def main() -> None:
     messages.write(channel, {"m": "hello", "v": messages.VERSION, "pid": os.getpid()})
     stream.begin(channel, tuple(PREFIX + name for name in MODULES))
     sys.argv[1:1] = ["-p", PLUGIN]
-    runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if orders is not None and isinstance(end.code, int):
+            load("quick_exit").leave(end.code)
+        raise
 
 
 if __name__ == "__main__":

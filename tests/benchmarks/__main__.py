@@ -3,11 +3,12 @@
 Run it from the checkout's folder, with the `dev` extra installed. It prints a table of every
 figure beside its target, and the same as JSON with ``--json``. The names are `serving` (an edit
 until the app serves it, beside other tools, which are installed once into a cache of its own),
-`warm` (the same with warm starts, for five apps), `endurance` (restarts under load, memory),
-`small` and `large` (graphs of 1,000 and of 10,000 files) and `idle`; without one, all are
-measured, which takes some ten minutes. What is compared is measured in turns, in one run: so
-what else the machine does falls on all alike. Targets are for a machine with nothing else to do;
-on a busy one with Linux, `chrt -r 1` before the command comes close to that (sched(7)).
+`warm` (the same with warm starts, for five apps), `tests` (warm runs of one test file),
+`endurance` (restarts under load, memory), `small` and `large` (graphs of 1,000 and of 10,000
+files) and `idle`; without one, all are measured, which takes some ten minutes. What is compared
+is measured in turns, in one run: so what else the machine does falls on all alike. Targets are
+for a machine with nothing else to do; on a busy one with Linux, `chrt -r 1` before the command
+comes close to that (sched(7)).
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tests.benchmarks import endurance, graphs, idle, serving, warm
+from tests.benchmarks import endurance, graphs, idle, serving, warm, warm_tests
 from tests.benchmarks.figures import Figure, Sheet
 
 PARTS: dict[str, Callable[[Path, bool], Iterable[Figure]]] = {
     "serving": lambda work, quick: serving.measure(work, 5 if quick else 25),
     "warm": lambda work, quick: warm.measure(work, 5 if quick else 25),
+    "tests": lambda work, quick: warm_tests.measure(work, 5 if quick else 25),
     "endurance": lambda work, quick: endurance.measure(work, 20, 100 if quick else 500),
     "small": lambda work, quick: graphs.small(work, 5 if quick else 20),
     "large": lambda work, quick: graphs.large(work, 5 if quick else 20),

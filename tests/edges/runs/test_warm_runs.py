@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable
@@ -298,6 +299,24 @@ async def test_a_warm_run_shows_what_a_cold_one_shows(
         assert made.shown(await made.run(workers=workers)) == cold
 
 
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_clicks_own_tests_show_the_same(
+    pair: Callable[[str], Pair], real_source: Callable[[str], Path]
+) -> None:
+    """For them a warning is an error, such as pytest's of plugins that were imported before."""
+    made = pair("unused.py")
+    (made.root / "pytest.ini").unlink()
+    shutil.copytree(real_source("click"), made.root, dirs_exist_ok=True)
+    made.project.env["PYTHONPATH"] = str(made.root / "src")
+    cold = await made.cold()
+    assert cold["outcome"] == "passed"
+    assert cold["counts"][0] > 2000
+    await made.teach()
+    assert made.shown(await made.run()) == cold
+
+
 async def test_other_arguments_are_heeded_at_once(pair: Callable[[str], Pair]) -> None:
     """-x, -k, -p no:… and --assert: what was learned for others is not used for these."""
     made = pair(TESTS)
@@ -574,6 +593,52 @@ async def test_a_zygote_that_has_died_is_replaced(pair: Callable[[str], Pair]) -
     (started,) = made.project.of(events.RunStarted)
     assert (started.start, started.reason) == ("cold", "the process that held its imports died")
     assert (await made.run()).finished.outcome == "passed"
+
+
+async def test_what_is_promised_for_the_end_of_a_process_is_done(
+    pair: Callable[[str], Pair],
+) -> None:
+    """Threads are waited for, exit functions run, files are written, C's too."""
+    made = pair("""
+        test_it.py
+            import atexit, ctypes, pathlib, tempfile, threading, time, weakref
+
+            LOG = open("log", "w")
+            class Thing: pass
+            THING = Thing()
+            weakref.finalize(THING, pathlib.Path("finalized").touch)
+            HELD = tempfile.TemporaryDirectory(dir=".")
+            atexit.register(pathlib.Path("exited").touch)
+
+            def late():
+                threading.main_thread().join()
+                pathlib.Path("joined").touch()
+
+            def test_it():
+                LOG.write("not flushed")
+                threading.Thread(target=late).start()
+                libc = ctypes.CDLL(None)
+                libc.fopen.restype = ctypes.c_void_p
+                file = ctypes.c_void_p(libc.fopen(b"stream", b"w"))
+                libc.fputs(b"of the C library", file)
+    """)
+    kinds = []
+    for kind in ("cold", "teach", "warm"):
+        if kind == "cold":
+            await made.cold()
+        elif kind == "teach":
+            await made.teach()
+        else:
+            await made.run()
+        names = {path.name for path in made.root.iterdir() if not path.name.startswith(("_", "."))}
+        kinds.append((names, *((made.root / name).read_text() for name in ("log", "stream"))))
+        for name in names - {"test_it.py", "pytest.ini"}:
+            (made.root / name).unlink()
+    assert kinds[0][0] == {
+        "test_it.py", "pytest.ini", "log", "finalized", "exited", "joined", "stream",
+    }  # fmt: skip
+    assert kinds[0][1:] == ("not flushed", "of the C library")
+    assert kinds[1] == kinds[2] == kinds[0]
 
 
 async def test_coverage_counts_the_same_lines(pair: Callable[[str], Pair]) -> None:

@@ -1,0 +1,124 @@
+"""One test file of a real project: a warm run beside pytest with the same arguments."""
+
+from __future__ import annotations
+
+import subprocess
+import tarfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks.figures import Figure
+from tests.benchmarks.peers import environment_of, install_python
+from tests.benchmarks.session import Session, named, watching
+
+PREPARED = 60.0
+"""Seconds within which a run is a warm one."""
+
+TARGET = 1 / 4
+"""Of pytest's own time."""
+
+
+@dataclass(frozen=True)
+class Real:
+    """A project, as its maintainers ship it.
+
+    Args:
+        name: of its distribution.
+        version: of that.
+        source: the folder of its modules.
+        file: its test file that is run.
+        packages: what its tests import.
+    """
+
+    name: str
+    version: str
+    source: str
+    file: str
+    packages: str
+
+
+REAL = (
+    Real("click", "8.5.1", "src", "tests/test_parser.py", "pytest==8.3.5"),
+    Real(
+        "flask",
+        "3.1.3",
+        "src",
+        "tests/test_json_tag.py",
+        "pytest==8.3.5 werkzeug==3.1.3 jinja2==3.1.6 itsdangerous==2.2.0 click==8.1.8 "
+        "blinker==1.9.0",
+    ),
+    Real(
+        "httpx",
+        "0.28.1",
+        ".",
+        "tests/models/test_url.py",
+        "pytest==8.3.4 anyio==4.8.0 certifi httpcore==1.0.7 idna h2==4.1.0 socksio==1.0.0 "
+        "trio==0.28.0 trustme==1.2.1 cryptography==44.0.1 uvicorn==0.34.0 chardet==5.2.0 "
+        "zstandard==0.23.0 brotli==1.1.0",
+    ),
+)
+
+
+def measure(work: Path, rounds: int) -> Iterator[Figure]:
+    """Measure them.
+
+    Args:
+        work: an empty folder.
+        rounds: how many runs of each kind.
+
+    Yields:
+        For each project the time of a warm run, of pytest, and what part the one is of the other.
+    """
+    for real in REAL:
+        try:
+            venv = install_python(real.packages.split())
+            root = _source(real, venv, work)
+        except subprocess.SubprocessError as error:
+            yield Figure(f"{real.name}, one test file", "x", [], TARGET, note=str(error))
+            continue
+        yield from _race(real, root, venv, rounds)
+
+
+def _source(real: Real, venv: Path, work: Path) -> Path:
+    command = [str(venv / "bin/python"), "-m", "pip", "download", "--quiet", "--no-deps"]
+    command += ["--no-binary", real.name, "--dest", str(work), f"{real.name}=={real.version}"]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    with tarfile.open(next(work.glob(f"{real.name}-*.tar.gz"))) as archive:
+        archive.extractall(work, filter="data")
+    return work / f"{real.name}-{real.version}"
+
+
+def _race(real: Real, root: Path, venv: Path, rounds: int) -> Iterator[Figure]:
+    env = {**environment_of(venv), "PYTHONPATH": str(root / real.source)}
+    (root / "devloop.toml").write_text(f'[tests]\npaths = ["{real.file}"]\n')
+    pytest = [str(venv / "bin/python"), "-m", "pytest", "-q", real.file]
+    warm: list[float] = []
+    alone: list[float] = []
+    with watching(root, env=env) as session:
+        session.until_cycle()
+        until = time.monotonic() + PREPARED
+        while _run(session, root, real)[0] != "warm" and time.monotonic() < until:
+            time.sleep(0.2)
+        for _ in range(rounds):
+            start, seconds = _run(session, root, real)
+            if start == "warm":
+                warm.append(seconds * 1000)
+            began = time.perf_counter()
+            subprocess.run(pytest, cwd=root, env=env, check=True, capture_output=True)
+            alone.append((time.perf_counter() - began) * 1000)
+    what = f"{real.name}, {Path(real.file).name}"
+    note = "" if len(warm) == rounds else f"{rounds - len(warm)} of {rounds} were not warm"
+    yield Figure(f"{what}: warm run", "ms", warm, note=note)
+    yield Figure(f"{what}: pytest", "ms", alone)
+    share = [mine / theirs for mine, theirs in zip(warm, alone, strict=False)]
+    yield Figure(f"{what}: warm run, part of pytest's time", "x", share, TARGET)
+
+
+def _run(session: Session, root: Path, real: Real) -> tuple[str, float]:
+    """Edit the file, and see how its run started and how long it took."""
+    with (root / real.file).open("a") as file:
+        file.write(f"EDITED_{time.time_ns()} = 1\n")
+    events = session.until_cycle()
+    return named(events, "run-started")["start"], named(events, "run-finished")["seconds"]
