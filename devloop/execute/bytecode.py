@@ -9,21 +9,32 @@ therefore run the first one's code. So it goes, for every changed file, before a
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
+
+MARGIN = 2_000_000_000
+"""Nanoseconds that may lie between the reading of a source and the writing of what was compiled
+from it. What was written later than this after an edit was compiled from what was edited."""
 
 _MAGIC_END = b"\r\n"
 """What the last two of the four bytes are with which every bytecode file begins."""
 
 
-def drop(paths: Iterable[str], root: Path, prefixes: Iterable[str] = ()) -> list[str]:
-    """Remove what is cached of some sources, for all interpreters and optimisations.
+def drop(
+    paths: Iterable[str], root: Path, prefixes: Iterable[str] = (), *, margin: int = MARGIN
+) -> list[str]:
+    """Remove what may be cached of some sources as they were, for all interpreters.
+
+    Code that was cached well after the last edit stays: a source that is edited once shall not be
+    compiled at each start for the rest of the day.
 
     Args:
         paths: changed files, relative to `root` or absolute; others than Python's are passed over.
         root: the project's root.
         prefixes: the values of PYTHONPYCACHEPREFIX under which something is run.
+        margin: nanoseconds after an edit within which what is cached may be of before it.
 
     Returns:
         The files that were removed.
@@ -36,6 +47,7 @@ def drop(paths: Iterable[str], root: Path, prefixes: Iterable[str] = ()) -> list
             continue
         source = root / path
         stem = source.stem
+        fresh = _edited(source) + margin
         folders = [source.parent / "__pycache__"]
         # The cache then mirrors the whole path below the prefix, without its anchor.
         mirrored = Path(*source.parent.absolute().parts[1:])
@@ -46,10 +58,10 @@ def drop(paths: Iterable[str], root: Path, prefixes: Iterable[str] = ()) -> list
             # NAME.TAG.pyc, NAME.TAG.opt-1.pyc, NAME.TAG-pytest-8.3.4.pyc
             for name in listings[folder]:
                 if name.startswith(stem + ".") and name.endswith(".pyc"):
-                    _remove(folder / name, dropped)
+                    _remove(folder / name, fresh, dropped)
         legacy = source.with_suffix(".pyc")
         if _is_bytecode(legacy):
-            _remove(legacy, dropped)
+            _remove(legacy, fresh, dropped)
     return dropped
 
 
@@ -73,9 +85,21 @@ def _is_bytecode(path: Path) -> bool:
     return len(head) == 16 and head[2:4] == _MAGIC_END
 
 
-def _remove(path: Path, dropped: list[str]) -> None:
+def _edited(source: Path) -> float:
+    """When a source was written last, in nanoseconds; infinite where it is gone."""
+    try:
+        # Its mtime may have been set to anything.
+        return source.stat().st_ctime_ns
+    except OSError:
+        return math.inf
+
+
+def _remove(path: Path, fresh: float, dropped: list[str]) -> None:
     # Another process may have been quicker; one that may not be removed cannot have been
     # written by this user's interpreters either.
     with contextlib.suppress(OSError):
-        path.unlink()
-        dropped.append(str(path))
+        status = path.stat()
+        # An old file that was moved here has a late ctime, a copied one a late mtime.
+        if min(status.st_mtime_ns, status.st_ctime_ns) <= fresh:
+            path.unlink()
+            dropped.append(str(path))

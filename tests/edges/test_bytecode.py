@@ -48,6 +48,30 @@ def test_the_last_bytes_run(tmp_path: Path, environ: dict[str, str], flags: list
     assert run(tmp_path, environ, *flags, "-c", "import m; print(m.V)") == "2\n"
 
 
+def test_what_was_cached_after_the_edit_stays(tmp_path: Path, environ: dict[str, str]) -> None:
+    """A source that was edited once is not compiled at each start; the next edit drops it."""
+    module = tmp_path / "m.py"
+    save(module, "V = 1\n")
+    run(tmp_path, environ, "-c", "import m")
+    assert drop(["m.py"], tmp_path, margin=0) == []
+    assert len(drop(["m.py"], tmp_path)) == 1, "so soon it may be of what was there before"
+    run(tmp_path, environ, "-c", "import m")
+    save(module, "V = 2\n")
+    assert len(drop(["m.py"], tmp_path, margin=0)) == 1
+
+
+def test_what_was_put_there_from_elsewhere_goes(tmp_path: Path, environ: dict[str, str]) -> None:
+    """An old cache that is copied or moved back after the edit has one late time, not two."""
+    module = tmp_path / "m.py"
+    save(module, "V = 1\n")
+    run(tmp_path, environ, "-c", "import m")
+    (cached,) = (tmp_path / "__pycache__").iterdir()
+    save(module, "V = 2\n")
+    cached.rename(tmp_path / "aside.pyc")
+    (tmp_path / "aside.pyc").rename(cached)
+    assert drop(["m.py"], tmp_path, margin=0) == [str(cached)]
+
+
 def test_what_pytest_has_rewritten_is_dropped(tmp_path: Path, environ: dict[str, str]) -> None:
     """The cache of pytest's own, which until pytest 9 trusted the same pair, goes too."""
     test = tmp_path / "test_it.py"
