@@ -494,6 +494,7 @@ class AppSupervisor:
         limit = self._app.ready_timeout
         message = f"it is not ready after {limit}; it is left running"
         self._emit(AppFailed(self.name, message, life.tail.text[-OUTPUT_KEPT:]))
+        self._rest()
         self._settle("failed")
 
     def _has_ended(self, life: Life) -> None:

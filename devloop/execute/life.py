@@ -120,6 +120,9 @@ class Life:
         self._serves = serves
         self._tell = tell
         self._log = re.compile(app.ready.log) if app.ready and app.ready.log else None
+        self._spent = 0.0
+        """Seconds of its stop timeout that it has had before it was signalled."""
+
         self._said = anyio.Event()
         self._held = held
         self._attended = attended
@@ -189,7 +192,9 @@ class Life:
             return False
         if not letting_go.catches(pid, signal.Signals[self._app.stop_signal]):
             # The signal would end it in the middle of an answer.
+            begin = anyio.current_time()
             await held.drained(pid, limit)
+            self._spent = anyio.current_time() - begin
         return True
 
     async def kill(self) -> None:
@@ -263,7 +268,7 @@ class Life:
 
     async def _stop(self) -> Ended:
         number, limit = signal.Signals[self._app.stop_signal], seconds(self._app.stop_timeout)
-        return await self.process.stop(number, limit)
+        return await self.process.stop(number, max(0.0, limit - self._spent))
 
     def _tell_of_leftovers(self, how: Ended) -> None:
         if how.left:

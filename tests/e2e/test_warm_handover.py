@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import sys
 import threading
@@ -110,6 +112,26 @@ def test_doctor_lists_what_is_held(
     found = devloop("doctor", cwd=root).stdout
     assert "modules are held: " in found
     assert "not held: h11: excluded by the configuration" in found
+
+
+@pytest.mark.parametrize("victim", ["devloop", "app"])
+def test_a_sudden_death_leaves_nothing(root: Path, port: int, watching: Watch, victim: str) -> None:
+    """Of whatever waits for the next start, too; the next session works (W20)."""
+    watch = watching(root)
+    watch.cycle(outcome="passed")
+    until_warm(watch)
+    if victim == "devloop":
+        watch.send(signal.SIGKILL)
+        watch.process.wait(10)
+        watch.until_nothing_is_left()
+        watch = watching(root)
+    else:
+        watch.save("README", "")
+        pid = watch.of("app-started")[-1]["pid"]
+        os.kill(pid, signal.SIGKILL)
+        watch.wait("app-exited", pid=pid, signal="SIGKILL", expected=False)
+    watch.wait("app-ready")
+    assert get(port)[0] == 200
 
 
 def test_nobody_is_turned_away(root: Path, port: int, watching: Watch) -> None:
