@@ -39,6 +39,10 @@ _WHY = {
 }
 
 
+_ASKED = {"PYTHONINSPECT": "i", "PYTHONVERBOSE": "v", "PYTHONPROFILEIMPORTTIME": "v"}
+"""Variables that do what an option does."""
+
+
 @dataclass(frozen=True)
 class Python:
     """A Python program.
@@ -181,8 +185,10 @@ def _without_env(words: list[str]) -> list[str]:
 
 def _options(words: list[str], name: str, env: Mapping[str, str], cwd: str) -> Python | NotPython:
     """Read the interpreter's command line."""
-    if env.get("PYTHONINSPECT") and "-E" not in words and "-I" not in words:
-        return NotPython(_WHY["i"])
+    if "-E" not in words and "-I" not in words:
+        for variable, letter in _ASKED.items():
+            if env.get(variable):
+                return NotPython(_WHY[letter])
     at = 1
     while at < len(words):
         word = words[at]

@@ -102,10 +102,11 @@ def test_what_only_the_interpreter_can_start(
     assert read(*line.split()) == NotPython(reason)
 
 
-def test_a_prompt_that_the_environment_asks_for(read: Parse) -> None:
+@pytest.mark.parametrize("variable", ["PYTHONINSPECT", "PYTHONVERBOSE", "PYTHONPROFILEIMPORTTIME"])
+def test_what_the_environment_asks_for(read: Parse, variable: str) -> None:
     """Unless the interpreter is told not to look there."""
-    assert isinstance(read("python", "app.py", PYTHONINSPECT="1"), NotPython)
-    assert isinstance(read("python", "-E", "app.py", PYTHONINSPECT="1"), Python)
+    assert isinstance(read("python", "app.py", **{variable: "1"}), NotPython)
+    assert isinstance(read("python", "-E", "app.py", **{variable: "1"}), Python)
 
 
 @pytest.mark.parametrize(
