@@ -72,7 +72,7 @@ def measure(work: Path, restarts: int, many: int) -> Iterator[Figure]:
         sent = len(answers.waits) + answers.refused + answers.reset + answers.others
         lost = [float(answers.refused + answers.reset + answers.others)]
         note = f"of {sent}: {answers.refused} refused, {answers.reset} reset"
-        yield Figure(f"{what} lost", "x", lost, 0.0, note=note)
+        yield Figure(f"{what} lost", "requests", lost, 0.0, note=note)
         yield Figure(f"{what} longest wait", "ms", [max(answers.waits)], 150.0)
     yield from _in_a_row(work / "row", many, env)
     yield from _memory(work / "memory", env)
@@ -98,7 +98,7 @@ async def _load(port: int, answers: Answers, stopped: anyio.Event) -> None:
         number = 0
         while not stopped.is_set():
             number += 1
-            await anyio.sleep(begun + number / RATE - time.perf_counter())
+            await anyio.sleep(max(0.0, begun + number / RATE - time.perf_counter()))
             tasks.start_soon(_request, port, answers)
 
 
