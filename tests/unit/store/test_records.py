@@ -74,7 +74,9 @@ def test_what_is_known_of_starts_comes_back() -> None:
     """With the stamp that it is known under."""
     shape = Shape(frozenset({("a", "/p/a.py")}), ("/p",), ("optimize=0",))
     unsafe = {"grpc": Quarantined("grpcio 1.0", "starts a thread")}
-    record = WarmRecord(("json",), ("json",), {"x": "why"}, unsafe, shape, None, True, "off", "i")
+    record = WarmRecord(
+        ("json",), ("json",), {"x": "why"}, unsafe, shape, None, True, "off", True, "i", ("json",)
+    )
     assert records.warm_record(*records.warm_row("web", record, MARK)) == ("web", MARK, record)
 
 
