@@ -58,17 +58,22 @@ def check(
                 '"cold".',
             )
         else:
-            yield from _held(subject, record)
+            yield from _held(name, subject, record)
 
 
-def _held(subject: str, record: WarmRecord) -> Iterator[Finding]:
+def _held(name: str, subject: str, record: WarmRecord) -> Iterator[Finding]:
     count, packages = len(record.held), _packages(record.held)
     yield Finding(subject, "ok", f"{count:,} modules are held: {packages}")
     reasons: dict[str, list[str]] = {}
-    for name, reason in record.left_out.items():
-        reasons.setdefault(reason, []).append(name)
+    for module, reason in record.left_out.items():
+        reasons.setdefault(reason, []).append(module)
     for reason, names in reasons.items():
         yield Finding(subject, "ok", f"not held: {_packages(names)}: {reason}")
+    for path, reason in record.anew.items():
+        yield Finding(subject, "ok", f"not held, nor what imports it: {path}: {reason}")
+    for function, reason in record.not_kept.items():
+        mend = f"Take it out of [apps.{name}] keep, or mend it."
+        yield Finding(subject, "warning", f"{function} is not kept: {reason}", mend)
 
 
 def _packages(modules: list[str] | tuple[str, ...]) -> str:

@@ -21,7 +21,7 @@ from devloop.execute.error_page import ErrorPage
 from devloop.execute.failure import Failure
 from devloop.execute.guard import Guard, Process
 from devloop.execute.held import Held
-from devloop.execute.layers import Layers
+from devloop.execute.layers import Layers, Severity
 from devloop.execute.life import Life, Watchers
 from devloop.execute.starts import Starts
 from devloop.execute.terminal import Size, Terminal
@@ -531,8 +531,8 @@ class AppSupervisor:
             retry_in = None if hopeless else self._backoff.delay
             self._fail(f"it {verb} {how}{when}", life, retry_in)
 
-    def _say_of_start(self, text: str) -> None:
-        self._emit(Notice(f"app {self.name}: {text}", severity="warning"))
+    def _say_of_start(self, text: str, severity: Severity) -> None:
+        self._emit(Notice(f"app {self.name}: {text}", severity=severity))
 
     def _rest(self) -> None:
         """Nothing is being started: there is time for other work."""

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
@@ -210,7 +210,7 @@ class Blank:
             "never": list(wish.never),
             "target": wish.target,
             "call": wish.call,
-            "first": wish.first,
+            **asdict(wish.scene),
             **_entry(self._command),
         }
         began = time.monotonic()

@@ -14,19 +14,21 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import anyio
 
 from devloop.execute.blank import Blank
 from devloop.execute.command import Python
 from devloop.execute.guard import Spawn
-from devloop.execute.orders import Declined, Layered, Wish
+from devloop.execute.orders import Declined, Layered, Scene, Wish
 from devloop.execute.reads import Reads
 from devloop.execute.zygote import Zygote
 from devloop.graph.graph import Graph
 from devloop.plan import layers as plan
 from devloop.plan.warm import first_party, library_of
+
+Severity: TypeAlias = Literal["info", "warning"]
 
 ROUNDS = 6
 """How often a layer is made anew without a module that cannot be held."""
@@ -101,7 +103,7 @@ class Layers:
         *,
         modules: bool = True,
         keep: Sequence[str] = (),
-        tell: Callable[[str], None] = lambda _: None,
+        tell: Callable[[str, Severity], None] = lambda *_: None,
     ) -> None:
         self._root = root
         self._graph = graph
@@ -111,7 +113,8 @@ class Layers:
         self._seen = graph()
         self._modules: tuple[tuple[str, str], ...] = ()
         self._main: str | None = None
-        self._first: str | None = None
+        self._cwd: str | None = None
+        self._scene = Scene()
         self._calls: dict[str, str | None] = {}
         self._edits: dict[str, float] = {}
         self._out: dict[str, str] = {}
@@ -129,9 +132,13 @@ class Layers:
 
     @property
     def left_out(self) -> dict[str, str]:
-        """What is not held although it could be wanted, and why: modules' paths, functions."""
-        refused = {target: one.reason for target, one in self._refusals.items()}
-        return {**self._out, **refused}
+        """The modules that cannot be held, by their paths, and why."""
+        return dict(self._out)
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """The functions whose results cannot be kept, and why."""
+        return {target: one.reason for target, one in self._refusals.items()}
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -144,28 +151,38 @@ class Layers:
         ready = [self._ready[1]] if self._ready is not None else []
         return [one.process.pid for one in (*(layer.blank for layer in self._layers), *ready)]
 
-    def learn(self, message: Mapping[str, Any], command: Python) -> None:
-        """Take in what a process tells of its imports that was not started from a layer.
+    def learn(self, message: Mapping[str, Any], command: Python, *, layered: bool) -> None:
+        """Take in what a process tells of its imports.
 
         Args:
             message: its `loaded`.
             command: what runs there.
+            layered: it was started from a layer, so that its own imports are not all it has.
         """
+        main = message.get("main")
+        self._main = self._relative(main) if main else None
+        self._cwd = message["cwd"]
+        first = main if command.kind == "module" else command.target
+        scene = Scene(first, *(tuple(message[k]) for k in ("path", "finders", "altered")))
+        if scene != self._scene:
+            self._scene = scene
+            for layer in self._layers:
+                self._spoil(layer, "the command sets the scene otherwise")
+        if not layered:
+            self._learn_modules(message)
+
+    def _learn_modules(self, message: Mapping[str, Any]) -> None:
         modules = [(name, file) for name, file in message["modules"]]
         own = {name for name, _ in first_party(modules, self._root, library_of(modules))}
-        skipped = {command.target, f"{command.target}.__main__", "__main__", "__mp_main__"}
         known = dict(self._modules)
         self._modules = tuple(
             (name, self._relative(file))
             for name, file in modules
-            if file is not None and name in own and name not in skipped
+            if file is not None and name in own
         )
         news = {name for name, _ in self._modules if name not in known}
         for target in [t for t in self._refusals if t.partition(":")[0] in news]:
             del self._refusals[target]
-        main = message.get("main")
-        self._main = self._relative(main) if main else None
-        self._first = main if command.kind == "module" else None
 
     def called(self, message: Mapping[str, Any]) -> None:
         """Take in the first call of a function.
@@ -263,6 +280,8 @@ class Layers:
         self._modules = plan.in_their_order(self._seen, self._modules)
         await self._cut(len(self._clean(spawn.env)))
         making = _Making(zygote, command, spawn, tuple(never))
+        if self._goes_elsewhere(spawn.cwd):
+            return
         with suppress(Declined):
             for number, target in enumerate(self._targets(spawn.env)):
                 if number < len(self._layers):
@@ -273,6 +292,10 @@ class Layers:
                 await self._make_kept(target, making)
             await self._make_modules(making)
         await self._restock()
+
+    def _goes_elsewhere(self, cwd: str) -> bool:
+        """The command leaves its folder, and imports elsewhere than a layer would."""
+        return self._cwd != os.path.realpath(cwd)
 
     def _targets(self, env: Mapping[str, str]) -> tuple[str, ...]:
         for target, refusal in list(self._refusals.items()):
@@ -292,7 +315,7 @@ class Layers:
         if names is None:
             self._refuse(target, _Refusal("the app does not import it", call, frozenset(), None))
             return
-        wish = Wish(names, making.never, target, call, self._first)
+        wish = Wish(names, self._scene, making.never, target, call)
         made = await self._make(wish, making)
         if made is None:
             return
@@ -303,10 +326,11 @@ class Layers:
             self._refuse(target, _Refusal(why, call, layer.paths, layer.reads))
         else:
             self._layers.append(layer)
+            self._tell(f"{target} is kept; it took {layered.seconds:.1f} s", "info")
 
     def _refuse(self, target: str, refusal: _Refusal) -> None:
         self._refusals[target] = refusal
-        self._tell(f"{target} is not kept: {refusal.reason}")
+        self._tell(f"{target} is not kept: {refusal.reason}", "warning")
 
     async def _make_modules(self, making: _Making) -> None:
         """Make the layer that holds modules, without those that cannot be held."""
@@ -323,7 +347,7 @@ class Layers:
                 await self._cut(len(self._layers) - 1)
             if not names:
                 return
-            made = await self._make(Wish(names, making.never, None, None, self._first), making)
+            made = await self._make(Wish(names, self._scene, making.never), making)
             if made is None:
                 return
             layer, layered = made

@@ -90,22 +90,39 @@ class Preloaded:
 
 
 @dataclass(frozen=True)
+class Scene:
+    """What the command has brought about by the time it was asked.
+
+    Args:
+        first: what stands first in `sys.argv`.
+        path: `sys.path`.
+        finders: the names of what finds modules for the import system.
+        altered: the environment variables that it has set or taken away.
+    """
+
+    first: str | None = None
+    path: tuple[str, ...] = ()
+    finders: tuple[str, ...] = ()
+    altered: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Wish:
     """What a layer shall hold.
 
     Args:
         modules: of the project, each after what it imports.
+        scene: where they are imported.
         never: modules that must not come in with them.
         target: a function whose result is kept, as ``module:function``.
         call: its arguments, as the command has told of them; None is without any.
-        first: what is to stand first in `sys.argv`; None is what devloop knows.
     """
 
     modules: Sequence[str]
+    scene: Scene
     never: Sequence[str] = ()
     target: str | None = None
     call: str | None = None
-    first: str | None = None
 
 
 @dataclass(frozen=True)

@@ -237,11 +237,11 @@ class Warm:
             self._path = tuple(message["path"])
             own = first_party(modules, self._root, self._library)
             shape = Shape(own, self._path, tuple(map(str, message["flags"])))
+            if self.layers is not None and self._last is not None:
+                self.layers.learn(message, self._last[0], layered=layered)
             if not layered:
                 record = record.audit(shape, warm=warm)
                 self._doubted = False
-                if self.layers is not None and self._last is not None:
-                    self.layers.learn(message, self._last[0])
             elif not record.audited and record.shape is not None:
                 # An edit may be why they differ: it is looked at again, without the layer.
                 self._doubted = bool(differences(record.shape, shape))
@@ -321,6 +321,9 @@ class Warm:
         zygote = self._zygote
         if self.layers is not None and isinstance(zygote, Zygote) and self._outdated is None:
             await self.layers.prepare(zygote, command, spawn, [*self.record.left_out])
+            self.record = msgspec.structs.replace(
+                self.record, anew=self.layers.left_out, not_kept=self.layers.refused
+            )
 
     async def _build(
         self,

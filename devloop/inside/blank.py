@@ -89,11 +89,13 @@ class Blank:
         become.place(order["entry"]["kind"], order["entry"]["target"])
         self._prepare(order)
         sys.argv[0] = order["first"] or sys.argv[0]
+        path, sys.path[:] = list(sys.path), order["path"]
         making = _part("layer").Making(order, self._importing, become.flush)
         stepped_back = become.step_back()
         answer = making.run()
         if stepped_back:
             become.step_up()
+        sys.path[:] = path
         self._written.update(answer["written"])
         become.prepare()
         become.flush()
@@ -201,6 +203,7 @@ class Blank:
         appearing.appear(order["name"], order["argv"], order["env"], order["variable"])
         for name, passed in zip(order["passed"], fds[3 + len(order["held"]) :]):  # noqa: B905
             os.environ[name] = str(passed)
+        modules.begin()
         orders.install(self._control)
         orders.on("report", lambda _: modules.loaded())
         if order["handover"]:

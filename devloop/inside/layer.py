@@ -11,6 +11,7 @@ import os
 import sys
 
 from . import keep, preload
+from .modules import finders
 from .noting import Noting
 from .state import State, settled
 
@@ -25,7 +26,8 @@ class Making:
 
     Args:
         order: `modules` in order; `never`, packages that must not come in with them; `target` and
-            `call`, a function whose result is kept, or None.
+            `call`, a function whose result is kept, or None; `path`, `finders` and `altered`, what
+            the command has made of `sys.path`, of the import system and of the environment.
         tell: called with the name of each module before it is imported.
         flush: writes out what is printed so far.
     """
@@ -37,6 +39,9 @@ class Making:
         self._never = [name for name in order["never"] if name not in sys.modules]
         self._target: str | None = order["target"]
         self._call: str | None = order["call"]
+        self._path: list[str] = order["path"]
+        self._finders: list[str] = order["finders"]
+        self._altered = frozenset(order["altered"])
         self._tell = tell
         self._flush = flush
         self._fault: tuple[str, str] | None = None
@@ -52,7 +57,7 @@ class Making:
         """
         loaded = set(sys.modules)
         with preload.Environment() as environment, Noting() as noting:
-            self._import_all(noting)
+            self._import_all(noting, environment)
             if self._fault is None and self._target is not None:
                 self._compute(self._target, loaded)
         self._mark()
@@ -69,7 +74,7 @@ class Making:
             "folders": [[path, *known] for path, known in noting.folders.items()],
         }
 
-    def _import_all(self, noting: Noting) -> None:
+    def _import_all(self, noting: Noting, environment: preload.Environment) -> None:
         before = State()
         for name in self._modules:
             if name in sys.modules:
@@ -84,11 +89,22 @@ class Making:
                 or after.unsafe(before)
                 or next(iter(noting.acts), None)
                 or self._brings_in_what_is_not_held()
+                or self._depends_on_the_command(environment)
             )
             if reason is not None:
                 self._fault = (name, reason)
                 return
             before = after
+        missing = {*self._finders}.difference(finders())
+        if missing and self._asked:
+            self._fault = (self._asked[0], f"is found by {min(missing)}, which the command sets up")
+
+    def _depends_on_the_command(self, environment: preload.Environment) -> str | None:
+        if sys.path != self._path:
+            return "changes sys.path"
+        altered = self._altered.difference(environment.written)
+        read = altered if environment.read is None else altered & environment.read
+        return f"reads ${min(read)}, which the command sets" if read else None
 
     def _mark(self) -> None:
         self._flush()

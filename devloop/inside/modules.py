@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from .preload import file_of
@@ -9,6 +10,28 @@ from .preload import file_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+
+_environment: dict[str, str] = {}
+
+
+def begin() -> None:
+    """The command begins: what it changes from now on is its own doing."""
+    _environment.update(os.environ)
+
+
+def finders() -> list[str]:
+    """What finds modules for the import system, each by the name of its kind."""
+    found = [*sys.meta_path, *sys.path_hooks]
+    kinds = [one if hasattr(one, "__qualname__") else type(one) for one in found]
+    return [kind.__qualname__ for kind in kinds if not kind.__module__.startswith("_devloop")]
+
+
+def _folder() -> str | None:
+    try:
+        return os.getcwd()  # noqa: PTH109
+    except OSError:
+        return None
 
 
 def loaded() -> dict[str, Any]:
@@ -24,4 +47,11 @@ def loaded() -> dict[str, Any]:
         "path": [entry for entry in sys.path if isinstance(entry, str)],
         "flags": list(sys.flags),
         "main": file_of("__main__"),
+        "cwd": _folder(),
+        "finders": finders(),
+        "altered": sorted(
+            name
+            for name in {*_environment, *os.environ}
+            if os.environ.get(name) != _environment.get(name)
+        ),
     }

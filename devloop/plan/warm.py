@@ -71,6 +71,8 @@ class WarmRecord(msgspec.Struct, frozen=True):
             where that has not been measured.
         installed: a digest of what is installed; another one is another chance.
         rewritten: the modules whose assertions pytest has rewritten; of test runs alone.
+        anew: paths of the project's modules that cannot be held, and why.
+        not_kept: functions whose results cannot be kept, and why.
     """
 
     modules: tuple[str, ...] = ()
@@ -84,6 +86,8 @@ class WarmRecord(msgspec.Struct, frozen=True):
     spare: bool | None = None
     installed: str = ""
     rewritten: tuple[str, ...] = ()
+    anew: Mapping[str, str] = {}
+    not_kept: Mapping[str, str] = {}
 
     def for_installed(self, installed: str) -> WarmRecord:
         """The record as far as it holds for what is installed now.

@@ -38,14 +38,14 @@ class Program:
     def __init__(self, start: Starter, **options: Any) -> None:
         self.argv: tuple[str, ...] = (sys.executable, "main.py")
         self.said: list[str] = []
-        """What a person was told."""
+        """What a person was warned of."""
 
         self._start = start
         self._layered = False
         self._graph = Graph.build(discover([]), {})
         self._options = options
         self._zygote: Zygote | None = None
-        self.layers = Layers(str(start.root), lambda: self._graph, tell=self.said.append, **options)
+        self.layers = Layers(str(start.root), lambda: self._graph, tell=self._tell, **options)
 
     def was_layered(self) -> bool:
         """Whether the last start came from a layer."""
@@ -91,8 +91,8 @@ class Program:
                 if got[0]["m"] == "called":
                     self.layers.called(got[0])
                 elif got[0]["m"] == "loaded":
-                    if not self._layered:
-                        self.layers.learn(got[0], self._start.parse(*self.argv))
+                    command = self._start.parse(*self.argv)
+                    self.layers.learn(got[0], command, layered=self._layered)
                     break
         await life.process.stop(9, 0.0)
         return text
@@ -124,6 +124,10 @@ class Program:
         """Have ready what the next start may come from, and start it."""
         await self.prepare()
         return await self.run()
+
+    def _tell(self, text: str, severity: str) -> None:
+        if severity == "warning":
+            self.said.append(text)
 
     async def _get_zygote(self) -> Zygote:
         if self._zygote is None:

@@ -275,3 +275,44 @@ async def test_a_warm_start_finds_what_a_cold_one_does(shop: Program) -> None:
     await shop.run()
     assert await shop.again() == cold
     assert shop.was_layered()
+
+
+async def test_what_the_command_brings_about_before_it_imports(
+    program: Callable[..., Program],
+) -> None:
+    """Its `sys.path` is that of the layer; a variable that it sets, or an import hook, is not."""
+    shop = program()
+    shop.write("lib/other.py", BORN)
+    shop.write("lib/reader.py", "import os\nMODE = os.environ.get('MODE')\n" + BORN)
+    shop.write("lib/mover.py", "import sys\nsys.path.append('x')\n" + BORN)
+    hook = "class Hook:\n    @staticmethod\n    def find_spec(*_):\n        return None\n"
+    text = (
+        "import os, sys\nsys.path.insert(0, 'lib')\nos.environ['MODE'] = 'quick'\n"
+        "import other, reader, mover\nprint(reader.MODE, sys.path[:2], sys.path[-1])\n"
+        "print(other.BORN, reader.BORN, mover.BORN)"
+    )
+    shop.write("main.py", text)
+    cold = (await shop.run()).splitlines()
+    first = (await shop.again()).splitlines()
+    second = (await shop.run()).splitlines()
+    assert shop.was_layered()
+    assert cold[0] == first[0] == second[0]
+    same = [a == b for a, b in zip(first[1].split(), second[1].split(), strict=True)]
+    assert same == [True, False, False]
+    assert set(shop.layers.left_out) == {"lib/reader.py", "lib/mover.py"}
+
+    shop.edit("main.py", f"import sys\n{hook}sys.meta_path.insert(0, Hook)\n{text}")
+    shop.edit("lib/other.py", BORN + "\n")
+    await shop.run()
+    await shop.again()
+    assert not shop.was_layered()
+
+
+async def test_a_command_that_goes_elsewhere(program: Callable[..., Program]) -> None:
+    """What it imports then is not what a layer would find."""
+    shop = program()
+    shop.write("sub/other.py", BORN)
+    shop.write("main.py", "import os, sys\nos.chdir('sub')\nsys.path[0] = ''\nimport other")
+    await shop.run()
+    await shop.again()
+    assert not shop.was_layered()
