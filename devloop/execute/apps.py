@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import anyio
 
@@ -17,9 +15,11 @@ from devloop.config.types import App, Handover, argv
 from devloop.errors import CommandError, GuardianLost
 from devloop.events import AppFailed, AppReady, AppStarted, Event, Notice
 from devloop.execute.app_spawn import AppSpawn
+from devloop.execute.app_state import Crashed, Done, Serving, Starting, State, Stopped, Stopping
+from devloop.execute.asked import Asked, Rest, Settled, Start
 from devloop.execute.error_page import ErrorPage
 from devloop.execute.failure import Failure
-from devloop.execute.guard import Guard, Process
+from devloop.execute.guard import Guard
 from devloop.execute.held import Held
 from devloop.execute.layers import Layers, Severity
 from devloop.execute.life import Life, Watchers
@@ -41,69 +41,6 @@ waited for this one come first."""
 
 SETTLING = 2.0
 """Seconds after which an app that is ready listens wherever it will, and has imported most."""
-
-Settled: TypeAlias = Literal["ready", "failed", "ended", "stopped"]
-
-
-@dataclass(frozen=True)
-class Stopped:
-    """Nothing runs, and nothing will until somebody asks for it."""
-
-
-@dataclass(frozen=True)
-class Starting:
-    """Its process runs and has not shown that it is ready."""
-
-    process: Process
-
-
-@dataclass(frozen=True)
-class Serving:
-    """Its process is ready."""
-
-    process: Process
-
-
-@dataclass(frozen=True)
-class Stopping:
-    """Its process was asked to stop."""
-
-    process: Process
-
-
-@dataclass(frozen=True)
-class Crashed:
-    """It ended with an error, or could not be started.
-
-    Args:
-        retry_in: seconds from its end to the next try; None where only a change brings one.
-    """
-
-    retry_in: float | None
-
-
-@dataclass(frozen=True)
-class Done:
-    """It ended by itself, without an error; a change starts it again."""
-
-
-State: TypeAlias = "Stopped | Starting | Serving | Stopping | Crashed | Done"
-
-
-@dataclass(frozen=True)
-class _Start:
-    """A start that is wanted.
-
-    Args:
-        seen: when the change that wants it was seen, on the monotonic clock.
-    """
-
-    seen: float | None
-
-
-@dataclass(frozen=True)
-class _Rest:
-    """No start is wanted."""
 
 
 class AppSupervisor:
@@ -199,12 +136,8 @@ class AppSupervisor:
             self._told,
             dialogue,
         )
-        self._wanted: _Start | _Rest | None = None
-        self._news = anyio.Event()
-        self._settled = anyio.Event()
-        self._outcome: Settled = "stopped"
+        self._asked = Asked()
         self._backoff = Backoff()
-        self._retry_at: float | None = None
         self._serves = is_server(argv(app.command))
         """It listens some day: it has done so before, or its command is a server's."""
 
@@ -230,19 +163,16 @@ class AppSupervisor:
                 if self.warm is not None:
                     self._tasks.start_soon(self.warm.run)
                 while True:
-                    wanted = await self._next()
-                    if isinstance(wanted, _Start):
+                    wanted = await self._asked.next()
+                    if isinstance(wanted, Start):
                         await self._make_room()
-                        if self._wanted is None:
-                            # Nothing else was asked for meanwhile.
+                        if not self._asked.waiting:
                             await self._begin(wanted)
                     else:
                         await self._end_all()
         finally:
             self._held.close()
-            # Nothing more will come of what is asked for: nobody shall wait for it.
-            self._outcome = "stopped"
-            self._settled.set()
+            self._asked.close()
 
     def restart(self, seen: float | None = None, changes: Sequence[str] = ()) -> None:
         """Ask for a fresh process; returns at once. What was asked for before is forgotten.
@@ -253,11 +183,11 @@ class AppSupervisor:
         """
         self._backoff = Backoff()
         self._changes = tuple(changes)
-        self._ask(_Start(time.monotonic() if seen is None else seen))
+        self._asked.ask(Start(time.monotonic() if seen is None else seen))
 
     async def stop(self) -> None:
         """Have it stopped, and wait for that."""
-        self._ask(_Rest())
+        self._asked.ask(Rest())
         await self.settled()
 
     async def kill(self) -> None:
@@ -272,9 +202,7 @@ class AppSupervisor:
         Returns:
             What it is: ``ended`` is an app that ended by itself without an error.
         """
-        while not self._settled.is_set():
-            await self._settled.wait()
-        return self._outcome
+        return await self._asked.settled()
 
     def changed(self, paths: Sequence[str]) -> None:
         """Files of the project have changed; the graph knows of it already.
@@ -307,31 +235,6 @@ class AppSupervisor:
         """Its pseudo-terminal, while it runs in one."""
         life = self._current or next(reversed(self._lives), None)
         return None if life is None else life.terminal
-
-    def _ask(self, wanted: _Start | _Rest) -> None:
-        self._wanted = wanted
-        if self._settled.is_set():
-            self._settled = anyio.Event()
-        self._news.set()
-
-    def _settle(self, outcome: Settled) -> None:
-        # What was asked for in the meantime has yet to come to something.
-        if self._wanted is None:
-            self._outcome = outcome
-            self._settled.set()
-
-    async def _next(self) -> _Start | _Rest:
-        """The next thing to do: what was asked for, or else another try after a crash."""
-        while self._wanted is None:
-            self._news = anyio.Event()
-            until = math.inf if self._retry_at is None else self._retry_at
-            with anyio.CancelScope(deadline=until) as scope:
-                await self._news.wait()
-            if scope.cancelled_caught:
-                self._wanted = _Start(None)
-        wanted, self._wanted = self._wanted, None
-        self._retry_at = None
-        return wanted
 
     # From one process to the next
 
@@ -396,9 +299,9 @@ class AppSupervisor:
                 tasks.start_soon(life.end)
         self._held.close()
         self.state = Stopped()
-        self._settle("stopped")
+        self._asked.settle("stopped")
 
-    async def _begin(self, start: _Start) -> None:
+    async def _begin(self, start: Start) -> None:
         """Start a process."""
         began = time.monotonic()
         self._page.hide()
@@ -453,7 +356,7 @@ class AppSupervisor:
             old, self._serving = self._serving, None
             self._tasks.start_soon(self._drain, old)
         self._tasks.start_soon(self._let_settle, life)
-        self._settle("ready")
+        self._asked.settle("ready")
 
     async def _let_settle(self, life: Life) -> None:
         """It is ready: what it has not taken over by and by was its predecessor's alone."""
@@ -495,7 +398,7 @@ class AppSupervisor:
         message = f"it is not ready after {limit}; it is left running"
         self._emit(AppFailed(self.name, message, life.tail.text[-OUTPUT_KEPT:]))
         self._rest()
-        self._settle("failed")
+        self._asked.settle("failed")
 
     def _has_ended(self, life: Life) -> None:
         if life.gone.is_set():
@@ -522,7 +425,7 @@ class AppSupervisor:
             # Nobody will answer.
             self._held.close()
             self._rest()
-            self._settle("ended")
+            self._asked.settle("ended")
         else:
             self._backoff = self._backoff.crashed(time.monotonic() - life.began)
             hopeless = only_an_edit_mends(life.tail.text)
@@ -549,11 +452,10 @@ class AppSupervisor:
         else:
             self._page.show(self._failure(message, life))
         if retry_in is not None:
-            self._retry_at = anyio.current_time() + retry_in
-            self._news.set()
+            self._asked.retry_in(retry_in)
         output = "" if life is None else life.tail.text[-OUTPUT_KEPT:]
         self._emit(AppFailed(self.name, message, output, retry_in))
-        self._settle("failed")
+        self._asked.settle("failed")
 
     def _failure(self, message: str, life: Life | None) -> Failure:
         if life is not None and life.failure is not None:

@@ -9,7 +9,9 @@ import anyio
 from anyio.abc import TaskGroup
 
 from devloop.events import Event, Reason
-from devloop.execute.apps import AppSupervisor, Serving, Settled, Starting, typed_to
+from devloop.execute.app_state import Serving, Starting
+from devloop.execute.apps import AppSupervisor, typed_to
+from devloop.execute.asked import Settled
 from devloop.execute.guard import Guard
 from devloop.execute.terminal import Size, Terminal
 from devloop.loop.project import Applied, Project

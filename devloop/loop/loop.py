@@ -30,7 +30,7 @@ from devloop.events import (
     Progress,
 )
 from devloop.execute import bytecode
-from devloop.execute.apps import Settled
+from devloop.execute.asked import Settled
 from devloop.execute.environment import for_project
 from devloop.execute.guard import Guard
 from devloop.execute.parsing import Parsers

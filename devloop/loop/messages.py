@@ -7,7 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from devloop.events import StepFinished
-from devloop.execute.apps import Settled
+from devloop.execute.asked import Settled
 from devloop.execute.run_state import RunResult
 from devloop.watch.scan import ChangeSet
 

@@ -27,7 +27,7 @@ from devloop.events import (
     Output,
 )
 from devloop.execute import tree
-from devloop.execute.apps import Crashed, Done, Serving, Stopped
+from devloop.execute.app_state import Crashed, Done, Serving, Stopped
 from devloop.execute.guard import Guard
 from devloop.plan import backoff
 

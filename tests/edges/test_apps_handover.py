@@ -15,7 +15,7 @@ import pytest
 from devloop.config.types import Ready
 from devloop.events import AppExited, AppFailed, AppReady, AppStarted, AppStopping, Output
 from devloop.execute import tree
-from devloop.execute.apps import Serving, Stopped
+from devloop.execute.app_state import Serving, Stopped
 from devloop.execute.guard import Guard
 
 pytestmark = pytest.mark.anyio
