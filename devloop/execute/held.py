@@ -225,16 +225,28 @@ class Held:
         return await letting_go.let_go(pid, self.sockets, limit)
 
     async def drained(self, pid: int, limit: float) -> bool:
-        """Wait until a tree of processes has no connection open that was made to a held address.
+        """Wait until a tree of processes has answered all that came in at held addresses.
 
         Args:
-            pid: of a process that has retired.
-            limit: seconds that it has; a client may keep an idle connection for long.
+            pid: of a process that has retired, and that its stop signal ends at once.
+            limit: seconds that it has.
 
         Returns:
             Whether it has come to that.
         """
         return await letting_go.drained(pid, self.sockets, limit)
+
+    async def heard(self, pid: int, limit: float) -> bool:
+        """Wait until a tree of processes has read what was asked at held addresses.
+
+        Args:
+            pid: of a process that has retired, and that finishes on its stop signal.
+            limit: seconds that it has.
+
+        Returns:
+            Whether it has come to that.
+        """
+        return await letting_go.heard(pid, self.sockets, limit)
 
     def close(self) -> None:
         """Let go of everything."""

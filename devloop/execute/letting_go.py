@@ -7,6 +7,7 @@ have a SIGURG handler of its own.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import socket
@@ -20,7 +21,7 @@ from devloop.execute import listening, sock_diag, tree
 from devloop.inside import addresses
 
 IDLE = 0.1
-"""Seconds without a word after an answer, from when on another question is not waited for."""
+"""Seconds without a word, from when on another question is not waited for."""
 
 _REMIND = 0.02
 """Seconds after which those are signalled again, one by one, who have not let go: they may lead a
@@ -93,12 +94,10 @@ async def drained(pid: int, sockets: Iterable[socket.socket], limit: float) -> b
     Returns:
         Whether it has come to that.
     """
-    names = {addresses.name(sock.family, sock.getsockname()) for sock in sockets}
-    ports = {int(port) for name in names if name and (port := addresses.port(name))}
-    paths = {path for name in names if name and (path := addresses.path(name))}
+    ports, paths = _places(sockets)
 
     def done() -> bool:
-        inodes = _busy(ports)
+        inodes = _connections(ports, _unanswered)
         # St: SS_CONNECTED (linux/net.h)
         inodes |= {
             int(inode)
@@ -107,23 +106,64 @@ async def drained(pid: int, sockets: Iterable[socket.socket], limit: float) -> b
         }
         return not any(_has(member, inodes) for member in tree.family([pid]))
 
-    try:
-        return sys.platform == "linux" and await _until(done, limit)
-    except OSError:
-        return False  # no sock_diag here: nobody knows
+    return await _until_asked(done, limit)
 
 
-def _busy(ports: set[int]) -> set[int]:
-    """The connections that came in at some ports, and may be waiting for an answer.
+async def heard(pid: int, sockets: Iterable[socket.socket], limit: float) -> bool:
+    """Wait until a tree of processes has read what was sent to it over TCP at held addresses.
+
+    A server that is asked to stop closes the connections that are idle. One that was accepted
+    just now is not, although nothing has come on it yet: its client would be reset.
+
+    Args:
+        pid: of the process that was told to retire.
+        sockets: the held ones.
+        limit: seconds that it has.
+
+    Returns:
+        Whether it has come to that.
+    """
+    ports, _ = _places(sockets)
+
+    def done() -> bool:
+        inodes = _connections(ports, _unheard)
+        return not any(_has(member, inodes) for member in tree.family([pid]))
+
+    return await _until_asked(done, limit)
+
+
+def _places(sockets: Iterable[socket.socket]) -> tuple[set[int], set[str]]:
+    """The ports and the paths of some sockets."""
+    names = {addresses.name(sock.family, sock.getsockname()) for sock in sockets}
+    ports = {int(port) for name in names if name and (port := addresses.port(name))}
+    return ports, {path for name in names if name and (path := addresses.path(name))}
+
+
+def _connections(ports: set[int], wanted: Callable[[sock_diag.Tcp], bool]) -> set[int]:
+    """The inodes of some of the connections that came in at some ports."""
+    every = sock_diag.dump(sock_diag.CONNECTED) if ports else ()
+    return {tcp.inode for tcp in every if tcp.port in ports and wanted(tcp)}
+
+
+def _unanswered(tcp: sock_diag.Tcp) -> bool:
+    """Whether somebody may be waiting for an answer.
 
     A question that comes in the same tick of the kernel's clock as the answer before it (4 ms, or
     less) is not told from that answer.
     """
-    return {
-        tcp.inode
-        for tcp in (sock_diag.dump(sock_diag.CONNECTED) if ports else ())
-        if tcp.port in ports and (tcp.queued or tcp.received < tcp.sent or tcp.age < IDLE)
-    }
+    return bool(tcp.unread or tcp.unsent) or tcp.received < tcp.sent or tcp.age < IDLE
+
+
+def _unheard(tcp: sock_diag.Tcp) -> bool:
+    """Whether a question is on its way."""
+    return bool(tcp.unread) or (tcp.received == math.inf and tcp.age < IDLE)
+
+
+async def _until_asked(done: Callable[[], bool], limit: float) -> bool:
+    try:
+        return sys.platform == "linux" and await _until(done, limit)
+    except OSError:
+        return False  # no sock_diag here: nobody knows
 
 
 def catches(pid: int, number: int) -> bool:

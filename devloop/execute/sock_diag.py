@@ -41,7 +41,8 @@ class Tcp:
     Args:
         inode: as ``/proc/PID/fd`` names it.
         port: on this side.
-        queued: bytes that were not read here, or not there.
+        unread: bytes that came and were not read here.
+        unsent: bytes that were sent and have not arrived there.
         sent: seconds since it sent data; infinite where it has sent none.
         received: seconds since it received data; infinite where it has received none.
         age: seconds since any of that, or since it was connected.
@@ -49,7 +50,8 @@ class Tcp:
 
     inode: int
     port: int
-    queued: int = 0
+    unread: int = 0
+    unsent: int = 0
     sent: float = math.inf
     received: float = math.inf
     age: float = 0.0
@@ -104,7 +106,7 @@ def _parts(answer: bytes) -> Iterator[tuple[int, bytes]]:
 def _tcp(body: bytes) -> Tcp:
     (port,) = struct.unpack_from("!H", body, _PORT_AT)
     (inode,) = struct.unpack_from("=I", body, _INODE_AT)
-    queued = sum(struct.unpack_from("=II", body, _QUEUES_AT))
+    unread, unsent = struct.unpack_from("=II", body, _QUEUES_AT)
     at = _MESSAGE_SIZE
     while at + 4 <= len(body):
         size, kind = struct.unpack_from("=HH", body, at)
@@ -116,10 +118,11 @@ def _tcp(body: bytes) -> Tcp:
             return Tcp(
                 inode,
                 port,
-                queued,
+                unread,
+                unsent,
                 sent_ago / 1000 if went else math.inf,
                 received_ago / 1000 if came else math.inf,
                 min(sent_ago, received_ago) / 1000,
             )
         at += max(4, (size + 3) & ~3)
-    return Tcp(inode, port, queued)
+    return Tcp(inode, port, unread, unsent)
