@@ -11,7 +11,7 @@ from typing import Any
 
 import anyio
 
-from devloop.config.types import App, Handover, argv
+from devloop.config.types import App, argv
 from devloop.errors import CommandError, GuardianLost
 from devloop.events import AppFailed, AppReady, AppStarted, Event, Notice
 from devloop.execute.app_spawn import AppSpawn
@@ -24,6 +24,7 @@ from devloop.execute.held import Held
 from devloop.execute.layers import Layers, Severity
 from devloop.execute.life import Life, Watchers
 from devloop.execute.starts import Starts
+from devloop.execute.succession import Succession
 from devloop.execute.terminal import Size, Terminal
 from devloop.execute.warm import Memory, Warm
 from devloop.execute.wiring import Wiring
@@ -141,17 +142,12 @@ class AppSupervisor:
         self._serves = is_server(argv(app.command))
         """It listens some day: it has done so before, or its command is a server's."""
 
-        self._lives: list[Life] = []
-        """All of which something is left, the oldest first."""
-
-        self._current: Life | None = None
-        self._serving: Life | None = None
-        """With overlap, the one that serves until the current one is ready."""
-
-        self._draining: Life | None = None
-        self._retires = True
-        """It gives its sockets up when it is told to."""
-
+        self._line = Succession(
+            app.handover,
+            self._held,
+            stopping=self._waits_for,
+            say=lambda text: emit(Notice(f"app {name}: {text}")),
+        )
         self._changes: tuple[str, ...] = ()
 
     # What the loop asks
@@ -160,18 +156,20 @@ class AppSupervisor:
         """Do what is asked for, until cancelled; then the app is stopped."""
         try:
             async with self._page, anyio.create_task_group() as self._tasks:
+                self._line.tasks = self._tasks
                 if self.warm is not None:
                     self._tasks.start_soon(self.warm.run)
                 while True:
                     wanted = await self._asked.next()
                     if isinstance(wanted, Start):
-                        await self._make_room()
+                        await self._line.make_room()
                         if not self._asked.waiting:
                             await self._begin(wanted)
                     else:
                         await self._end_all()
         finally:
             self._held.close()
+            self.state = Stopped()
             self._asked.close()
 
     def restart(self, seen: float | None = None, changes: Sequence[str] = ()) -> None:
@@ -192,9 +190,7 @@ class AppSupervisor:
 
     async def kill(self) -> None:
         """End what runs of it at once, be it stopping already."""
-        async with anyio.create_task_group() as tasks:
-            for life in self._lives:
-                tasks.start_soon(life.kill)
+        await self._line.kill()
 
     async def settled(self) -> Settled:
         """Wait until what was asked for last has come to something.
@@ -221,82 +217,31 @@ class AppSupervisor:
         """
         if self._size is not None:
             self._size = size
-        for life in self._lives:
+        for life in self._line.lives:
             if life.terminal is not None:
                 life.terminal.resize(size)
 
     @property
     def told_imports(self) -> bool:
         """Whether the process that runs has told what it has imported."""
-        return self._current is not None and self._current.has_reported
+        return self._line.current is not None and self._line.current.has_reported
 
     @property
     def terminal(self) -> Terminal | None:
         """Its pseudo-terminal, while it runs in one."""
-        life = self._current or next(reversed(self._lives), None)
+        life = self._line.current or next(reversed(self._line.lives), None)
         return None if life is None else life.terminal
 
     # From one process to the next
 
-    async def _make_room(self) -> None:
-        """Do with the old process what must be done before the new one may start."""
-        old, self._current = self._current, None
-        for life in list(self._lives):
-            if life.has_ended:
-                await life.gone.wait()
-        if old is None or old.gone.is_set():
-            return
-        handover = self._handover(old)
-        if handover == "overlap" and old.is_ready:
-            self._serving = old
-        elif handover == "drain":
-            await self._drain(old)
-        else:
-            self.state = Stopping(old.process)
-            self._held.attend(False)
-            if handover == "stop-first" and self._draining is not None:
-                await self._draining.kill()
-            await old.end()
-            self.state = Stopped()
-
-    def _handover(self, old: Life) -> Handover:
-        """How the next process follows this one."""
-        holds = bool(self._held) and old.begun.running is not None
-        if holds and not self._held.can_retire(old.process.pid):
-            return "stop-first"
-        if not self._retires or (not holds and old.address is not None):
-            # Two processes cannot listen where devloop does not hold the socket.
-            return "stop-first"
-        return self._app.handover or ("drain" if holds else "stop-first")
-
-    async def _drain(self, old: Life) -> None:
-        """Let it finish what it has begun, beside what comes after it."""
-        previous, self._draining = self._draining, old
-        self._held.attend(False)
-        await old.retire()
-        self._tasks.start_soon(self._see_off, old)
-        if previous is not None:
-            await previous.kill()
-
-    async def _see_off(self, old: Life) -> None:
-        if not await old.finish(self._held):
-            self._retires = False
-            self._emit(
-                Notice(
-                    f"app {self.name}: it does not let go of its sockets when it is told to: "
-                    "from now on the next process waits for its end"
-                )
-            )
-        await old.end()
+    def _waits_for(self, life: Life) -> None:
+        self.state = Stopping(life.process)
 
     async def _end_all(self) -> None:
-        if self._current is not None:
-            self.state = Stopping(self._current.process)
-        self._current = self._serving = None
+        if self._line.current is not None:
+            self.state = Stopping(self._line.current.process)
         self._page.hide()
-        async with anyio.create_task_group() as tasks:
-            for life in self._lives:
-                tasks.start_soon(life.end)
+        await self._line.end()
         self._held.close()
         self.state = Stopped()
         self._asked.settle("stopped")
@@ -330,31 +275,27 @@ class AppSupervisor:
             attended=self._held.attended,
             tell=self._tell,
         )
-        self._lives.append(life)
-        self._current = life
         self.last_output = life.began
         self.state = Starting(life.process)
         self._emit(AppStarted(self.name, life.process.pid, start=begun.start, reason=begun.reason))
-        self._tasks.start_soon(life.run)
+        self._line.add(life)
 
     # What its processes come to
 
     def _heard(self, life: Life) -> None:
-        if life is self._current:
+        if life is self._line.current:
             self.last_output = time.monotonic()
 
     def _is_ready(self, life: Life) -> None:
         self._serves |= life.address is not None
-        if life is not self._current:
+        if life is not self._line.current:
             return
         self.state = Serving(life.process)
         seconds = time.monotonic() - life.seen
         self._emit(
             AppReady(self.name, life.process.pid, seconds, life.address, start=life.begun.start)
         )
-        if self._serving is not None:
-            old, self._serving = self._serving, None
-            self._tasks.start_soon(self._drain, old)
+        self._line.take_over()
         self._tasks.start_soon(self._let_settle, life)
         self._asked.settle("ready")
 
@@ -362,12 +303,12 @@ class AppSupervisor:
         """It is ready: what it has not taken over by and by was its predecessor's alone."""
         if life.begun.start != "cold":
             await anyio.sleep(LULL)
-            if life is not self._current:
+            if life is not self._line.current:
                 return
         self._rest()
         await self._ask_for_imports(life)
         await anyio.sleep(SETTLING)
-        if life is self._current and life.begun.running is not None:
+        if life is self._line.current and life.begun.running is not None:
             self._held.settle()
             await self._ask_for_imports(life)
 
@@ -388,7 +329,7 @@ class AppSupervisor:
             )
         elif kind == "called" and self.warm is not None:
             self.warm.called(message)
-        elif (life is self._current or kind == "unlinked") and self._held.take(message, fds):
+        elif (life is self._line.current or kind == "unlinked") and self._held.take(message, fds):
             return
         for fd in fds:
             os.close(fd)
@@ -402,14 +343,11 @@ class AppSupervisor:
 
     def _has_ended(self, life: Life) -> None:
         if life.gone.is_set():
-            self._lives.remove(life)
-            if life is self._draining:
-                self._draining = None
-            return
-        if life is self._serving:
-            self._serving = None
-        if life is self._current:
-            self._current = None
+            self._line.drop(life)
+        elif life is self._line.serving:
+            self._line.serving = None
+        elif life is self._line.current:
+            self._line.current = None
             self._mourn(life)
 
     def _mourn(self, life: Life) -> None:
@@ -445,9 +383,8 @@ class AppSupervisor:
     def _fail(self, message: str, life: Life | None, retry_in: float | None = None) -> None:
         self.state = Crashed(retry_in)
         self._rest()
-        if self._serving is not None:
-            self._current, self._serving = self._serving, None
-            self.state = Serving(self._current.process)
+        if (before := self._line.fall_back()) is not None:
+            self.state = Serving(before.process)
             message = f"{message}; the process from before the change keeps serving"
         else:
             self._page.show(self._failure(message, life))
