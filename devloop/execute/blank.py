@@ -120,6 +120,7 @@ class Blank:
         self._output = output
         self._said = said
         self._asking = anyio.Lock()
+        self._number = 0
         self._owns_output = False
         self.importing: str | None = None
         """The module that it imports, or did when it ended."""
@@ -362,13 +363,15 @@ class Blank:
         self, message: dict[str, Any], fds: Sequence[int], limit: float
     ) -> dict[str, Any]:
         async with self._asking:
-            await self._control.send(message, fds)
+            self._number += 1
             with anyio.move_on_after(limit):
+                await self._control.send({**message, "n": self._number}, fds)
                 while (got := await self._control.next()) is not None:
-                    if got[0]["m"] != "importing":
+                    if got[0]["m"] == "importing":
+                        self.importing = got[0]["name"]
+                    elif got[0]["n"] == self._number:  # others answer who did not wait for it
                         self.importing = None
                         return got[0]
-                    self.importing = got[0]["name"]
                 raise Declined(f"its process {await self._ending()}")
         raise Declined(f"its process did not answer within {limit:.0f} s{self._at()}")
 

@@ -69,18 +69,24 @@ class Control:
         """
         if fds:
             message = {**message, "fds": len(fds)}
-        data = memoryview(messages.pack(message))
+        data = whole = memoryview(messages.pack(message))
         async with self._sending:
-            while data:
-                try:
-                    # The descriptors travel with the first byte, and only with that.
-                    data = data[socket.send_fds(self._socket, [data], list(fds)) :]
-                except BlockingIOError:
-                    await anyio.wait_writable(self._socket)
-                except OSError:
-                    return
-                else:
-                    fds = ()
+            try:
+                while data:
+                    try:
+                        # The descriptors travel with the first byte, and only with that.
+                        data = data[socket.send_fds(self._socket, [data], list(fds)) :]
+                    except BlockingIOError:
+                        await anyio.wait_writable(self._socket)
+                    except OSError:
+                        return
+                    else:
+                        fds = ()
+            except BaseException:
+                # Nobody could make sense of what would follow a part.
+                if len(data) < len(whole):
+                    self.close()
+                raise
 
     async def receive(self) -> AsyncIterator[tuple[dict[str, Any], list[int]]]:
         """Wait for messages until the other end is closed.

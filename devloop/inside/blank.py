@@ -30,6 +30,7 @@ class Blank:
         self._birth = birth
         self._written: dict[str, str | None] = {}
         self._homes: dict[str, str] = {}
+        self._number = 0
         self._kept = False
 
     @classmethod
@@ -58,6 +59,7 @@ class Blank:
             if got is None:
                 os._exit(0)
             order, fds = got
+            self._number = order["n"]
             kind = order["m"]
             if kind == "fork":
                 self._fork(fds[0])
@@ -82,7 +84,7 @@ class Blank:
         become.prepare()
         become.flush()
         self._homes = hiding.homes(self._birth.modules)
-        self._control.send({**answer, "settings": settings.VARIABLES, "v": VERSION})
+        self._answer({**answer, "settings": settings.VARIABLES, "v": VERSION})
 
     def _layer(self, order: dict[str, Any]) -> None:
         become.environment(order["env"], self._birth, self._written)
@@ -100,7 +102,7 @@ class Blank:
         become.prepare()
         become.flush()
         self._homes = hiding.homes(self._birth.modules)
-        self._control.send({**answer, "settings": settings.VARIABLES, "v": VERSION})
+        self._answer({**answer, "settings": settings.VARIABLES, "v": VERSION})
 
     def _prepare(self, order: dict[str, Any]) -> None:
         self._kept = False
@@ -109,6 +111,10 @@ class Blank:
         if order["entry"]["kind"] == "module":
             import runpy  # noqa: F401 - the interpreter itself does so
 
+    def _answer(self, message: dict[str, Any]) -> None:
+        """Answer the order; devloop may have given up waiting, and asked for something else."""
+        self._control.send({**message, "n": self._number})
+
     def _importing(self, name: str) -> None:
         self._control.send({"m": "importing", "name": name})
 
@@ -116,7 +122,7 @@ class Blank:
         """Make another one: a child of this process's parent, which outlives this process."""
         if len(sys._current_frames()) > 1:
             os.close(fd)
-            self._control.send({"m": "declined", "reason": "a held module has started a thread"})
+            self._answer({"m": "declined", "reason": "a held module has started a thread"})
             return
         if not self._kept:
             # What is here stays; a collector that looked at it would copy its pages.
@@ -131,7 +137,7 @@ class Blank:
         except OSError as error:
             for end in (reading, writing, fd):
                 os.close(end)
-            self._control.send({"m": "declined", "reason": f"it cannot fork: {error.strerror}"})
+            self._answer({"m": "declined", "reason": f"it cannot fork: {error.strerror}"})
             return
         if between == 0:
             try:
@@ -156,10 +162,10 @@ class Blank:
         os.waitpid(between, 0)
         pid = int(answer or b"0")
         if pid > 0:
-            self._control.send({"m": "forked", "pid": pid})
+            self._answer({"m": "forked", "pid": pid})
         else:
             reason = os.strerror(-pid) if pid else "its process was killed"
-            self._control.send({"m": "declined", "reason": f"it cannot fork: {reason}"})
+            self._answer({"m": "declined", "reason": f"it cannot fork: {reason}"})
 
     def _run(self, order: dict[str, Any], fds: list[int]) -> Entry:
         try:
@@ -171,9 +177,9 @@ class Blank:
         except Exception as error:
             reason, entry = f"its setup: {type(error).__name__}: {error}", None
         if entry is None:
-            self._control.send({"m": "declined", "reason": reason})
+            self._answer({"m": "declined", "reason": reason})
             os._exit(0)
-        orders.send({"m": "running", "pid": os.getpid()})
+        orders.send({"m": "running", "pid": os.getpid(), "n": self._number})
         return entry
 
     def _become(self, order: dict[str, Any], fds: list[int]) -> tuple[str, Entry | None]:

@@ -390,6 +390,22 @@ async def test_all_end_when_devloop_is_killed(tmp_path: Path, until: Until) -> N
     await until(lambda: not any(tree.started(pid) is not None for pid in pids), "all are gone")
 
 
+async def test_an_answer_that_nobody_waited_for(start: Starter) -> None:
+    """One who gives up waiting leaves nothing behind that the next one would take for his."""
+    start.write("main.py", "print('runs')")
+    zygote = await start.zygote("python", "main.py", modules=["json"])
+    holder = zygote.pids[-1]
+    os.kill(holder, signal.SIGSTOP)
+    with anyio.move_on_after(0.2) as scope:
+        await zygote.take()
+    assert scope.cancelled_caught
+    os.kill(holder, signal.SIGCONT)
+    for _ in range(3):
+        life = await start.run(await zygote.take(), "python", "main.py")
+        assert await life.end() == Ended(code=0)
+        assert life.text == "runs\n"
+
+
 async def test_no_process_can_be_forked(start: Starter) -> None:
     """Too many processes: declined, with the kernel's reason, and tried again the next time."""
     library(
