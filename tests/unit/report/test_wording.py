@@ -84,3 +84,21 @@ def test_a_trigger_names_the_first_paths_and_counts_the_others() -> None:
     )
     assert wording.trigger(started) == "a.py (deleted) +2"
     assert wording.trigger(started, most=5) == "a.py (deleted), b.py, c.py"
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (
+            ev.AppReady("web", 7, 0.024, ":8000", start="warm"),
+            "warm, ready at :8000 in 24ms (pid 7)",
+        ),
+        (ev.AppReady("web", 7, 0.5), "ready in 0.50s (pid 7)"),
+        (ev.AppStarted("web", 7, start="warm"), "started (pid 7, warm)"),
+        (ev.AppStarted("web", 7, reason="$FOO changed"), "started (pid 7, cold) ($FOO changed)"),
+        (ev.AppStarted("web", 7), "started (pid 7)"),
+    ],
+)
+def test_where_a_start_comes_from_is_said(event: wording.AppEvent, text: str) -> None:
+    """A warm one, and a cold one that was to be warm; what is cold anyway is not called so."""
+    assert wording.app_state(event) == text
