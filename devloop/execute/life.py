@@ -32,6 +32,9 @@ HEARING = 0.3
 LETTING_GO = 1.0
 """Seconds in which a process that was told to retire has let go; it takes milliseconds."""
 
+GRACE = 0.3
+"""Seconds for answers before the stop signal goes to a retired process that acts upon it."""
+
 LAST_WORDS = 0.5
 """Seconds in which what a process has told comes in after its end."""
 
@@ -127,6 +130,7 @@ class Life:
         """Seconds of its stop timeout that it has had before it was signalled."""
 
         self._said = anyio.Event()
+        self._said_stopping = False
         self._held = held
         self._attended = attended
         self._listens: list[str] = []
@@ -172,9 +176,12 @@ class Life:
         await self.gone.wait()
 
     async def retire(self) -> None:
-        """Have it accept nothing more, at once; what it has accepted it may finish."""
+        """Have it accept nothing more, at once; what it has accepted it may finish.
+
+        That it stops is said once it accepts nothing: what is asked for after that meets new code.
+        """
         self.step_back()
-        self._ask()
+        self.asked = True
         if self.begun.running is not None:
             with suppress(GuardianLost):
                 await self.begun.running.order({"m": "retire"}, group=True)
@@ -193,12 +200,21 @@ class Life:
         pid, limit = self.process.pid, seconds(self._app.stop_timeout)
         if not await held.let_go_by(pid, LETTING_GO):
             return False
-        if not letting_go.catches(pid, signal.Signals[self._app.stop_signal]):
-            # The signal would end it in the middle of an answer.
-            begin = anyio.current_time()
-            await held.drained(pid, limit)
-            self._spent = anyio.current_time() - begin
+        self.say_stopping()
+        if letting_go.catches(pid, signal.Signals[self._app.stop_signal]):
+            # It finishes what it has begun. But some close what they have accepted and not read.
+            limit = min(limit, GRACE)
+        # Where it has no handler, the signal would end it in the middle of an answer.
+        begin = anyio.current_time()
+        await held.drained(pid, limit)
+        self._spent = anyio.current_time() - begin
         return True
+
+    def say_stopping(self) -> None:
+        """Say that it was asked to stop, if that has not been said."""
+        if not self._said_stopping:
+            self._said_stopping = True
+            self._tell.emit(AppStopping(self._name, self.process.pid))
 
     async def kill(self) -> None:
         """End what is left of it at once, and wait for that."""
@@ -267,7 +283,7 @@ class Life:
         if not self.asked:
             self.asked = True
             self._readiness.cancel()
-            self._tell.emit(AppStopping(self._name, self.process.pid))
+        self.say_stopping()
 
     async def _stop(self) -> Ended:
         number, limit = signal.Signals[self._app.stop_signal], seconds(self._app.stop_timeout)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from . import addresses, orders, other_sockets, retiring, socket_paths
+from . import addresses, orders, other_sockets, retiring, socket_paths, spawned
 from .control import private
 
 TYPE_CHECKING = False
@@ -105,7 +105,9 @@ def install(held: Iterable[tuple[Mapping[str, Any], int]]) -> None:
     for description, fd in held:
         _hold(description["address"], fd, description.get("file"))
         os.close(fd)
-    other_sockets.when_imported(_patch, listened)
+    folder = __file__.rpartition("/")[0]
+    spawning = {spawned.MODULE: lambda module: spawned.patch(module, folder, _identities)}
+    other_sockets.when_imported(_patch, listened, spawning)
     orders.on("retire", lambda _: _retire())
     os.register_at_fork(after_in_child=_after_fork)
 
@@ -131,6 +133,10 @@ def _passed_on(fd: int) -> None:
         orders.send({"m": "taken", "address": name})
     else:
         _share(fd, listens=False)
+
+
+def _identities() -> list[int]:
+    return [held.identity for held in list(_held.values())]
 
 
 def _name_of(fd: int) -> str | None:

@@ -14,12 +14,17 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def when_imported(patch: Callable[[Any], None], listened: Callable[[int], None]) -> None:
+def when_imported(
+    patch: Callable[[Any], None],
+    listened: Callable[[int], None],
+    others: dict[str, Callable[[Any], None]],
+) -> None:
     """Have them hand over: at once where they are imported already.
 
     Args:
         patch: patches a class of sockets.
         listened: to be called with the descriptor of each socket that listens.
+        others: by the names of more modules, what is to be called with each.
     """
 
     def socket(module: Any) -> None:
@@ -35,6 +40,7 @@ def when_imported(patch: Callable[[Any], None], listened: Callable[[int], None])
         "socket": socket,
         "uvloop": uvloop,
         "gevent._socket3": gevent,
+        **others,
     }
     for name in [name for name in acts if name in sys.modules]:
         acts.pop(name)(sys.modules[name])

@@ -557,22 +557,48 @@ if __name__ == "__main__":
 )
 """As ``uvicorn --workers`` and hypercorn do it."""
 
+EXECUTED = (
+    ANSWER
+    + """
+import subprocess
 
-@LINUX
-async def test_workers_that_were_started_with_exec_are_ended_first_and_nobody_is_refused(
-    handover: Handover, port: int
-) -> None:
-    """They hear no orders; the socket that was bound for them is held all the same."""
-    handover.write("server.py", SPAWNED)
+if sys.argv[3:]:
+    listener = socket.socket(fileno=int(sys.argv[3]))
+    listener.listen()
+    serve(listener, sys.argv[2])
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind(("127.0.0.1", int(sys.argv[1])))
+listener.set_inheritable(True)
+fd = listener.fileno()
+subprocess.run([sys.executable, __file__, *sys.argv[1:], str(fd)], pass_fds=[fd])
+"""
+)
+"""Its worker may be of any language."""
+
+
+async def worker_of(handover: Handover, port: int, code: str) -> Life:
+    """Start a server, and wait until its worker answers."""
+    handover.write("server.py", code)
     old = handover.start("server.py", str(port), "old")
     await old.until("bound")
     with anyio.fail_after(20):
         while True:
             try:
                 assert await ask(port) == "old"
-                break
             except ConnectionRefusedError:
                 await anyio.sleep(0.02)
+            else:
+                return old
+
+
+@LINUX
+async def test_workers_that_were_started_with_exec_are_ended_first_and_nobody_is_refused(
+    handover: Handover, port: int
+) -> None:
+    """They hear no orders; the socket that was bound for them is held all the same."""
+    old = await worker_of(handover, port, EXECUTED)
+    assert not handover.held.can_retire(old.pid)
     assert not await handover.retire(old, 0.2)
     members = tree.family([old.pid])
     await old.end()
@@ -584,6 +610,19 @@ async def test_workers_that_were_started_with_exec_are_ended_first_and_nobody_is
         await new.until("taken")
         handover.held.settle()
         assert await anyio.to_thread.run_sync(waiting.recv, 100) == b"new"
+
+
+@LINUX
+async def test_workers_of_multiprocessing_retire(handover: Handover, port: int) -> None:
+    """They are told, with what they are told anyway, how to; what comes then is the new one's."""
+    old = await worker_of(handover, port, SPAWNED)
+    assert handover.held.can_retire(old.pid)
+    assert await handover.retire(old)
+    with connect(port) as waiting:
+        waiting.sendall(b"hello")
+        new = handover.start("server.py", str(port), "new")
+        assert await anyio.to_thread.run_sync(waiting.recv, 100) == b"new"
+        await new.until("taken")
 
 
 @LINUX
