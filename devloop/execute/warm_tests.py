@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from signal import SIGINT
 from typing import Any, Protocol
@@ -320,6 +321,10 @@ class WarmTests:
             self._memory.save_warm(self.NAME, self._stamp, self._record)
         if old is not None:
             await old.close()
+        # Which files the imports read is told by a process of its own: its means would stay.
+        with suppress(Declined):
+            traced = await zygote.probe([name for name in names if name in found.loaded])
+            origin.add((), traced.files, traced.env)
 
     async def _drop(self) -> None:
         zygote, self._zygote, self._origin = self._zygote, None, None

@@ -471,6 +471,29 @@ async def test_what_a_plugin_read_from_the_environment_is_read_anew(
     assert (await made.run()).finished.outcome == "passed"
 
 
+async def test_a_file_that_a_plugin_read_is_read_anew(
+    pair: Callable[[str], Pair], shapes: Interpreter
+) -> None:
+    """Wherever it lies: what was made of it at import is not held (W7)."""
+    made = pair("test_it.py\n    import reads_settings\n    def test_it(): pass")
+    site, settings = Path(shapes.sites[0]), made.root / "settings.txt"
+    (site / "reads_settings.py").write_text(f"VALUE = open({str(settings)!r}).read()\n")
+    settings.write_text("one")
+    try:
+        await made.teach()
+        assert (await made.run()).finished.outcome == "passed"
+        reason = None
+        with anyio.fail_after(30):
+            # What is read is found out when a first warm run has long been possible.
+            while reason is None:
+                settings.write_text(settings.read_text() + "more")
+                await made.teach()
+                reason = made.project.of(events.RunStarted)[0].reason
+        assert reason == f"{settings} changed"
+    finally:
+        (site / "reads_settings.py").unlink()
+
+
 async def test_a_module_of_the_projects_own_hides_one_that_is_held(
     pair: Callable[[str], Pair],
 ) -> None:
