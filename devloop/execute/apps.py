@@ -277,8 +277,7 @@ class AppSupervisor:
         )
         self.last_output = life.began
         self.state = Starting(life.process)
-        if self._draining is not None:
-            self._draining.say_stopping()
+        self._line.say_stopping()
         self._emit(AppStarted(self.name, life.process.pid, start=begun.start, reason=begun.reason))
         self._line.add(life)
 

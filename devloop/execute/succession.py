@@ -91,6 +91,11 @@ class Succession:
                 await self._draining.kill()
             await old.end()
 
+    def say_stopping(self) -> None:
+        """Say that the previous process stops, before the start of the next one is told."""
+        if self._draining is not None:
+            self._draining.say_stopping()
+
     def take_over(self) -> None:
         """The current process is ready: with overlap, the one before it is not needed any more."""
         if self.serving is not None:
