@@ -43,6 +43,9 @@ waited for this one come first."""
 SETTLING = 2.0
 """Seconds after which an app that is ready listens wherever it will, and has imported most."""
 
+ANSWERING = 0.2
+"""Seconds in which forked children have told what they import; those who are late tell later."""
+
 
 class AppSupervisor:
     """Keeps one app in the state that was asked for last.
@@ -316,7 +319,10 @@ class AppSupervisor:
     async def _ask_for_imports(self, life: Life) -> None:
         if self.warm is not None and life.begun.running is not None:
             with suppress(GuardianLost):
-                await life.begun.running.order({"m": "report"})
+                # Only what has workers that serve is asked for theirs: a signal wakes them.
+                await life.begun.running.order({"m": "report"}, group=bool(self._held))
+            await anyio.sleep(ANSWERING)
+            life.hear_its_children()
 
     def _told(self, life: Life, message: Mapping[str, Any], fds: list[int]) -> None:
         kind = message["m"]
@@ -328,6 +334,8 @@ class AppSupervisor:
                 first=first,
                 layered=life.begun.layered,
             )
+        elif kind == "news" and self.warm is not None:
+            self.warm.hear(message)
         elif kind == "called" and self.warm is not None:
             self.warm.called(message)
         elif (life is self._line.current or kind == "unlinked") and self._held.take(message, fds):

@@ -23,6 +23,7 @@ from devloop.execute import tree
 from devloop.execute.command import Python
 from devloop.execute.control import Control
 from devloop.execute.guard import Guard, Process, Spawn
+from devloop.execute.ledger import Ledger
 from devloop.execute.orders import Declined, Layered, Order, Preloaded, Running, Wish
 from devloop.execute.terminal import Size
 from devloop.execute.wiring import Wiring
@@ -334,19 +335,23 @@ class Blank:
             "learn": list(order.learn),
             "said": self._said.decode("latin-1"),
         }
+        ledger = Ledger()
         fds = [order.stdin, order.stdout, order.stderr]
         fds += [fd for _, fd in (*order.held, *order.passed)]
-        await self.process.limit(order.stop_signal, order.stop_timeout)
+        fds.append(ledger.theirs)
         try:
+            await self.process.limit(order.stop_signal, order.stop_timeout)
             answer = await self._ask(message, fds, ANSWER_TIMEOUT)
             if answer["m"] == "declined":
                 raise Declined(answer["reason"])
         except BaseException:
+            ledger.close()
             await self.close()
             raise
+        ledger.given()
         if self._owns_output:
             self._output.close()
-        return Running(self.process, self._control)
+        return Running(self.process, self._control, ledger)
 
     async def close(self) -> None:
         """End it."""

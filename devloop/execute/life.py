@@ -184,7 +184,7 @@ class Life:
         self.asked = True
         if self.begun.running is not None:
             with suppress(GuardianLost):
-                await self.begun.running.order({"m": "retire"}, group=True)
+                await self.begun.running.order({"m": "retire"}, {"m": "news"}, group=True)
 
     async def finish(self, held: Held) -> bool:
         """After `retire`: give it the time to finish what it has accepted, as far as it needs that.
@@ -265,7 +265,8 @@ class Life:
             # Its last words, up to where it has closed its end.
             with anyio.move_on_after(LAST_WORDS):
                 await self._listen_to_it()
-            self.begun.running.control.close()
+            self.hear_its_children()
+            self.begun.running.close()
         if self.how is not None:
             how = self.how
             self._tell.emit(
@@ -301,6 +302,12 @@ class Life:
         if self.begun.running is not None:
             async for message, fds in self.begun.running.control.receive():
                 self._take(message, fds)
+
+    def hear_its_children(self) -> None:
+        """Take in what forked children have told by now; nobody says when they do."""
+        if self.begun.running is not None:
+            for message in self.begun.running.ledger.take():
+                self._tell.told(self, message, [])
 
     def _take(self, message: Mapping[str, Any], fds: list[int]) -> None:
         if message["m"] == "failed":

@@ -12,6 +12,7 @@ from typing import Any
 from devloop.execute.command import Python
 from devloop.execute.control import Control
 from devloop.execute.guard import Process
+from devloop.execute.ledger import Ledger
 
 
 class Declined(Exception):
@@ -155,22 +156,32 @@ class Running:
 
     Args:
         process: it; the guardian's.
-        control: what it tells; this end is the caller's to close.
+        control: what it tells.
+        ledger: what its forked children tell.
     """
 
     process: Process
     control: Control
+    ledger: Ledger
 
-    async def order(self, message: dict[str, Any], *, group: bool = False) -> None:
-        """Give an order; the answer comes through `control`.
+    async def order(self, *messages: dict[str, Any], group: bool = False) -> None:
+        """Give orders; the answers come through `control`, and of forked children in `ledger`.
 
         Args:
-            message: its ``"m"`` names its kind.
-            group: what it has forked is told, too.
+            messages: the ``"m"`` of each names its kind.
+            group: what it has forked is told the first of them, too.
         """
-        await self.control.send(message)
+        for message in messages:
+            await self.control.send(message)
+        if group:
+            self.ledger.ask(messages[0]["m"])
         if self.process.ended is None:
             # Not reaped by anybody but the guardian, which says so: the id may be a moment old.
             # To ask the guardian would take a millisecond in which old code answers.
             with suppress(ProcessLookupError, PermissionError):
                 (os.killpg if group else os.kill)(self.process.pid, SIGURG)
+
+    def close(self) -> None:
+        """Hear of it no more."""
+        self.control.close()
+        self.ledger.close()

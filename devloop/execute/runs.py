@@ -243,7 +243,7 @@ class TestRun:
                 )
             )
             if running is not None:
-                stack.callback(running.control.close)
+                stack.callback(running.close)
                 self._emit(msgspec.structs.replace(started, start="warm"))
                 return running.process
             started = msgspec.structs.replace(started, reason=self._warm.reason)

@@ -249,6 +249,19 @@ class Warm:
         self.record = record
         self._news.set()
 
+    def hear(self, message: Mapping[str, Any]) -> None:
+        """Take in what a process, or a child forked from it, has imported beside what it has told.
+
+        A cold start and a warm one are compared by what their first process tells alone.
+
+        Args:
+            message: its `news`.
+        """
+        modules = [(name, file) for name, file in message["modules"]]
+        self._files.update((name, file) for name, file in modules if file is not None)
+        self.record = self.record.add(third_party(modules, self._root, self._library))
+        self._news.set()
+
     def called(self, message: Mapping[str, Any]) -> None:
         """Take in the first call of a function whose result is kept.
 

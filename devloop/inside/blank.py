@@ -209,9 +209,8 @@ class Blank:
         appearing.appear(order["name"], order["argv"], order["env"], order["variable"])
         for name, passed in zip(order["passed"], fds[3 + len(order["held"]) :]):  # noqa: B905
             os.environ[name] = str(passed)
+        orders.install(self._control, fds[-1])
         modules.begin()
-        orders.install(self._control)
-        orders.on("report", lambda _: modules.loaded())
         if order["handover"]:
             listeners.install(zip(order["held"], fds[3:]))  # noqa: B905 - 3.10 has it
         orders.listen()

@@ -62,6 +62,19 @@ _encode = _json.make_encoder(
 )
 
 
+def frame(message: dict[str, Any]) -> bytes:
+    """A message as it is sent.
+
+    Args:
+        message: plain values; ``"m"`` names its kind.
+
+    Returns:
+        Length and body.
+    """
+    body = "".join(_encode(message, 0)).encode("ascii")
+    return len(body).to_bytes(HEADER, "big") + body
+
+
 class _Socket:
     """A socket object for a moment: one that stays would be warned of at the command's end."""
 
@@ -121,8 +134,7 @@ class Control:
         """
         if fds:
             message = {**message, "fds": len(fds)}
-        body = "".join(_encode(message, 0)).encode("ascii")
-        data = memoryview(len(body).to_bytes(HEADER, "big") + body)
+        data = memoryview(frame(message))
         rights = b"".join(fd.to_bytes(4, sys.byteorder) for fd in fds or ())
         ancillary = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)] if rights else []
         with _Socket(self._fd) as end:

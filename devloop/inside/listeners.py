@@ -2,7 +2,7 @@
 
 `socket.bind` to an address that devloop holds takes over the held socket; the first socket that
 listens on any other address is copied to devloop. On the order ``retire`` the listening sockets
-are taken away from the program (`retiring.py`), in forked workers too.
+are taken away from the program (`retiring.py`); forked workers hear that order like their parent.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ PATIENCE = 2.0
 _errno: Any = private("errno")
 _fcntl: Any = private("fcntl")
 _select: Any = private("select")
-_signal: Any = private("_signal")
 _socket: Any = private("_socket")
 
 _MUST_MATCH = (
@@ -109,7 +108,6 @@ def install(held: Iterable[tuple[Mapping[str, Any], int]]) -> None:
     spawning = {spawned.MODULE: lambda module: spawned.patch(module, folder, _identities)}
     other_sockets.when_imported(_patch, listened, spawning)
     orders.on("retire", lambda _: _retire())
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 def listened(fd: int) -> None:
@@ -321,13 +319,8 @@ def _retire() -> dict[str, Any]:
         # Last, because devloop waits until no process has it open.
         for one in held:
             os.close(one.fd)
-        os.nice(YIELDING)
+        if held:
+            os.nice(YIELDING)
     except Exception as error:
         return {"m": "retired", "listeners": 0, "fault": f"{type(error).__name__}: {error}"}
     return {"m": "retired", "listeners": len(fds)}
-
-
-def _after_fork() -> None:
-    """A forked worker retires like its parent; there is nobody who could tell it what for."""
-    if _held and orders.listening():
-        _signal.signal(_signal.SIGURG, lambda *_: _retire())

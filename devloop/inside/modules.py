@@ -5,19 +5,29 @@ from __future__ import annotations
 import os
 import sys
 
+from . import orders
 from .preload import file_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+_told: set[str] = set()
+"""The modules that devloop knows of, or will hear of from the process that this is forked from."""
+
 
 _environment: dict[str, str] = {}
 
 
 def begin() -> None:
-    """The command begins: what it changes from now on is its own doing."""
+    """The command begins: what it changes from now on is its own doing.
+
+    Devloop's questions for modules are answered, in forked children too.
+    """
     _environment.update(os.environ)
+    orders.on("report", lambda _: loaded())
+    orders.on("news", lambda _: news())
+    os.register_at_fork(after_in_child=lambda: _told.update(sys.modules))
 
 
 def finders() -> list[str]:
@@ -41,6 +51,7 @@ def loaded() -> dict[str, Any]:
     end (``_load_unlocked`` in importlib/_bootstrap.py).
     """
     names = [name for name in list(sys.modules) if not name.startswith("_devloop")]
+    _told.update(names)
     return {
         "m": "loaded",
         "modules": [[name, file_of(name)] for name in names],
@@ -55,3 +66,14 @@ def loaded() -> dict[str, Any]:
             if os.environ.get(name) != _environment.get(name)
         ),
     }
+
+
+def news() -> dict[str, Any] | None:
+    """The modules that devloop has not been told of, in the same order; None where there are none.
+
+    A forked child tells of what it has imported itself.
+    """
+    names = [name for name in list(sys.modules) if name not in _told]
+    _told.update(names)
+    modules = [[name, file_of(name)] for name in names if not name.startswith("_devloop")]
+    return {"m": "news", "modules": modules} if modules else None

@@ -3,13 +3,15 @@
 An order is written to the control socket, then SIGURG is sent, which does nothing to a process
 that has no handler for it (signal(7)). The handler runs in the main thread, between two
 instructions of whatever that does: so what it calls must be short, and must not print.
+A forked child hears the signal as well, and finds the order in the ledger (`ledger.py`).
 """
 
 from __future__ import annotations
 
 import os
 
-from .control import Control, private
+from . import ledger
+from .control import Control, frame, private
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,10 +21,13 @@ if TYPE_CHECKING:
 FIRST_DESCRIPTOR = 200
 """Programs that number descriptors themselves use low ones; macOS allows 256 of them."""
 
+_fcntl: Any = private("fcntl")
 _signal: Any = private("_signal")
 _thread: Any = private("_thread")
 _answers: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {}
 _control: Control | None = None
+_ledger: ledger.Ledger | None = None
+_forked = False
 _identity: tuple[int, int] | None = None
 _waiting: list[tuple[dict[str, Any], list[int]]] = []
 _sending = _thread.allocate_lock()
@@ -30,17 +35,22 @@ _hearing = _thread.allocate_lock()
 _again = False
 
 
-def install(control: Control) -> int:
+def install(control: Control, shared: int | None = None) -> int:
     """Have a way to devloop from now on.
 
     Args:
         control: the socket; it is closed in whatever is forked from this process.
+        shared: a descriptor of the ledger, which is ours from now on, and theirs.
 
     Returns:
         Its descriptor.
     """
-    global _control, _identity
+    global _control, _identity, _ledger
     control.move(FIRST_DESCRIPTOR)
+    if shared is not None:
+        high = _fcntl.fcntl(shared, _fcntl.F_DUPFD_CLOEXEC, FIRST_DESCRIPTOR)
+        os.close(shared)
+        _ledger = ledger.Ledger(high)
     _control, _identity = control, _of(control.fileno())
     os.register_at_fork(after_in_child=_forget)
     return control.fileno()
@@ -56,6 +66,8 @@ def leave() -> None:
     if listening():
         _signal.signal(_signal.SIGURG, _signal.SIG_DFL)
     _forget()
+    if _ledger is not None:
+        _ledger.close()
 
 
 def listening() -> bool:
@@ -93,10 +105,16 @@ def carry_out(order: dict[str, Any]) -> None:
 def send(message: dict[str, Any], fds: list[int] | None = None) -> None:
     """Tell devloop something; from any thread. Where devloop has gone nothing happens.
 
+    Forked children tell what they have imported, and nothing else.
+
     Args:
         message: plain values.
         fds: descriptors that go with it; they stay ours, and open until it has been sent.
     """
+    if _forked:
+        if _ledger is not None and message["m"] == "news":
+            _ledger.append(frame(message))
+        return
     _waiting.append((message, fds or []))
     # Whoever sends just now, perhaps this thread below a signal handler, sends this one as well.
     while _waiting and _sending.acquire(False):
@@ -138,6 +156,12 @@ def _heard(*_: object) -> None:
 
 
 def _obey() -> None:
+    if _forked:
+        asked = ledger.RETIRE if _ledger is None else _ledger.asked()
+        if asked == ledger.RETIRE:
+            carry_out({"m": "retire"})
+        if asked != ledger.NOTHING:
+            carry_out({"m": "news"})
     while (control := _ours()) is not None:
         try:
             got = control.receive(wait=False)
@@ -151,8 +175,9 @@ def _obey() -> None:
 
 
 def _forget() -> None:
-    """Be a forked child: devloop does not talk to those."""
-    global _control, _sending, _hearing
+    """Be a forked child: devloop does not talk to those one by one."""
+    global _control, _sending, _hearing, _again, _forked
+    _again, _forked = False, True
     _sending, _hearing = _thread.allocate_lock(), _thread.allocate_lock()
     _waiting.clear()
     if (control := _ours()) is not None:

@@ -123,6 +123,19 @@ class WarmRecord(msgspec.Struct, frozen=True):
         kept = tuple(name for name in self.modules if name in rest)
         return msgspec.structs.replace(self, modules=(*found, *kept))
 
+    def add(self, modules: Iterable[str]) -> WarmRecord:
+        """Take in what is imported late, or in a child that the process forks.
+
+        Args:
+            modules: from outside the project, in order.
+
+        Returns:
+            A new value; what was not known goes to the end.
+        """
+        known = set(self.modules)
+        new = tuple(name for name in modules if name not in known)
+        return msgspec.structs.replace(self, modules=(*self.modules, *new)) if new else self
+
     def audit(self, shape: Shape, *, warm: bool) -> WarmRecord:
         """Take in what a start came to.
 

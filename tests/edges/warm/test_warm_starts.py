@@ -16,7 +16,7 @@ import pytest
 
 from devloop.config.types import Ready
 from devloop.events import AppExited, AppFailed, AppReady, AppStarted
-from devloop.execute import tree, warm
+from devloop.execute import apps, tree, warm
 from devloop.execute.guard import Guard
 from devloop.plan.warm import WarmRecord
 
@@ -367,3 +367,56 @@ async def test_what_was_learned_is_known_in_the_next_session(
         assert (await started(session)).start == "cold"
         await stocked(session)
         assert "wave" in session.app.warm.record.held
+
+
+WORKER = """
+    import os, signal, socket, sys, time
+    listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if os.fork() == 0:
+        import dep
+        print("up", flush=True)
+        while not os.path.exists("request"):
+            time.sleep(0.01)
+        import late
+        print("done", flush=True)
+        time.sleep(600)
+    time.sleep(600)
+    """
+
+
+async def test_what_forked_workers_import_is_held_as_well(
+    supervised: Supervised,
+    guard: Guard,
+    root: Path,
+    port: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also what they import after they were asked: a worker that retires tells of that."""
+    monkeypatch.setattr(apps, "SETTLING", 600.0)
+    write(root.parent, "env/site-packages/late.py", "VALUE = 1\n")
+    write(root, "app.py", WORKER)
+    command = (sys.executable, "-s", "app.py", str(port))
+    async with supervised(guard, root, **table(root, command=command)) as session:
+
+        async def held(name: str) -> None:
+            with anyio.fail_after(20):
+                while name not in session.app.warm.record.held:  # noqa: ASYNC110 - see `stocked`
+                    await anyio.sleep(0.01)
+
+        await started(session)
+        await held("dep")
+        await stocked(session)
+        assert "late" not in session.app.warm.record.modules
+        (root / "request").touch()
+        with anyio.fail_after(10):
+            while "done" not in session.output:  # noqa: ASYNC110 - any line may bring it
+                await anyio.sleep(0.01)
+        assert (await started(session)).start == "warm"
+        await held("late")
+        await stocked(session)
+        assert (await started(session)).start == "warm"
+        assert session.app.warm.record.off is None
+    with anyio.fail_after(10):
+        while tree.family([guard.pid]) != [guard.pid]:  # noqa: ASYNC110 - it reaps by and by
+            await anyio.sleep(0.01)

@@ -55,6 +55,14 @@ def test_what_was_learned_before_is_kept() -> None:
     assert record.modules == ("b", "a", "c", "late")
 
 
+def test_what_a_worker_imports_is_added() -> None:
+    """After what its parent imports, which comes first in the parent's next report, too."""
+    record = WarmRecord().learn(["server", "os"]).add(["flask", "server", "jinja2"])
+    assert record.modules == ("server", "os", "flask", "jinja2")
+    assert record.learn(["os", "server"]).modules == ("os", "server", "flask", "jinja2")
+    assert record.add(["flask"]) is record
+
+
 def test_what_must_not_be_held_says_why() -> None:
     """What the configuration excludes, and what is unsafe, with all that lies in it."""
     quarantine = {"grpc": Quarantined("grpcio 1.0", "it starts a thread")}

@@ -187,7 +187,7 @@ class Starter:
         )
         life.running = await blank.run(order)
         life.process = life.running.process
-        self._cleanup.callback(life.running.control.close)
+        self._cleanup.callback(life.running.close)
         life.wiring.started()
         return life
 

@@ -85,7 +85,7 @@ state = {
     "foreground": os.isatty(0) and os.tcgetpgrp(0) == os.getpid(),
     "descriptors": [os.readlink(f"/proc/self/fd/{n}").partition(":")[0]
                     for n in sorted(os.listdir("/proc/self/fd"), key=int)
-                    if int(n) > 2 and int(n) != 200 and os.path.exists(f"/proc/self/fd/{n}")],
+                    if 200 > int(n) > 2 and os.path.exists(f"/proc/self/fd/{n}")],
     "cmdline": read("/proc/self/cmdline"),
     "comm": read("/proc/self/comm"),
     "exe": os.readlink("/proc/self/exe"),
