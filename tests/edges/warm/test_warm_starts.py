@@ -16,7 +16,7 @@ import pytest
 
 from devloop.config.types import Ready
 from devloop.events import AppExited, AppFailed, AppReady, AppStarted
-from devloop.execute import apps, tree, warm
+from devloop.execute import apps, bytecode, tree, warm
 from devloop.execute.guard import Guard
 from devloop.plan.warm import WarmRecord
 
@@ -230,7 +230,12 @@ async def test_a_module_of_the_project_is_never_held(
     """What an edit of it changes is seen at the next start (W10)."""
     write(root, "leaf.py", "X = 1\n")
     write(root, "app.py", "from leaf import X\nprint('X is', X)\n" + textwrap.dedent(APP))
-    async with supervised(guard, root, **table(root)) as session:
+
+    def before_start() -> None:
+        # As the loop does for what was edited: one size and one second is one file to Python.
+        bytecode.drop(["leaf.py"], root)
+
+    async with supervised(guard, root, before_start=before_start, **table(root)) as session:
         await started(session)
         await stocked(session)
         for value in (2, 3):
