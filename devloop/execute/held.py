@@ -236,18 +236,6 @@ class Held:
         """
         return await letting_go.drained(pid, self.sockets, limit)
 
-    async def heard(self, pid: int, limit: float) -> bool:
-        """Wait until a tree of processes has read what was asked at held addresses.
-
-        Args:
-            pid: of a process that has retired, and that finishes on its stop signal.
-            limit: seconds that it has.
-
-        Returns:
-            Whether it has come to that.
-        """
-        return await letting_go.heard(pid, self.sockets, limit)
-
     def close(self) -> None:
         """Let go of everything."""
         for name in self.addresses:

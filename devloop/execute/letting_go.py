@@ -7,7 +7,6 @@ have a SIGURG handler of its own.
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import socket
@@ -97,36 +96,13 @@ async def drained(pid: int, sockets: Iterable[socket.socket], limit: float) -> b
     ports, paths = _places(sockets)
 
     def done() -> bool:
-        inodes = _connections(ports, _unanswered)
+        inodes = _unanswered(ports)
         # St: SS_CONNECTED (linux/net.h)
         inodes |= {
             int(inode)
             for *_, state, inode, path in (listening.unix_table(pid) if paths else ())
             if state == "03" and path in paths
         }
-        return not any(_has(member, inodes) for member in tree.family([pid]))
-
-    return await _until_asked(done, limit)
-
-
-async def heard(pid: int, sockets: Iterable[socket.socket], limit: float) -> bool:
-    """Wait until a tree of processes has read what was sent to it over TCP at held addresses.
-
-    A server that is asked to stop closes the connections that are idle. One that was accepted
-    just now is not, although nothing has come on it yet: its client would be reset.
-
-    Args:
-        pid: of the process that was told to retire.
-        sockets: the held ones.
-        limit: seconds that it has.
-
-    Returns:
-        Whether it has come to that.
-    """
-    ports, _ = _places(sockets)
-
-    def done() -> bool:
-        inodes = _connections(ports, _unheard)
         return not any(_has(member, inodes) for member in tree.family([pid]))
 
     return await _until_asked(done, limit)
@@ -139,24 +115,18 @@ def _places(sockets: Iterable[socket.socket]) -> tuple[set[int], set[str]]:
     return ports, {path for name in names if name and (path := addresses.path(name))}
 
 
-def _connections(ports: set[int], wanted: Callable[[sock_diag.Tcp], bool]) -> set[int]:
-    """The inodes of some of the connections that came in at some ports."""
-    every = sock_diag.dump(sock_diag.CONNECTED) if ports else ()
-    return {tcp.inode for tcp in every if tcp.port in ports and wanted(tcp)}
-
-
-def _unanswered(tcp: sock_diag.Tcp) -> bool:
-    """Whether somebody may be waiting for an answer.
+def _unanswered(ports: set[int]) -> set[int]:
+    """The connections that came in at some ports, and on which somebody may want an answer.
 
     A question that comes in the same tick of the kernel's clock as the answer before it (4 ms, or
     less) is not told from that answer.
     """
-    return bool(tcp.unread or tcp.unsent) or tcp.received < tcp.sent or tcp.age < IDLE
-
-
-def _unheard(tcp: sock_diag.Tcp) -> bool:
-    """Whether a question is on its way."""
-    return bool(tcp.unread) or (tcp.received == math.inf and tcp.age < IDLE)
+    return {
+        tcp.inode
+        for tcp in (sock_diag.dump(sock_diag.CONNECTED) if ports else ())
+        if tcp.port in ports
+        and (tcp.unread or tcp.unsent or tcp.received < tcp.sent or tcp.age < IDLE)
+    }
 
 
 async def _until_asked(done: Callable[[], bool], limit: float) -> bool:

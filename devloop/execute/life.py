@@ -26,9 +26,6 @@ from devloop.execute.terminal import Dialogue, Terminal
 from devloop.execute.wiring import Wiring
 from devloop.inside import addresses
 
-HEARING = 0.3
-"""Seconds until a process has read what it is asked on connections that it has just accepted."""
-
 LETTING_GO = 1.0
 """Seconds in which a process that was told to retire has let go; it takes milliseconds."""
 
