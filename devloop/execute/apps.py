@@ -326,22 +326,29 @@ class AppSupervisor:
 
     def _told(self, life: Life, message: Mapping[str, Any], fds: list[int]) -> None:
         kind = message["m"]
-        if kind == "loaded" and self.warm is not None:
-            first, life.has_reported = not life.has_reported, True
-            self.warm.report(
-                message,
-                warm=life.begun.start != "cold",
-                first=first,
-                layered=life.begun.layered,
-            )
-        elif kind == "news" and self.warm is not None:
-            self.warm.hear(message)
+        if kind in ("loaded", "news") and self.warm is not None:
+            self._learn(life, message)
         elif kind == "called" and self.warm is not None:
             self.warm.called(message)
         elif (life is self._line.current or kind == "unlinked") and self._held.take(message, fds):
             return
         for fd in fds:
             os.close(fd)
+
+    def _learn(self, life: Life, message: Mapping[str, Any]) -> None:
+        """Take in what a process has imported; one that was misled is started once more."""
+        assert self.warm is not None
+        start: dict[str, bool] = {
+            "warm": life.begun.start != "cold",
+            "layered": life.begun.layered,
+        }
+        if message["m"] == "news":
+            misled = self.warm.hear(message, **start)
+        else:
+            first, life.has_reported = not life.has_reported, True
+            misled = self.warm.report(message, first=first, **start)
+        if misled and life is self._line.current and not life.asked:
+            self.restart(changes=self._changes)
 
     def _is_late(self, life: Life) -> None:
         limit = self._app.ready_timeout

@@ -176,12 +176,16 @@ class Blank:
         blank._owns_output = True
         return blank
 
-    async def preload(self, modules: Iterable[str], *, check: bool = True) -> Preloaded:
+    async def preload(
+        self, modules: Iterable[str], *, check: bool = True, altered: Sequence[str] = ()
+    ) -> Preloaded:
         """Have it import modules.
 
         Args:
             modules: dotted names, in order.
             check: find out what is unsafe to hold, and import nothing after that.
+            altered: the environment variables that the command itself sets, or takes away: what
+                reads one of them must not be held either way.
 
         Returns:
             What has come of it.
@@ -189,7 +193,7 @@ class Blank:
         Raises:
             Declined: it has ended, or does not answer.
         """
-        answer, seconds = await self.load("preload", modules, check=check)
+        answer, seconds = await self.load("preload", modules, check=check, altered=list(altered))
         return preloaded(answer, seconds)
 
     async def layer(self, wish: Wish, env: Mapping[str, str]) -> Layered:
@@ -236,7 +240,7 @@ class Blank:
         )
 
     async def trace(
-        self, modules: Iterable[str], *, check: bool = True
+        self, modules: Iterable[str], *, check: bool = True, altered: Sequence[str] = ()
     ) -> tuple[dict[str, Any], float]:
         """Have it import modules, and note what imports what, and which files are read.
 
@@ -245,6 +249,7 @@ class Blank:
         Args:
             modules: see `preload`.
             check: find out what is unsafe to hold.
+            altered: see `preload`.
 
         Returns:
             Its answer, and the seconds that it took.
@@ -252,7 +257,7 @@ class Blank:
         Raises:
             Declined: it has ended, or does not answer.
         """
-        return await self.load("preload", modules, check=check, trace=True)
+        return await self.load("preload", modules, check=check, trace=True, altered=list(altered))
 
     async def load(
         self, kind: str, modules: Iterable[str], **more: Any

@@ -214,6 +214,14 @@ class Layers:
         for target in [t for t, one in self._refusals.items() if one.paths & touched]:
             del self._refusals[target]
 
+    def read_any(self, names: Sequence[str]) -> str | None:
+        """One of some environment variables, if a layer has read it.
+
+        Args:
+            names: of the variables.
+        """
+        return next(filter(None, (layer.reads.read_any(names) for layer in self._layers)), None)
+
     # A start
 
     async def take(self, env: Mapping[str, str]) -> Blank | None:

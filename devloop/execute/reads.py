@@ -63,6 +63,14 @@ class Reads:
         self._origin.add(missing, files, layered.env)
         return None
 
+    def read_any(self, names: Iterable[str]) -> str | None:
+        """One of some environment variables, if it was read.
+
+        Args:
+            names: of the variables.
+        """
+        return self._origin.read_any(names)
+
     def stale(self, env: Mapping[str, str]) -> str | None:
         """Whether a start from the layer could differ from a cold one.
 

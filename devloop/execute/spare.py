@@ -52,6 +52,7 @@ class Spare:
         self._cwd = cwd
         self._terminal = terminal
         self._modules: Sequence[str] = ()
+        self._altered: Sequence[str] = ()
         self._ready: Blank | None = None
         self._filling = anyio.Lock()
 
@@ -83,11 +84,12 @@ class Spare:
         del env
         return unsuited((self._command, self._cwd, self._terminal), (command, cwd, terminal))
 
-    async def preload(self, modules: Sequence[str]) -> Preloaded:
+    async def preload(self, modules: Sequence[str], altered: Sequence[str] = ()) -> Preloaded:
         """Hold these modules, whatever they do, from now on.
 
         Args:
             modules: dotted names, in the order in which the command has completed their imports.
+            altered: the environment variables that the command itself sets, or takes away.
 
         Returns:
             What has come of it.
@@ -97,7 +99,7 @@ class Spare:
             GuardianLost: the guardian has died.
         """
         async with self._filling:
-            self._modules = tuple(modules)
+            self._modules, self._altered = tuple(modules), tuple(altered)
             await self.close()
             self._ready, found = await self._fill()
         return found
@@ -152,7 +154,10 @@ class Spare:
         blank = await self._exec()
         try:
             async with low(blank.process.pid):
-                found = await blank.preload(self._modules, check=False)
+                found = await blank.preload(self._modules, check=False, altered=self._altered)
+            if found.unsafe:
+                name, reason = next(iter(found.unsafe.items()))
+                raise Declined(f"{name} {reason}")
         except TimeoutError:
             await blank.close()
             raise Declined(SLOWED) from None

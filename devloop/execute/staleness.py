@@ -101,6 +101,14 @@ class Origin:
                     return f"{path} changed"
         return None
 
+    def read_any(self, names: Iterable[str]) -> str | None:
+        """One of some environment variables, if it was read.
+
+        Args:
+            names: of the variables.
+        """
+        return next((name for name in names if self._read is None or name in self._read), None)
+
     def _other_variable(self, env: Mapping[str, str]) -> str | None:
         """A variable that was read and has another value now."""
         own = self._env

@@ -36,6 +36,7 @@ from devloop.plan.warm import (
     differences,
     first_party,
     held_back,
+    is_of_the_command,
     library_of,
     third_party,
     wants_spare,
@@ -132,6 +133,12 @@ class Warm:
         self._answered = False
         """A process has told what it imports, in this session."""
 
+        self._altered: frozenset[str] = frozenset()
+        """The environment variables that the app itself sets, or takes away."""
+
+        self._replaces: str | None = None
+        """Why nothing may be imported ahead of the app."""
+
         self._files: dict[str, str] = {}
         self._news = anyio.Event()
         self._starting = False
@@ -169,8 +176,8 @@ class Warm:
         self._starting = True
         self._recall(command)
         self._last = (command, spawn)
-        if self.record.off is not None:
-            return self.record.off
+        if (off := self.record.off or self._replaces) is not None:
+            return off
         if self.record.suspect is not None:
             doubt = next(iter(self.record.doubt), "what it imports")
             return f"the last start differed from a cold one ({doubt}): compared once more"
@@ -219,7 +226,7 @@ class Warm:
 
     def report(
         self, message: Mapping[str, Any], *, warm: bool, first: bool, layered: bool = False
-    ) -> None:
+    ) -> bool:
         """Take in what a process tells of its imports.
 
         Args:
@@ -227,7 +234,14 @@ class Warm:
             warm: it was started warm.
             first: it has not told of them before.
             layered: it was started from a layer.
+
+        Returns:
+            Whether it was misled: it has set variables that what was imported ahead of it has
+            read before. Its next start is a cold one.
         """
+        if first:
+            self._replaces = None
+        misled = self._is_misled(message, warm=warm, layered=layered)
         modules = [(name, file) for name, file in message["modules"]]
         self._files.update((name, file) for name, file in modules if file is not None)
         self._library = library_of(modules)
@@ -248,19 +262,42 @@ class Warm:
                 record = record if self._doubted else record.audit(shape, warm=warm)
         self.record = record
         self._news.set()
+        return misled
 
-    def hear(self, message: Mapping[str, Any]) -> None:
+    def _is_misled(self, message: Mapping[str, Any], *, warm: bool, layered: bool) -> bool:
+        if (by := message["replaces"]) is not None:
+            self._replaces = f"{by} replaces parts of the library before other imports"
+        altered = frozenset(message["altered"])
+        news = sorted(altered - self._altered)
+        self._altered |= altered
+        if not warm or self._origin is None:
+            return False
+        name = self._origin.read_any(news)
+        if layered and self.layers is not None:
+            name = name or self.layers.read_any(news)
+        if name is not None:
+            self._outdated = f"it sets ${name}, which what it imports had read before"
+        return name is not None
+
+    def hear(self, message: Mapping[str, Any], *, warm: bool, layered: bool) -> bool:
         """Take in what a process, or a child forked from it, has imported beside what it has told.
 
         A cold start and a warm one are compared by what their first process tells alone.
 
         Args:
             message: its `news`.
+            warm: see `report`.
+            layered: see `report`.
+
+        Returns:
+            See `report`.
         """
+        misled = self._is_misled(message, warm=warm, layered=layered)
         modules = [(name, file) for name, file in message["modules"]]
         self._files.update((name, file) for name, file in modules if file is not None)
         self.record = self.record.add(third_party(modules, self._root, self._library))
         self._news.set()
+        return misled
 
     def called(self, message: Mapping[str, Any]) -> None:
         """Take in the first call of a function whose result is kept.
@@ -299,7 +336,7 @@ class Warm:
                 await self._save()
 
     async def _prepare(self, command: Python, spawn: Spawn) -> None:
-        if self.record.off is not None:
+        if self.record.off is not None or self._replaces is not None:
             await self._drop()
             return
         kind = Zygote if self._forks and not self.record.spare else Spare
@@ -353,7 +390,7 @@ class Warm:
         zygote = kind(self._guard, command, spawn.env, spawn.cwd, self._terminal)
         self.building = True
         try:
-            found = await zygote.preload(may)
+            found = await zygote.preload(may, altered=sorted(self._altered))
             self._take_in(found, may, out)
             origin.add(_from_sites(found.loaded), found.files, found.env)
             await zygote.restock()
@@ -399,6 +436,7 @@ class Warm:
         unsafe = {
             name: Quarantined(of_module(self._files.get(name, "")), reason)
             for name, reason in found.unsafe.items()
+            if not is_of_the_command(reason)
         }
         left_out = {**out, **found.failed, **found.unsafe}
         self.record = msgspec.structs.replace(

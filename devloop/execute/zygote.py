@@ -154,13 +154,17 @@ class Zygote:
         return unsuited((self._command, self._cwd, self._terminal), (command, cwd, terminal))
 
     async def preload(
-        self, modules: Sequence[str], pytest: Mapping[str, Any] | None = None
+        self,
+        modules: Sequence[str],
+        pytest: Mapping[str, Any] | None = None,
+        altered: Sequence[str] = (),
     ) -> Preloaded:
         """Hold these modules, as far as that is safe, instead of what was held before.
 
         Args:
             modules: dotted names, in the order in which the command has completed their imports.
             pytest: they are for a test run; what `inside/pytest_warm.py` is to know.
+            altered: the environment variables that the command itself sets, or takes away.
 
         Returns:
             What has come of it.
@@ -175,7 +179,9 @@ class Zygote:
         for attempt in range(ROUNDS + 1):
             holder = await (await self._start()).fork()
             try:
-                answer, _ = await holder.load("preload", names, check=True, pytest=pytest)
+                answer, _ = await holder.load(
+                    "preload", names, check=True, pytest=pytest, altered=list(altered)
+                )
                 fault = next(iter(answer["unsafe"].items()), None)
             except Declined:
                 if holder.importing is None:
@@ -204,7 +210,7 @@ class Zygote:
                 late = names[names.index(fault[0]) :]
                 unsafe.update(dict.fromkeys(late[1:], f"comes after {fault[0]}"))
             else:
-                unsafe.update(await self._blame(names, fault, answer["suspects"]))
+                unsafe.update(await self._blame(names, fault, answer["suspects"], altered))
             names = [name for name in names if name not in unsafe]
         else:
             raise Declined("its imports cannot be held")
@@ -217,7 +223,11 @@ class Zygote:
         return preloaded({**answer, "unsafe": unsafe}, time.monotonic() - began)
 
     async def _blame(
-        self, names: list[str], fault: tuple[str, str], suspects: list[str]
+        self,
+        names: list[str],
+        fault: tuple[str, str],
+        suspects: list[str],
+        altered: Sequence[str],
     ) -> dict[str, str]:
         """Find out which module is at fault, and which ones import it.
 
@@ -225,6 +235,7 @@ class Zygote:
             names: all that were to be imported.
             fault: the one at whose import it showed, and what it was.
             suspects: what was imported on the way, in the order of completion.
+            altered: see `preload`.
 
         Returns:
             Of `names`, those that cannot be held, with the reason.
@@ -233,7 +244,7 @@ class Zygote:
         edges: Mapping[str, Sequence[str]] = {}
         try:
             # Each stands after what it imports.
-            answer, _ = await probe.trace(suspects)
+            answer, _ = await probe.trace(suspects, altered=altered)
             edges = answer["edges"]
             fault = next(iter(answer["unsafe"].items()), fault)
         except Declined:

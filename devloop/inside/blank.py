@@ -72,7 +72,12 @@ class Blank:
 
     def _preload(self, order: dict[str, Any]) -> None:
         self._prepare(order)
-        loading = preload.Loading(self._importing, check=order["check"], trace=order["trace"])
+        loading = preload.Loading(
+            self._importing,
+            check=order["check"],
+            trace=order["trace"],
+            altered=order.get("altered", ()),
+        )
         if (given := order.get("pytest")) is not None:
             from . import pytest_warm
 

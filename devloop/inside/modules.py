@@ -37,6 +37,26 @@ def finders() -> list[str]:
     return [kind.__qualname__ for kind in kinds if not kind.__module__.startswith("_devloop")]
 
 
+_PATCHERS = (
+    ("gevent", "gevent.monkey", "saved"),
+    ("eventlet", "eventlet.patcher", "already_patched"),
+)
+"""Packages that replace parts of the standard library, and where each keeps account of that."""
+
+
+def _replaces() -> str | None:
+    """The package by which parts of the standard library were replaced."""
+    for package, module, account in _PATCHERS:
+        if getattr(sys.modules.get(module), account, None):
+            return package
+    return None
+
+
+def _altered() -> list[str]:
+    names = {*_environment, *os.environ}
+    return sorted(name for name in names if os.environ.get(name) != _environment.get(name))
+
+
 def _folder() -> str | None:
     try:
         return os.getcwd()  # noqa: PTH109
@@ -60,11 +80,8 @@ def loaded() -> dict[str, Any]:
         "main": file_of("__main__"),
         "cwd": _folder(),
         "finders": finders(),
-        "altered": sorted(
-            name
-            for name in {*_environment, *os.environ}
-            if os.environ.get(name) != _environment.get(name)
-        ),
+        "replaces": _replaces(),
+        "altered": _altered(),
     }
 
 
@@ -76,4 +93,6 @@ def news() -> dict[str, Any] | None:
     names = [name for name in list(sys.modules) if name not in _told]
     _told.update(names)
     modules = [[name, file_of(name)] for name in names if not name.startswith("_devloop")]
-    return {"m": "news", "modules": modules} if modules else None
+    if not modules:
+        return None
+    return {"m": "news", "modules": modules, "replaces": _replaces(), "altered": _altered()}

@@ -15,7 +15,7 @@ from .state import State, settled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from typing import Any
 
 _clock: Any = private("time").monotonic
@@ -34,6 +34,7 @@ class Environment:
     def __init__(self) -> None:
         self.read: set[str] | None = set()
         self.written: dict[str, str | None] = {}
+        self._lately: set[str] | None = set()
 
     def __enter__(self) -> Environment:
         kind = type(os.environ)
@@ -53,11 +54,11 @@ class Environment:
             self.written[os.fsdecode(key)] = None
 
         def every(environ: Any) -> Iterator[Any]:
-            self.read = None
+            self.read = self._lately = None
             return iter(self._methods["__iter__"](environ))
 
         def copy(environ: Any) -> dict[Any, Any]:
-            self.read = None
+            self.read = self._lately = None
             return dict(self._methods["copy"](environ))
 
         for name, method in zip(_METHODS, (getitem, setitem, delitem, every, copy)):  # noqa: B905
@@ -70,9 +71,31 @@ class Environment:
             setattr(kind, name, method)
 
     def _read(self, key: Any) -> None:
-        if self.read is not None and isinstance(key, (str, bytes)):
-            self.read.add(os.fsdecode(key))
+        for names in (self.read, self._lately):
+            if names is not None and isinstance(key, (str, bytes)):
+                names.add(os.fsdecode(key))
 
+    def misled(self, altered: Collection[str], news: Collection[str]) -> str | None:
+        """Whether something that was read since the last call may be otherwise in the command.
+
+        Args:
+            altered: the variables that the command itself sets, or takes away.
+            news: the modules that were imported since then.
+
+        Returns:
+            The end of a sentence about the import; None where nothing may.
+        """
+        lately, self._lately = self._lately, set()
+        # What an import has set so itself, it sets in any process.
+        for name in sorted({*altered}.difference(self.written)):
+            in_c = name.startswith(READ_IN_C) and any(map(_is_compiled, map(file_of, news)))
+            if in_c or lately is None or name in lately:
+                return f"reads ${name}, which the command sets"
+        return None
+
+
+READ_IN_C = ("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "BLIS_", "NUMEXPR_", "VECLIB_")
+"""How the names of variables begin that compiled modules read when they are loaded."""
 
 _METHODS = ("__getitem__", "__setitem__", "__delitem__", "__iter__", "copy")
 
@@ -87,12 +110,21 @@ class Loading:
         trace: note which modules import which, which files are read, and how long each takes,
             and import the rest all the same. What is hooked up for that is of no use to a command,
             so this process must not become one.
+        altered: the environment variables that the command itself sets, or takes away.
     """
 
-    def __init__(self, tell: Callable[[str], None], *, check: bool, trace: bool) -> None:
+    def __init__(
+        self,
+        tell: Callable[[str], None],
+        *,
+        check: bool,
+        trace: bool,
+        altered: Collection[str],
+    ) -> None:
         self._tell = tell
         self._check = check
         self._trace = trace
+        self._altered = altered
         self._failed: dict[str, str] = {}
         self._unsafe: dict[str, str] = {}
         self._suspects: list[str] = []
@@ -113,7 +145,7 @@ class Loading:
         if self._trace:
             self._hook()
         with Environment() as environment:
-            self._import_all(modules)
+            self._import_all(modules, environment)
         return {
             "m": "preloaded",
             "loaded": [[name, file_of(name)] for name in list(sys.modules) if name not in loaded],
@@ -127,7 +159,7 @@ class Loading:
             "times": self._times,
         }
 
-    def _import_all(self, modules: list[str]) -> None:
+    def _import_all(self, modules: list[str], environment: Environment) -> None:
         before = State() if self._check else None
         for name in modules:
             if name in sys.modules:
@@ -139,15 +171,21 @@ class Loading:
                 self._failed[name] = reason
             if self._trace:
                 self._times[name] = _clock() - began
-            if before is None or self._unsafe:
+            if self._unsafe:
                 continue
-            after = settled(before)
-            if (fault := after.unsafe(before)) is not None:
+            news = [name for name in list(sys.modules) if name not in loaded]
+            fault = environment.misled(self._altered, news)
+            if reason is not None:
+                fault = None  # nothing is held that has seen it
+            if before is not None:
+                after = settled(before)
+                fault = after.unsafe(before) or fault
+                before = after
+            if fault is not None:
                 self._unsafe[name] = fault
-                self._suspects = [name for name in list(sys.modules) if name not in loaded]
+                self._suspects = news
                 if not self._trace:
                     return
-            before = after
 
     def _hook(self) -> None:
         import builtins
@@ -187,6 +225,7 @@ class Loading:
 
 _MODULES = (".py", ".pyc", ".so")
 _KERNEL = ("/dev/", "/proc/", "/sys/")
+_LIBRARY = os.path.dirname(os.__file__) + "/lib-dynload/"  # noqa: PTH120
 
 
 def _absolute_name(name: str, names: dict[str, Any], level: int) -> str:
@@ -195,6 +234,10 @@ def _absolute_name(name: str, names: dict[str, Any], level: int) -> str:
     package = names.get("__package__") or ""
     base = package.rsplit(".", level - 1)[0] if level > 1 else package
     return f"{base}.{name}" if name else base
+
+
+def _is_compiled(file: str | None) -> bool:
+    return file is not None and file.endswith(".so") and not file.startswith(_LIBRARY)
 
 
 def failure(name: str) -> str | None:

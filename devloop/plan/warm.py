@@ -24,6 +24,9 @@ LEAST_GAIN = 0.2
 LEAST_SHARE = 0.25
 """The part of all imports that must lie in what cannot be held, for a spare to be the better."""
 
+BY_THE_COMMAND = ", which the command sets"
+"""How the reason ends where a module reads a variable that the command itself sets."""
+
 _NEVER = ("__main__", "__mp_main__", "_devloop")
 """Modules that are each process's own."""
 
@@ -279,6 +282,15 @@ def wants_spare(times: Mapping[str, float], out: Collection[str]) -> bool:
     """
     lost = sum(seconds for name, seconds in times.items() if name in out)
     return lost >= max(LEAST_GAIN, LEAST_SHARE * sum(times.values()))
+
+
+def is_of_the_command(reason: str) -> bool:
+    """Whether a module is left out for what the command does, and may be held after an edit.
+
+    Args:
+        reason: why it is left out.
+    """
+    return reason.endswith(BY_THE_COMMAND)
 
 
 def is_within(name: str, package: str) -> bool:
