@@ -13,9 +13,12 @@ from devloop.execute.command import NotPython, parse
 from devloop.execute.environment import for_project
 from devloop.execute.zygote import FORKS
 from devloop.plan.reloader import Tamed, tame
+from devloop.plan.servers import binds_in
 from devloop.plan.warm import WarmRecord
 from devloop.store.store import peek_warm
 
+NO_FORK = "processes cannot be forked safely on this system"
+SLOW = "what must not be held while a process forks takes a good part of the time"
 NAMED = 8
 """How many packages are named."""
 
@@ -39,14 +42,17 @@ def check(
         words = argv(app.command)
         command = parse((tame(words, env) or Tamed(words)).argv, env, str(root / (app.cwd or "")))
         record = records.get(name)
+        if (language := binds_in(words)) is not None:
+            yield Finding(
+                f"handover of {name}",
+                "ok",
+                f"its server opens its sockets in {language}, where they cannot be taken over: at "
+                "a restart requests are refused until it listens again",
+            )
         if app.start == "cold":
             yield Finding(subject, "ok", 'turned off: start = "cold"')
         elif isinstance(command, NotPython):
             yield Finding(subject, "ok", f"starts cold: {command.reason}")
-        elif not FORKS:
-            yield Finding(
-                subject, "ok", "starts cold: processes cannot be forked safely on this system"
-            )
         elif record is None or not (record.held or record.off):
             yield Finding(subject, "ok", "nothing is known yet: it is found out while it runs")
         elif record.off is not None:
@@ -63,7 +69,12 @@ def check(
 
 def _held(name: str, subject: str, record: WarmRecord) -> Iterator[Finding]:
     count, packages = len(record.held), _packages(record.held)
-    yield Finding(subject, "ok", f"{count:,} modules are held: {packages}")
+    if record.spare or not FORKS:
+        why = SLOW if FORKS else NO_FORK
+        what = f"an interpreter that is used once imports {count:,} modules ahead of each start"
+        yield Finding(subject, "ok", f"{what}: {packages} ({why})")
+    else:
+        yield Finding(subject, "ok", f"{count:,} modules are held: {packages}")
     reasons: dict[str, list[str]] = {}
     for module, reason in record.left_out.items():
         reasons.setdefault(reason, []).append(module)
