@@ -275,6 +275,7 @@ class AppSupervisor:
             seen=began if start.seen is None else start.seen,
             serves=self._serves,
             held=frozenset(os.fstat(sock.fileno()).st_ino for sock in self._held.sockets),
+            given=self._held.addresses if begun.running is None else (),
             attended=self._held.attended,
             tell=self._tell,
         )

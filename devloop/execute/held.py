@@ -181,7 +181,7 @@ class Held:
                 else:
                     self._let_go(name)
 
-    def attended(self, name: str) -> bool:
+    def attended(self, name: str) -> bool | None:
         """Whether somebody has listened on a held socket since nobody attended to it.
 
         A server's workers may do that, which cannot tell us.
@@ -190,10 +190,10 @@ class Held:
             name: of its address.
 
         Returns:
-            True also where that cannot be known.
+            None where that cannot be known.
         """
         held = self._sockets.get(name)
-        return held is None or not held.queue or _queue(held.sock) != held.queue
+        return None if held is None or not held.queue else _queue(held.sock) != held.queue
 
     def settle(self) -> None:
         """The process is ready: let go of what it has not taken over."""

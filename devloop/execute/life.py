@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -74,7 +74,9 @@ class Life:
         seen: when the change behind its start was seen, or it was begun, on the monotonic clock.
         serves: the app is known to listen some day.
         held: the inodes of sockets that it was given; that it has them proves nothing.
-        attended: says of a held socket's address whether somebody has listened on it.
+        given: the addresses of sockets that it was given as ``LISTEN_FDS`` says.
+        attended: says of a held socket's address whether somebody has listened on it; None where
+            that cannot be known.
         tell: who is told.
     """
 
@@ -88,7 +90,8 @@ class Life:
         seen: float,
         serves: bool,
         held: frozenset[int],
-        attended: Callable[[str], bool],
+        given: Sequence[str],
+        attended: Callable[[str], bool | None],
         tell: Watchers,
     ) -> None:
         self.begun = begun
@@ -132,6 +135,7 @@ class Life:
         self._attended = attended
         self._listens: list[str] = []
         self._passed_on: list[str] = []
+        self._given = given
         self._heard_of_listening = anyio.Event()
         self._dialogue: Dialogue | None = None
         if wiring.terminal is not None and tell.dialogue is not None:
@@ -342,7 +346,7 @@ class Life:
         least = BESIDE if self.begun.running is not None else 0.0
         begin = anyio.current_time()
         while True:
-            said = map(_shown, [*self._listens, *filter(self._attended, self._passed_on)])
+            said = map(_shown, [*self._listens, *self._attended_to()])
             at = next((one for one in said if port is None or one == f":{port}"), None)
             if at is not None:
                 return at
@@ -353,6 +357,12 @@ class Life:
                 at := address_of(self.process.pid, besides=self._held, port=port)
             ):
                 return at
+
+    def _attended_to(self) -> list[str]:
+        """Where somebody listens who cannot tell."""
+        passed_on = [name for name in self._passed_on if self._attended(name) is not False]
+        # It may accept without that, too; then it has lived for a while at least.
+        return passed_on + [name for name in self._given if self._attended(name)]
 
     def _be_ready(self, address: str | None) -> None:
         self.is_ready, self.address = True, address
