@@ -38,6 +38,9 @@ ANSWER_TIMEOUT = 10.0
 IMPORT_TIMEOUT = 120.0
 """Seconds for all that is preloaded."""
 
+COMPUTE_TIMEOUT = 900.0
+"""Seconds for a result that is to be kept."""
+
 END_TIMEOUT = 2.0
 """Seconds in which a process ends whose orders have ended."""
 
@@ -220,7 +223,8 @@ class Blank:
             **_entry(self._command),
         }
         began = time.monotonic()
-        answer = await self._ask(order, (), IMPORT_TIMEOUT)
+        limit = IMPORT_TIMEOUT if wish.target is None else COMPUTE_TIMEOUT
+        answer = await self._ask(order, (), limit)
         if answer.get("v") != VERSION:
             raise Declined("devloop was replaced while it ran: start it again")
         names = answer["asked"]

@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeAlias
 
 import anyio
 
-from devloop.execute.blank import Blank
+from devloop.execute.blank import COMPUTE_TIMEOUT, Blank
 from devloop.execute.command import Python
 from devloop.execute.guard import Spawn
 from devloop.execute.orders import Declined, Layered, Scene, Wish
@@ -331,7 +331,8 @@ class Layers:
         if layered.fault is not None or layered.refused is not None:
             await layer.blank.close()
             why = layered.refused or "{} {}".format(*(layered.fault or ()))
-            self._refuse(target, _Refusal(why, call, layer.paths, layer.reads))
+            needs = self._seen.closure([dict(self._modules)[names[-1]]])
+            self._refuse(target, _Refusal(why, call, layer.paths | needs, layer.reads))
         else:
             self._layers.append(layer)
             self._tell(f"{target} is kept; it took {layered.seconds:.1f} s", "info")
@@ -395,10 +396,16 @@ class Layers:
         except Declined:
             if blank.importing is None:
                 raise
-            fault = (blank.importing, "ends the process")
+            lives = blank.process.ended is None
             if blank.importing == wish.target:
-                return Layered({}, None, "its computation ends the process", None, {}, {}, 0.0)
-            return Layered({blank.importing: None}, fault, None, None, {}, {}, 0.0)
+                why = (
+                    f"it takes more than {COMPUTE_TIMEOUT:.0f} s"
+                    if lives
+                    else "it ends the process"
+                )
+                return Layered({}, None, why, None, {}, {}, 0.0)
+            fault = (blank.importing, "does not end" if lives else "ends the process")
+            return Layered({}, fault, None, None, {}, {}, 0.0)
 
     async def _fork(self) -> Blank:
         if self._layers:

@@ -172,7 +172,7 @@ REFUSED = {
     "its result holds an event loop": "import asyncio\nLOOP = None\ndef load():\n    global LOOP\n"
     "    return [Loop()]\nclass Loop(asyncio.AbstractEventLoop):\n    pass\n",
     "catalog prints something": "print('hello')\ndef load():\n    return 1\n",
-    "its computation ends the process": "import os\ndef load():\n    os._exit(1)\n",
+    "it ends the process": "import os\ndef load():\n    os._exit(1)\n",
     "it fails with TypeError": "def load(path):\n    return path\n",
 }
 
@@ -189,6 +189,12 @@ async def test_what_cannot_be_kept_is_refused(program: Callable[..., Program], w
     assert len(shop.said) == 1
     assert shop.said[0].startswith("catalog:load is not kept: ")
     assert why in shop.said[0]
+
+    shop.edit("catalog.py", "import time\ndef load():\n    return time.time_ns()\n")
+    shop.edit("main.py", "import catalog\nprint(catalog.load())")
+    await shop.run()
+    kept = await shop.again()
+    assert await shop.run() == kept
 
 
 async def test_what_was_refused_is_tried_again_when_it_was_mended(shop: Program) -> None:
