@@ -194,7 +194,10 @@ class Warm:
         if not self._zygote.alive:
             return DIED
         suits = self._zygote.suits(command, spawn.env, spawn.cwd, self._terminal)
-        return suits or self._origin.stale(spawn.env)
+        if suits is not None:
+            return suits
+        stale = self._origin.stale(spawn.env)
+        return None if stale is None else f"{stale}: what it imports is loaded anew"
 
     async def start(self, order: Order) -> tuple[Running, bool]:
         """Start it warm, after `judge` has allowed that.

@@ -42,11 +42,11 @@ def unsuited(
     """
     (one, one_cwd, one_terminal), (other, cwd, terminal) = made_for, wanted
     if (one.program, one.options) != (other.program, other.options):
-        return "it has another interpreter"
+        return "its interpreter, or an option of it, is another one now"
     if one_cwd != cwd:
-        return "its working folder differs"
+        return "its working folder is another one now"
     if (one_terminal is None) != (terminal is None):
-        return "its streams differ"
+        return "it has a terminal now, or has none any more"
     return None
 
 
@@ -213,7 +213,9 @@ class Zygote:
                 unsafe.update(await self._blame(names, fault, answer["suspects"], altered))
             names = [name for name in names if name not in unsafe]
         else:
-            raise Declined("its imports cannot be held")
+            raise Declined(
+                "its imports cannot be held: some of them are unsafe, in each of several tries"
+            )
         async with self._forking:
             old, self._holder = [self._ready, self._holder], holder
             self._ready = None

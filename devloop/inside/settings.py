@@ -33,7 +33,7 @@ def differs(order: dict[str, Any], birth: Birth) -> str | None:
         del old["LC_CTYPE"]
     for name in sorted(new.keys() | old.keys()):
         if new.get(name) != old.get(name):
-            return f"the environment variable {name} differs"
+            return f"the environment variable {name} differs: it is read when Python starts"
     return None
 
 

@@ -44,6 +44,7 @@ class PlainReporter:
     def __init__(self, stream: TextIO) -> None:
         self._sink = Sink(stream)
         self._standing = Standing()
+        self._declined = wording.Declined()
         self._open = False
         self._details: list[str] = []
         self._tasks: set[str] = set()
@@ -93,7 +94,8 @@ class PlainReporter:
         elif isinstance(event, (ev.StepStarted, ev.StepFinished)):
             self._say(f"step {event.name}: {wording.step_state(event)}")
         elif isinstance(event, wording.APP_EVENTS):
-            self._say(f"app {event.name}: {wording.app_state(event)}")
+            state = wording.app_state(self._declined.once(event))
+            self._say(f"app {event.name}: {state}")
         elif isinstance(event, ev.RunFinished):
             self._run(event)
         elif isinstance(event, ev.Notice):

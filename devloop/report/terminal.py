@@ -66,6 +66,7 @@ class TerminalReporter:
         self._columns = columns or (lambda: columns_of(stream))
         self._screen = Screen(Sink(stream), self._paint, self._columns)
         self._standing = Standing()
+        self._declined = wording.Declined()
         self._footer = Footer(self._standing, once=once)
         self._failures = Failures(self._paint, "")
         self._clear = clear
@@ -289,6 +290,7 @@ class TerminalReporter:
             self._print([self._mark("✓", "green", state)])
 
     def _app(self, event: wording.AppEvent) -> None:
+        event = self._declined.once(event)
         state = f"{one_line(event.name)} {wording.app_state(event)}"
         if isinstance(event, ev.AppReady):
             self._print([self._mark("✓", "green", state)])

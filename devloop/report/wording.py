@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
+import msgspec
+
 from devloop import events as ev
 from devloop.report.clean import one_line
 from devloop.report.standing import Standing, ended
@@ -129,6 +131,26 @@ def targets(word: str, items: Iterable[ev.PlannedTarget]) -> str | None:
     if not names:
         return None
     return f"{word}{'s' if len(names) > 1 else ''} {listed(names, 4)}"
+
+
+class Declined:
+    """Why starts were not warm, each reason said once: most hold for every restart."""
+
+    def __init__(self) -> None:
+        self._said: set[tuple[str, str]] = set()
+
+    def once(self, event: AppEvent) -> AppEvent:
+        """An event, without a reason that has been said of that app before.
+
+        Args:
+            event: any of an app.
+        """
+        if not isinstance(event, ev.AppStarted) or event.reason is None:
+            return event
+        if (event.name, event.reason) in self._said:
+            return msgspec.structs.replace(event, reason=None)
+        self._said.add((event.name, event.reason))
+        return event
 
 
 def app_state(event: AppEvent) -> str:

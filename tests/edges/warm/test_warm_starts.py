@@ -156,7 +156,10 @@ async def test_a_variable_that_a_module_has_read(
         assert (await started(session)).start == "warm"
         write(root, ".env", "FOO=2\n")
         event = await started(session)
-        assert (event.start, event.reason) == ("cold", "$FOO changed")
+        assert (event.start, event.reason) == (
+            "cold",
+            "$FOO changed: what it imports is loaded anew",
+        )
         assert session.output.endswith("dep says 2\nup")
         await stocked(session)
         assert (await started(session)).start == "warm"
@@ -188,7 +191,10 @@ async def test_an_upgrade_is_seen(supervised: Supervised, guard: Guard, root: Pa
         write(root.parent, "env/site-packages/dep.py", "VALUE = 2\n")
         os.utime(path, (1_000_000_000, 1_000_000_000))
         event = await started(session)
-        assert (event.start, event.reason) == ("cold", f"{path} changed")
+        assert (event.start, event.reason) == (
+            "cold",
+            f"{path} changed: what it imports is loaded anew",
+        )
         assert session.output.endswith("dep says 2\nup")
         await stocked(session)
         assert (await started(session)).start == "warm"

@@ -102,3 +102,20 @@ def test_a_trigger_names_the_first_paths_and_counts_the_others() -> None:
 def test_where_a_start_comes_from_is_said(event: wording.AppEvent, text: str) -> None:
     """A warm one, and a cold one that was to be warm; what is cold anyway is not called so."""
     assert wording.app_state(event) == text
+
+
+def test_a_reason_for_a_cold_start_is_said_once() -> None:
+    """It holds for every restart; another one, or that of another app, is news."""
+    declined = wording.Declined()
+
+    def said(name: str, reason: str | None) -> str:
+        return wording.app_state(declined.once(ev.AppStarted(name, 7, reason=reason)))
+
+    assert said("web", "it is not a Python program").endswith("(it is not a Python program)")
+    assert said("web", "it is not a Python program") == "started (pid 7)"
+    assert said("web", "$FOO changed").endswith("($FOO changed)")
+    assert said("web", None) == "started (pid 7)"
+    assert said("web", "it is not a Python program") == "started (pid 7)"
+    assert said("worker", "it is not a Python program").endswith("(it is not a Python program)")
+    ready = ev.AppReady("web", 7, 0.5)
+    assert declined.once(ready) is ready
