@@ -158,7 +158,17 @@ class TestRun:
                 )
             )
             self._state = self._fresh()
-            result = await self._attempt(Workers(), begun)
+            workers = Workers()
+            result = await self._attempt(workers, begun)
+        misled = self._warm.misled if self._warm is not None else None
+        if misled is not None and self._order is None:
+            self._emit(
+                Notice(
+                    f"The tests set ${misled}, which what they import had read before: run again."
+                )
+            )
+            self._state = self._fresh()
+            result = await self._attempt(workers, begun)
         self._emit(result.finished)
         return result
 

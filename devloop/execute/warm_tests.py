@@ -121,9 +121,14 @@ class WarmTests:
         self._origin: Origin | None = None
         self._outdated: str | None = None
         self._busy = False
+        self._warm = False
+        self._altered: frozenset[str] = frozenset()
         self._news = anyio.Event()
         self.reason: str | None = None
         """Why the last run was a cold one although a warm one was wanted; None for the first."""
+
+        self.misled: str | None = None
+        """The environment variable that the last run has set, too late for what it held."""
 
     @property
     def ready(self) -> bool:
@@ -161,7 +166,7 @@ class WarmTests:
         Raises:
             GuardianLost: the guardian has died.
         """
-        self._busy = True
+        self._busy, self._warm, self.misled = True, False, None
         self.reason = self._judge(start.plan)
         self._plan = start.plan
         if self._zygote is None or self.reason is not None:
@@ -187,7 +192,9 @@ class WarmTests:
             )
             try:
                 with anyio.fail_after(PATIENCE):
-                    return await (await self._zygote.take()).run(order)
+                    running = await (await self._zygote.take()).run(order)
+                self._warm = True
+                return running
             except Declined as declined:
                 self.reason = declined.reason
             except TimeoutError:
@@ -242,6 +249,7 @@ class WarmTests:
         for message in told:
             self._refused = self._refused or message["refused"]
             self._rewritten |= set(message["rewritten"])
+            self._hear_of_settings(frozenset(message["altered"]))
             names = [
                 name
                 for name, file in message["modules"]
@@ -253,6 +261,15 @@ class WarmTests:
                 self._record, modules=(*self._record.modules, *new)
             )
         self._news.set()
+
+    def _hear_of_settings(self, altered: frozenset[str]) -> None:
+        news = sorted(altered - self._altered)
+        self._altered |= altered
+        if self._origin is None or (name := self._origin.read_any(news)) is None:
+            return
+        self._outdated = f"the tests set ${name}, which what they import had read before"
+        if self._warm:
+            self.misled = name
 
     # What is made meanwhile
 
@@ -300,7 +317,7 @@ class WarmTests:
         zygote = Zygote(self._guard, command, plan.env, self._root)
         try:
             known = {"rewritten": sorted(self._rewritten), "outside": _outside(interpreter)}
-            found = await zygote.preload(names, known)
+            found = await zygote.preload(names, known, altered=sorted(self._altered))
             origin.add(filter(None, found.loaded.values()), found.files, found.env)
             await zygote.restock()
             if stamp != self._stamp:

@@ -85,6 +85,7 @@ def begin(fd: int, modules: tuple[str, ...]) -> None:
     """
     global _channel, _modules
     _channel, _modules = Channel(fd), modules
+    warm.GIVEN.update(os.environ)
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:

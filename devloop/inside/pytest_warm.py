@@ -33,6 +33,9 @@ GENERATORS: list[random.Random] = []
 HELD: set[str] = set()
 """The modules that the zygote holds."""
 
+GIVEN: dict[str, str] = {}
+"""The environment that the run was started with."""
+
 
 def told(config: pytest.Config) -> dict[str, Any]:
     """What a zygote is to know of a run.
@@ -43,7 +46,9 @@ def told(config: pytest.Config) -> dict[str, Any]:
     Returns:
         ``modules``: each with its name and its file (None where it is built in), in the order in
         which their imports were complete, without those that the zygote held; ``rewritten``:
-        those that came through pytest's hook; and ``refused``: why nothing is to be held.
+        those that came through pytest's hook; ``altered``: the environment variables that
+        conftest files and tests have set, or taken away; and ``refused``: why nothing is to be
+        held.
     """
     from _pytest.assertion.rewrite import AssertionRewritingHook
 
@@ -60,7 +65,12 @@ def told(config: pytest.Config) -> dict[str, Any]:
     refused = None
     if config.getini("enable_assertion_pass_hook"):
         refused = "pytest's enable_assertion_pass_hook is set"
-    return {"modules": modules, "rewritten": rewritten, "refused": refused}
+    altered = [
+        name
+        for name in sorted({*GIVEN, *os.environ})
+        if GIVEN and os.environ.get(name) != GIVEN.get(name) and not name.startswith("PYTEST_")
+    ]
+    return {"modules": modules, "rewritten": rewritten, "altered": altered, "refused": refused}
 
 
 def origin(module: Any) -> str | None:

@@ -494,6 +494,35 @@ async def test_a_file_that_a_plugin_read_is_read_anew(
         (site / "reads_settings.py").unlink()
 
 
+async def test_what_a_conftest_sets_comes_before_what_reads_it(
+    pair: Callable[[str], Pair], shapes: Interpreter
+) -> None:
+    """A library that has read a variable before is not held; a run that met one is repeated."""
+    made = pair("""
+        conftest.py
+        test_mode.py
+            import plain_library, reads_mode
+            def test_mode(wanted="default"):
+                assert reads_mode.MODE == wanted
+    """)
+    module = Path(shapes.sites[0], "reads_mode.py")
+    reads = "import os\nMODE = os.environ.get('MODE', 'default')\n"
+    module.write_text(reads)  # noqa: ASYNC240 - nothing else goes on
+    try:
+        await made.teach()
+        assert (await made.run()).finished.outcome == "passed"
+        (made.root / "conftest.py").write_text("import os\nos.environ['MODE'] = 'test'\n")
+        test = made.root / "test_mode.py"
+        test.write_text(test.read_text().replace('"default"', '"test"'))
+        result = await made.teach()
+        assert result.finished.outcome == "passed"
+        starts = [started.start for started in made.project.of(events.RunStarted)]
+        assert starts == ["warm", "cold"]
+        assert (await made.run()).finished.outcome == "passed"
+    finally:
+        module.unlink()  # noqa: ASYNC240
+
+
 async def test_a_module_of_the_projects_own_hides_one_that_is_held(
     pair: Callable[[str], Pair],
 ) -> None:
