@@ -151,14 +151,18 @@ class Layers:
         ready = [self._ready[1]] if self._ready is not None else []
         return [one.process.pid for one in (*(layer.blank for layer in self._layers), *ready)]
 
-    def learn(self, message: Mapping[str, Any], command: Python, *, layered: bool) -> None:
+    def learn(self, message: Mapping[str, Any], command: Python, *, layered: bool) -> bool:
         """Take in what a process tells of its imports.
 
         Args:
             message: its `loaded`.
             command: what runs there.
             layered: it was started from a layer, so that its own imports are not all it has.
+
+        Returns:
+            Whether it was misled: it imports otherwise than what it was given had been imported.
         """
+        before = self._scene.finders, self._cwd
         main = message.get("main")
         self._main = self._relative(main) if main else None
         self._cwd = message["cwd"]
@@ -170,6 +174,7 @@ class Layers:
                 self._spoil(layer, "the command sets the scene otherwise")
         if not layered:
             self._learn_modules(message)
+        return layered and before != (scene.finders, self._cwd)
 
     def _learn_modules(self, message: Mapping[str, Any]) -> None:
         modules = [(name, file) for name, file in message["modules"]]

@@ -240,7 +240,7 @@ class Warm:
 
         Returns:
             Whether it was misled: it has set variables that what was imported ahead of it has
-            read before. Its next start is a cold one.
+            read before, or imports in another way than that was. Its next start does without.
         """
         if first:
             self._replaces = None
@@ -255,7 +255,7 @@ class Warm:
             own = first_party(modules, self._root, self._library)
             shape = Shape(own, self._path, tuple(map(str, message["flags"])))
             if self.layers is not None and self._last is not None:
-                self.layers.learn(message, self._last[0], layered=layered)
+                misled |= self.layers.learn(message, self._last[0], layered=layered)
             if not layered:
                 record = record.audit(shape, warm=warm)
                 self._doubted = False

@@ -42,6 +42,7 @@ class Program:
 
         self._start = start
         self._layered = False
+        self._misled = False
         self._graph = Graph.build(discover([]), {})
         self._options = options
         self._zygote: Zygote | None = None
@@ -50,6 +51,10 @@ class Program:
     def was_layered(self) -> bool:
         """Whether the last start came from a layer."""
         return self._layered
+
+    def was_misled(self) -> bool:
+        """Whether the last start must be made again without what it was given."""
+        return self._misled
 
     @property
     def root(self) -> Path:
@@ -92,7 +97,7 @@ class Program:
                     self.layers.called(got[0])
                 elif got[0]["m"] == "loaded":
                     command = self._start.parse(*self.argv)
-                    self.layers.learn(got[0], command, layered=self._layered)
+                    self._misled = self.layers.learn(got[0], command, layered=self._layered)
                     break
         await life.process.stop(9, 0.0)
         return text

@@ -302,10 +302,13 @@ async def test_what_the_command_brings_about_before_it_imports(
     assert set(shop.layers.left_out) == {"lib/reader.py", "lib/mover.py"}
 
     shop.edit("main.py", f"import sys\n{hook}sys.meta_path.insert(0, Hook)\n{text}")
-    shop.edit("lib/other.py", BORN + "\n")
     await shop.run()
+    assert shop.was_misled()
+    await shop.run()
+    assert not shop.was_layered()
     await shop.again()
     assert not shop.was_layered()
+    assert not shop.was_misled()
 
 
 async def test_a_command_that_goes_elsewhere(program: Callable[..., Program]) -> None:
