@@ -53,6 +53,8 @@ def check(
             yield Finding(subject, "ok", 'turned off: start = "cold"')
         elif isinstance(command, NotPython):
             yield Finding(subject, "ok", f"starts cold: {command.reason}")
+        elif record is not None and record.refused is not None:
+            yield Finding(subject, "ok", f"starts cold: {record.refused}")
         elif record is None or not (record.held or record.off):
             yield Finding(subject, "ok", "nothing is known yet: it is found out while it runs")
         elif record.off is not None:

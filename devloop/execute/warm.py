@@ -368,6 +368,7 @@ class Warm:
             self._tried = None
         except Declined as declined:
             self._tried, self.refused = wanted, declined.reason
+            self.record = msgspec.structs.replace(self.record, refused=declined.reason)
             await self._drop()
 
     async def _prepare_layers(self, command: Python, spawn: Spawn) -> None:
@@ -448,6 +449,7 @@ class Warm:
             left_out=left_out,
             quarantine={**self.record.quarantine, **unsafe},
             spare=None if unsafe else self.record.spare,
+            refused=None,
         )
 
     async def _drop(self) -> None:

@@ -72,6 +72,7 @@ class WarmRecord(msgspec.Struct, frozen=True):
         off: why it is never started warm.
         spare: what cannot be held takes so long to import that it is started from spares; None
             where that has not been measured.
+        refused: why nothing could be held, when that was tried last.
         installed: a digest of what is installed; another one is another chance.
         rewritten: the modules whose assertions pytest has rewritten; of test runs alone.
         anew: paths of the project's modules that cannot be held, and why.
@@ -87,6 +88,7 @@ class WarmRecord(msgspec.Struct, frozen=True):
     audited: bool = False
     off: str | None = None
     spare: bool | None = None
+    refused: str | None = None
     installed: str = ""
     rewritten: tuple[str, ...] = ()
     anew: Mapping[str, str] = {}

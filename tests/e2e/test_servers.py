@@ -214,7 +214,7 @@ def warmed(watch: Watching, source: str) -> int:
         restarted(watch, source, version)
         if watch.of("app-started")[-1]["start"] == "warm":
             return version
-        time.sleep(0.1)
+        time.sleep(0.5)
     raise AssertionError(watch)
 
 

@@ -199,3 +199,4 @@ async def test_a_project_that_is_imported_from_outside_is_not_held(
         event = await started(session)
         assert event.start == "cold"
         assert event.reason == "plugin, of the project, is imported by what it imports"
+        assert session.app.warm.record.refused == event.reason
