@@ -1,0 +1,37 @@
+"""Doctor tells what starts come from, as the last session has found out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from devloop.checkup import warm
+from devloop.config.types import App, Config
+from devloop.plan.warm import WarmRecord
+from devloop.store.store import Store
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        (WarmRecord(held=("json", "json.decoder")), "2 modules are held: json"),
+        (
+            WarmRecord(held=("grpc", "grpc.aio"), spare=True),
+            "an interpreter that is used once imports 2 modules ahead of each start: grpc",
+        ),
+        (WarmRecord(refused="it is not so"), "starts cold: it is not so"),
+        (WarmRecord(off="it differs"), "turned off: it differs"),
+        (WarmRecord(), "nothing is known yet"),
+    ],
+)
+def test_what_starts_come_from(tmp_path: Path, record: WarmRecord, said: str) -> None:
+    """Held imports, a spare, or neither with the reason."""
+    (tmp_path / "app.py").write_text("")
+    with Store.open(tmp_path, stamp="s") as store:
+        store.save_warm("web", "command", record)
+    config = Config(apps={"web": App(command=(sys.executable, "app.py"))})
+    (found,) = warm.check(tmp_path, config, sys.executable, {})
+    assert found.subject == "warm start of web"
+    assert said in found.message
