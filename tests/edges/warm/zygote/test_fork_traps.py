@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from devloop.execute.guard import Ended
+from devloop.inside import forking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -165,3 +168,25 @@ async def test_multiprocessing(start: Starter, way: list[str]) -> None:
     start.write("main.py", MULTIPROCESSING)
     both = await start.both("python", *way, modules=["multiprocessing", "multiprocessing.spawn"])
     assert both.same().count("(42, '__") >= 2
+
+
+FORK = """
+import runpy, sys, threading, warnings
+fork = runpy.run_path(sys.argv[1])["fork"]
+end = threading.Event()
+threading.Thread(target=end.wait).start()
+if fork():
+    end.set()
+"""
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_a_fork_beside_threads_says_nothing(
+    version: str, interpreter: Callable[[str], str]
+) -> None:
+    """Python 3.12 and later warn of it, which some of them raise where that is asked for (W5)."""
+    program = Path(forking.__file__)
+    for action in ("always", "error"):
+        words = [interpreter(version), "-W", action, "-c", FORK, str(program)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=True)
+        assert done.stderr == ""
