@@ -199,6 +199,10 @@ def test_a_stream_does_not_hold_the_new_code(root: Path, port: int, watching: Wa
         watch.wait("app-ready")
         assert get(port) == (200, "1")
         watch.until(partial(watch.of, "app-exited", pid=old, signal="SIGKILL"))
+    kinds = [(event["event"], event.get("pid")) for event in watch.events]
+    new = watch.of("app-started")[-1]["pid"]
+    # Beside it, not after it.
+    assert kinds.index(("app-ready", new)) < kinds.index(("app-exited", old))
 
 
 def test_the_socket_answers_while_the_app_cannot_start(

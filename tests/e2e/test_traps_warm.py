@@ -1,0 +1,155 @@
+"""Traps of processes again, with apps that are started warm (TRAPS, P1, P2, P3, P6, P17, P23)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.request import urlopen
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Watching
+
+Watch = Callable[..., "Watching"]
+
+SERVER = """
+import http.server, os
+import shop
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = str(shop.VALUE).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *words):
+        pass
+
+server = http.server.HTTPServer(("127.0.0.1", int(os.environ["APP_PORT"])), Handler)
+{more}
+server.serve_forever()
+"""
+"""An app that answers with `shop.VALUE`."""
+
+STRAYS = """
+import subprocess, signal, time
+subprocess.Popen(["sleep", "600"], start_new_session=True)
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(600)
+"""
+"""It leaves processes in sessions of their own, the last of which ignores SIGTERM."""
+
+
+@pytest.fixture
+def warm(tmp_path: Path, port: int, watching: Watch) -> Callable[..., Watching]:
+    """Begin a session whose app has been started warm."""
+
+    def begin(more: str = "", table: str = "") -> Watching:
+        root = tmp_path / "p"
+        root.mkdir()
+        (root / "app.py").write_text(SERVER.format(more=more))
+        (root / "shop.py").write_text("VALUE = 0\n")
+        words = [sys.executable, "app.py"]
+        (root / "devloop.toml").write_text(f"[apps.web]\ncommand = {words!r}\n{table}")
+        watch = watching(root, APP_PORT=str(port))
+        watch.cycle(outcome="passed")
+        value, deadline = 0, time.monotonic() + 20
+        while watch.of("app-started")[-1]["start"] != "warm":
+            assert time.monotonic() < deadline, watch
+            value += 1
+            save(watch, value)
+        return watch
+
+    return begin
+
+
+def save(watch: Watching, value: object) -> None:
+    """Save another value, and wait until the app is ready with it."""
+    watch.save("shop.py", f"VALUE = {value}\n")
+    watch.wait("app-ready")
+
+
+def served(port: int) -> str:
+    """What the app answers."""
+    with urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+        return str(answer.read().decode())
+
+
+def apps(watch: Watching) -> list[int]:
+    """The app's processes that live."""
+    return [pid for pid, words in watch.started().items() if words.endswith(" app.py")]
+
+
+@pytest.mark.slow
+def test_fifty_restarts(warm: Callable[..., Watching], port: int) -> None:
+    """P1: each is warm and answers with what was saved; one app is left, and nothing strays."""
+    watch = warm()
+    before = len(watch.started())
+    begun = len(watch.of("app-started"))
+    for value in range(1000, 1050):
+        save(watch, value)
+        assert served(port) == str(value)
+    starts = [event["start"] for event in watch.of("app-started")[begun:]]
+    assert set(starts) == {"warm"}
+    watch.until(lambda: len(apps(watch)) == 1)
+    watch.until(lambda: len(watch.started()) <= before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_nothing_outlives_devloop(warm: Callable[..., Watching], number: signal.Signals) -> None:
+    """P6: nor what a warm app has left in sessions of its own."""
+    watch = warm(STRAYS)
+    watch.until(lambda: sum("sleep" in words for words in watch.started().values()) == 1)
+    watch.until(lambda: len(apps(watch)) == 3)
+    watch.end(number)
+    watch.until_nothing_is_left()
+
+
+def test_an_app_that_ignores_the_stop_signal(warm: Callable[..., Watching], port: int) -> None:
+    """P2, P3: its successor answers meanwhile; of the old ones one is left at most, then none."""
+    watch = warm(
+        "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)", "stop-timeout = '2s'\n"
+    )
+    for value in (1000, 1001, 1002):
+        save(watch, value)
+        assert served(port) == str(value)
+        watch.until(lambda: len(apps(watch)) <= 2)
+    watch.until(lambda: len(apps(watch)) == 1)
+
+
+def test_a_silent_death_is_reported(warm: Callable[..., Watching], port: int) -> None:
+    """P17: SIGKILL to a warm child is said within a second, and the app is started again."""
+    watch = warm()
+    pid = watch.of("app-started")[-1]["pid"]
+    watch.seen = len(watch.events)
+    killed = time.time()
+    os.kill(pid, signal.SIGKILL)
+    exited = watch.wait("app-exited", pid=pid)
+    assert (exited["signal"], exited["expected"]) == ("SIGKILL", False)
+    assert exited["t"] - killed < 1
+    watch.wait("app-ready")
+    assert served(port)
+
+
+def test_saves_of_one_length_within_a_second(warm: Callable[..., Watching], port: int) -> None:
+    """P23: cached bytecode, which trusts size and whole seconds, misleads no warm start."""
+    watch = warm()
+    for value in (1001, 1002, 1003, 1004):
+        watch.seen = len(watch.events)
+        (watch.root / "shop.py").write_text(f"VALUE = {value}\n")
+        os.utime(watch.root / "shop.py", (1_700_000_000, 1_700_000_000))
+        watch.wait("app-ready")
+        watch.until(partial(lambda value: served(port) == str(value), value))
+    assert watch.of("app-started")[-1]["start"] == "warm"
