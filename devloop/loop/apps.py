@@ -64,7 +64,7 @@ class Apps:
         guard: Guard,
         tasks: TaskGroup,
         emit: Callable[[Event], None],
-        settled: Callable[[str, Settled], None],
+        settled: Callable[[str, Settled, int], None],
         *,
         wanted: bool,
         terminal: Size | None = None,
@@ -74,6 +74,9 @@ class Apps:
         self._project = project
         self._tasks = tasks
         self._tell = settled
+        self._asked: dict[str, int] = {}
+        """How often each was asked to start."""
+
         self.due: dict[str, SelectedTarget] = {}
         self.failed: set[str] = set()
         self.unsettled: set[str] = set()
@@ -178,20 +181,28 @@ class Apps:
             self.unsettled.add(target.name)
             supervisor = self._supervisors[target.name]
             supervisor.restart(seen, target.reason.chain[1:][-1:])
-            self._tasks.start_soon(self._await_settled, supervisor)
+            number = self._asked[target.name] = self._asked.get(target.name, 0) + 1
+            self._tasks.start_soon(self._await_settled, supervisor, number)
 
-    def settled(self, name: str, outcome: Settled) -> None:
+    def settled(self, name: str, outcome: Settled, number: int) -> bool:
         """Note what an app has come to.
 
         Args:
             name: of the app.
             outcome: of what was asked.
+            number: the how-manieth time it was asked.
+
+        Returns:
+            Whether that is news: what was asked since then has yet to come to something.
         """
+        if number != self._asked[name]:
+            return False
         self.unsettled.discard(name)
         if outcome == "failed":
             self.failed.add(name)
         else:
             self.failed.discard(name)
+        return True
 
     def broken(self) -> Mapping[str, str]:
         """For apps that are due, a source in their closure that does not compile."""
@@ -220,5 +231,5 @@ class Apps:
             for supervisor in self._supervisors.values():
                 stopping.start_soon(supervisor.stop)
 
-    async def _await_settled(self, supervisor: AppSupervisor) -> None:
-        self._tell(supervisor.name, await supervisor.settled())
+    async def _await_settled(self, supervisor: AppSupervisor, number: int) -> None:
+        self._tell(supervisor.name, await supervisor.settled(), number)

@@ -327,7 +327,8 @@ class Loop:
         self._settle()
 
     def _on_app_settled(self, message: AppSettled) -> None:
-        self._apps.settled(message.name, message.outcome)
+        if not self._apps.settled(message.name, message.outcome, message.number):
+            return
         if self._cycle is not None:
             self._cycle.waiting.discard(f"app {message.name}")
         self._settle()
@@ -491,8 +492,8 @@ class Loop:
 
     # What goes on beside
 
-    def _settled(self, name: str, outcome: Settled) -> None:
-        self._send.send_nowait(AppSettled(name, outcome))
+    def _settled(self, name: str, outcome: Settled, number: int) -> None:
+        self._send.send_nowait(AppSettled(name, outcome, number))
 
     async def _run_steps(self) -> None:
         self._drop_bytecode()

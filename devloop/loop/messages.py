@@ -41,10 +41,11 @@ class RunDone(msgspec.Struct, frozen=True):
 
 
 class AppSettled(msgspec.Struct, frozen=True):
-    """An app has come to what was asked of it."""
+    """An app has come to what was asked of it; `number` says the how-manieth time."""
 
     name: str
     outcome: Settled
+    number: int
 
 
 class Stop(msgspec.Struct, frozen=True):
