@@ -26,6 +26,10 @@ shorter by that. Saves are spread evenly over it, for every tool alike: or chanc
 SETTLE = 4.0
 """For how many milliseconds devloop waits after the save of a single file that is whole."""
 
+STOPPING = "devloop, cold, stop-first"
+OURS = {"devloop": "", STOPPING: 'handover = "stop-first"'}
+"""Cold both, as the others are. The second one waits for the old process's end, as they do."""
+
 
 def measure(work: Path, rounds: int) -> Iterator[Figure]:
     """Measure it, all tools side by side, one save at a time.
@@ -42,16 +46,18 @@ def measure(work: Path, rounds: int) -> Iterator[Figure]:
     inside: dict[str, list[float]] = {}
     with contextlib.ExitStack() as stack:
         tools: dict[str, tuple[Path, int, Session | None]] = {}
-        names = ["devloop", *peers.commands(0)]
+        names = [*OURS, *peers.commands(0)]
         for name in names:
             root, port = work / name.replace(" ", "").replace(",", ""), free_port()
             projects.shop(root)
             env = peers.env
             session: Session | None = None
-            if name == "devloop":
+            if name in OURS:
                 began = time.time()
-                command = f"uvicorn shop.main:app --port {port} --log-level warning".split()
-                session = stack.enter_context(watching(root, "--no-tests", "--", *command, env=env))
+                command = f"uvicorn shop.main:app --port {port} --log-level warning"
+                config = f'[apps.web]\ncommand = "{command}"\nstart = "cold"\n{OURS[name]}\n'
+                (root / "devloop.toml").write_text(config, encoding="utf-8")
+                session = stack.enter_context(watching(root, "--no-tests", env=env))
                 events = session.until_cycle()
                 first = (named(events, "app-started")["t"] - began) * 1000
             else:
@@ -73,7 +79,8 @@ def measure(work: Path, rounds: int) -> Iterator[Figure]:
                 projects.edit_shop(root, str(number))
                 served[name] = until_served(port, str(number))
                 took[name].append((served[name] - saved) * 1000)
-                if session is not None:
+                if name == STOPPING:
+                    assert session is not None
                     for key, value in _inside(session, saved, took[name][-1]).items():
                         inside.setdefault(key, []).append(value)
             start, stop = _bare(shop, free_port(), peers.env, phase)
@@ -93,10 +100,13 @@ def _figures(
     own = statistics.median(took["devloop"])
     start = statistics.median(bare)
     above = [
-        served - stop - start for served, stop in zip(took["devloop"], inside["stop"], strict=True)
+        served - stop - start for served, stop in zip(took[STOPPING], inside["stop"], strict=True)
     ]
     found = [
-        Figure("save → served: devloop", "ms", took["devloop"]),
+        Figure(
+            "save → served: devloop, cold", "ms", took["devloop"], note="its socket handed over"
+        ),
+        Figure(f"save → served: {STOPPING}", "ms", took[STOPPING]),
         Figure("  a bare start of the app", "ms", bare),
         Figure("  its graceful stop, bare", "ms", stops),
         Figure("  its graceful stop under devloop", "ms", inside["stop"], note="told → gone"),
