@@ -75,7 +75,19 @@ def test_what_is_known_of_starts_comes_back() -> None:
     shape = Shape(frozenset({("a", "/p/a.py")}), ("/p",), ("optimize=0",))
     unsafe = {"grpc": Quarantined("grpcio 1.0", "starts a thread")}
     record = WarmRecord(
-        ("json",), ("json",), {"x": "why"}, unsafe, shape, None, True, "off", True, "i", ("json",)
+        modules=("json",),
+        held=("json",),
+        left_out={"x": "why"},
+        quarantine=unsafe,
+        shape=shape,
+        audited=True,
+        off="off",
+        spare=True,
+        refused="why not",
+        installed="i",
+        rewritten=("json",),
+        anew={"a.py": "prints"},
+        not_kept={"shop:load": "a thread"},
     )
     assert records.warm_record(*records.warm_row("web", record, MARK)) == ("web", MARK, record)
 
