@@ -76,6 +76,13 @@ class _Output:
         self.news.set()
         self.news = anyio.Event()
 
+    def take(self) -> bytes:
+        """What has been printed by now, as it was before a terminal got to it."""
+        self.read()
+        said = bytes(self.said)
+        self.said.clear()
+        return said if self.wiring.terminal is None else said.replace(b"\r\n", b"\n")
+
     async def parts(self, count: int) -> list[bytes]:
         """What was printed before each of so many zero bytes; they are on their way."""
         with anyio.move_on_after(ANSWER_TIMEOUT):
@@ -284,9 +291,7 @@ class Blank:
         answer = await self._ask({**order, **_entry(self._command)}, (), IMPORT_TIMEOUT)
         if answer.get("v") != VERSION:
             raise Declined("devloop was replaced while it ran: start it again")
-        self._output.read()
-        self._said += bytes(self._output.said)
-        self._output.said.clear()
+        self._said += self._output.take()
         return answer, time.monotonic() - began
 
     async def fork(self) -> Blank:

@@ -14,7 +14,7 @@ from .settings import COERCED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TextIO
+    from typing import Any
 
 PLACEHOLDER = "/dev/null/devloop"
 """Stands on `sys.path` where the folder of the command's script, or its own, will stand."""
@@ -42,7 +42,6 @@ class Birth:
         self.env = dict(os.environ)
         self.modules = frozenset(sys.modules)
         self.cwd = os.getcwd()
-        self.streams = [_marks(text) for text in (sys.__stdin__, sys.__stdout__, sys.__stderr__)]
 
 
 def uninterruptible() -> None:
@@ -99,6 +98,9 @@ def own(guardian: int) -> bool:
 def descriptors(fds: list[int], *, terminal: bool) -> None:
     """Take over the three standard streams.
 
+    Their objects stay as imports have left them, with what is yet to be written: they were made
+    for streams of the same kind.
+
     Args:
         fds: three descriptors, closed thereafter.
         terminal: the first is a terminal that shall control this session.
@@ -110,61 +112,6 @@ def descriptors(fds: list[int], *, terminal: bool) -> None:
             os.close(fd)
     if terminal:
         _fcntl.ioctl(0, _termios.TIOCSCTTY, 0)
-
-
-def streams(birth: Birth) -> None:
-    """Make the stream objects anew, as they are what modules have got hold of.
-
-    They are made as at the interpreter's start (``create_stdio`` in pylifecycle.c), except for
-    what an import has set differently.
-
-    Args:
-        birth: says how they were.
-    """
-    objects = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
-    for fd, (text, marks) in enumerate(zip(objects, birth.streams)):  # noqa: B905 - 3.10 has it
-        if text is not None and marks is not None:
-            _renew(text, fd, marks)
-
-
-def _marks(text: TextIO | None) -> tuple[bool, bool] | None:
-    if text is None:
-        return None
-    return bool(text.line_buffering), bool(getattr(text, "write_through", False))
-
-
-def _renew(text: Any, fd: int, marks: tuple[bool, bool]) -> None:
-    try:
-        buffer = text.buffer
-    except ValueError:
-        return  # an import has detached it
-    raw = getattr(buffer, "raw", buffer)
-    raw.__init__(fd, "wb" if fd else "rb", closefd=False)
-    raw.name = ("<stdin>", "<stdout>", "<stderr>")[fd]
-    _, unbuffered = marks
-    if buffer is not raw:
-        buffer.__init__(raw, _buffer_size(raw))
-    line_buffering = not unbuffered and (raw.isatty() or fd == 2)
-    changed = _marks(text)
-    if changed is not None and changed != marks:
-        line_buffering, unbuffered = changed
-    text.__init__(
-        buffer,
-        encoding=text.encoding,
-        errors=text.errors,
-        newline="\n",
-        line_buffering=line_buffering,
-        write_through=unbuffered,
-    )
-
-
-def _buffer_size(raw: Any) -> int:
-    import io
-
-    size: int = raw._blksize
-    if sys.version_info >= (3, 14):
-        return max(min(size, 8 << 20), io.DEFAULT_BUFFER_SIZE)
-    return size if size > 1 else io.DEFAULT_BUFFER_SIZE
 
 
 def environment(env: dict[str, str], birth: Birth, written: dict[str, str | None]) -> None:
@@ -251,9 +198,13 @@ def prepare() -> None:
 
 
 def flush() -> None:
-    """Write out what C's streams hold, or every fork would do so."""
+    """Write out what was printed so far, be it by C."""
     for text in (sys.stdout, sys.stderr):
-        if text is not None:
+        try:
             text.flush()
+        except Exception:
+            # An import has closed it, or has put there what cannot do that: what comes of it
+            # comes of it in the command, as in a cold start.
+            continue
     if libc is not None:
         libc.fflush(None)

@@ -87,7 +87,7 @@ class Blank:
             answer = loading.run(order["modules"])
         self._written.update(answer["written"])
         become.prepare()
-        become.flush()
+        become.flush()  # or a layer would take it for what its own modules print
         self._homes = hiding.homes(self._birth.modules)
         self._answer({**answer, "settings": settings.VARIABLES, "v": VERSION})
 
@@ -130,8 +130,8 @@ class Blank:
             self._answer({"m": "declined", "reason": "a held module has started a thread"})
             return
         if not self._kept:
-            # What is here stays; a collector that looked at it would copy its pages.
-            become.flush()
+            # What is here stays; a collector that looked at it would copy its pages. Nothing is
+            # flushed: what is yet to be written is the command's, and is written there, once.
             gc = private("gc")
             gc.collect()
             gc.freeze()
@@ -209,7 +209,6 @@ class Blank:
             os.umask(order["umask"])
         become.descriptors(fds[:3], terminal=order["terminal"])
         os.write(1, order["said"].encode("latin-1"))
-        become.streams(birth)
         become.renew()
         appearing.appear(order["name"], order["argv"], order["env"], order["variable"])
         for name, passed in zip(order["passed"], fds[3 + len(order["held"]) :]):  # noqa: B905

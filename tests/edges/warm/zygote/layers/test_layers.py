@@ -51,6 +51,18 @@ async def test_what_an_edit_leaves_alone_is_not_imported_again(shop: Program) ->
     assert third.split() == ["3", second.split()[1]]
 
 
+async def test_what_others_have_not_written_out_is_no_modules_own(
+    shop: Program, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """What the interpreter's start has left in a buffer keeps nothing from being held."""
+    site = tmp_path_factory.mktemp("site")
+    (site / "sitecustomize.py").write_text("import sys\nsys.stdout.write('early ')\n")
+    shop.env["PYTHONPATH"] = str(site)
+    assert (await shop.run()).count("early ") == 1
+    assert (await shop.again()).count("early ") == 1
+    assert shop.was_layered()
+
+
 async def test_a_change_that_nobody_has_told_of_is_seen(shop: Program) -> None:
     """A file that was written just now is not held, even if its time is that of before."""
     await shop.run()
