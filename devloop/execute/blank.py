@@ -187,7 +187,12 @@ class Blank:
         return blank
 
     async def preload(
-        self, modules: Iterable[str], *, check: bool = True, altered: Sequence[str] = ()
+        self,
+        modules: Iterable[str],
+        *,
+        check: bool = True,
+        altered: Sequence[str] = (),
+        outside: Sequence[str] = (),
     ) -> Preloaded:
         """Have it import modules.
 
@@ -196,6 +201,7 @@ class Blank:
             check: find out what is unsafe to hold, and import nothing after that.
             altered: the environment variables that the command itself sets, or takes away: what
                 reads one of them must not be held either way.
+            outside: where there are any, modules outside these folders are kept out.
 
         Returns:
             What has come of it.
@@ -203,7 +209,9 @@ class Blank:
         Raises:
             Declined: it has ended, or does not answer.
         """
-        answer, seconds = await self.load("preload", modules, check=check, altered=list(altered))
+        answer, seconds = await self.load(
+            "preload", modules, check=check, altered=list(altered), outside=list(outside)
+        )
         return preloaded(answer, seconds)
 
     async def layer(self, wish: Wish, env: Mapping[str, str]) -> Layered:
@@ -435,6 +443,7 @@ def preloaded(answer: Mapping[str, Any], seconds: float) -> Preloaded:
         loaded=dict(answer["loaded"]),
         failed=answer["failed"],
         unsafe=answer["unsafe"],
+        crossed=answer["crossed"],
         env=None if answer["env"] is None else frozenset([*answer["env"], *answer["settings"]]),
         files={path: (mtime, size) for path, mtime, size in answer["files"]},
         times=answer["times"],

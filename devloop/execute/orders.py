@@ -74,6 +74,7 @@ class Preloaded:
         loaded: the file of each module that was imported on the way; None where it has none.
         failed: why a module could not be imported.
         unsafe: why a module must not be held while a process forks; it is not held.
+        crossed: which of the project's modules a module has tried to import.
         env: the environment variables that were read; None where that may be any. A name that
             ends with ``*`` stands for all that begin so.
         files: time (nanoseconds) and size of the files that were read; only of `Zygote.probe`.
@@ -84,6 +85,7 @@ class Preloaded:
     loaded: Mapping[str, str | None]
     failed: Mapping[str, str]
     unsafe: Mapping[str, str]
+    crossed: Mapping[str, str]
     env: frozenset[str] | None
     files: Mapping[str, tuple[int, int]]
     times: Mapping[str, float]

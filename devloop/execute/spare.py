@@ -8,6 +8,7 @@ that comes before it has done so is a cold one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import anyio
@@ -18,7 +19,7 @@ from devloop.execute.guard import Guard
 from devloop.execute.orders import Declined, Preloaded
 from devloop.execute.priority import low
 from devloop.execute.terminal import Size
-from devloop.execute.zygote import unsuited
+from devloop.execute.zygote import ROUNDS, crossing, unsuited
 
 NOT_YET = "the interpreter that is prepared for each start is not ready yet"
 SLOWED = "it would run at a low priority"
@@ -53,6 +54,7 @@ class Spare:
         self._terminal = terminal
         self._modules: Sequence[str] = ()
         self._altered: Sequence[str] = ()
+        self._outside: Sequence[str] = ()
         self._ready: Blank | None = None
         self._filling = anyio.Lock()
 
@@ -84,12 +86,15 @@ class Spare:
         del env
         return unsuited((self._command, self._cwd, self._terminal), (command, cwd, terminal))
 
-    async def preload(self, modules: Sequence[str], altered: Sequence[str] = ()) -> Preloaded:
+    async def preload(
+        self, modules: Sequence[str], altered: Sequence[str] = (), outside: Sequence[str] = ()
+    ) -> Preloaded:
         """Hold these modules, whatever they do, from now on.
 
         Args:
             modules: dotted names, in the order in which the command has completed their imports.
             altered: the environment variables that the command itself sets, or takes away.
+            outside: see `Zygote.preload`.
 
         Returns:
             What has come of it.
@@ -100,9 +105,18 @@ class Spare:
         """
         async with self._filling:
             self._modules, self._altered = tuple(modules), tuple(altered)
+            self._outside = tuple(outside)
+            unsafe: dict[str, str] = {}
+            for _ in range(ROUNDS):
+                await self.close()
+                self._ready, found = await self._fill()
+                crossed = crossing(self._modules, found.crossed)
+                if not crossed:
+                    return replace(found, unsafe=unsafe)
+                unsafe.update(crossed)
+                self._modules = tuple(name for name in self._modules if name not in unsafe)
             await self.close()
-            self._ready, found = await self._fill()
-        return found
+        raise Declined("what it imports imports the project, in each of several tries")
 
     async def probe(self, modules: Sequence[str]) -> Preloaded:
         """Import modules in a process that is thrown away, and note which files are read.
@@ -154,7 +168,9 @@ class Spare:
         blank = await self._exec()
         try:
             async with low(blank.process.pid):
-                found = await blank.preload(self._modules, check=False, altered=self._altered)
+                found = await blank.preload(
+                    self._modules, check=False, altered=self._altered, outside=self._outside
+                )
             if found.unsafe:
                 name, reason = next(iter(found.unsafe.items()))
                 raise Declined(f"{name} {reason}")

@@ -36,6 +36,7 @@ from devloop.plan.warm import (
     differences,
     first_party,
     held_back,
+    is_crossing,
     is_of_the_command,
     library_of,
     third_party,
@@ -248,11 +249,12 @@ class Warm:
         modules = [(name, file) for name, file in message["modules"]]
         self._files.update((name, file) for name, file in modules if file is not None)
         self._library = library_of(modules)
-        record = self.record.learn(third_party(modules, self._root, self._library))
+        own = first_party(modules, self._root, self._library)
+        third = third_party(modules, self._root, self._library)
+        record = self.record.learn(third, {name for name, _ in own})
         if first:
             self._answered = True
             self._path = tuple(message["path"])
-            own = first_party(modules, self._root, self._library)
             shape = Shape(own, self._path, tuple(map(str, message["flags"])))
             if self.layers is not None and self._last is not None:
                 misled |= self.layers.learn(message, self._last[0], layered=layered)
@@ -394,7 +396,11 @@ class Warm:
         zygote = kind(self._guard, command, spawn.env, spawn.cwd, self._terminal)
         self.building = True
         try:
-            found = await zygote.preload(may, altered=sorted(self._altered))
+            altered, outside = sorted(self._altered), [self._library, *sites]
+            crosses = any(map(is_crossing, self.record.left_out.values()))
+            found = await zygote.preload(may, altered=altered, outside=outside if crosses else ())
+            if not crosses and first_party(found.loaded.items(), self._root, self._library):
+                found = await zygote.preload(may, altered=altered, outside=outside)
             self._take_in(found, may, out)
             origin.add(_from_sites(found.loaded), found.files, found.env)
             await zygote.restock()
@@ -423,7 +429,9 @@ class Warm:
         spare = False
         with suppress(Declined):
             traced = await zygote.probe(everything)
-            spare = wants_spare(traced.times, self.record.left_out)
+            # A spare does not hold either what imports the project.
+            out = self.record.left_out.items()
+            spare = wants_spare(traced.times, {n for n, why in out if not is_crossing(why)})
         self.record = msgspec.structs.replace(self.record, spare=spare)
         if spare:
             self._news.set()
@@ -440,7 +448,7 @@ class Warm:
         unsafe = {
             name: Quarantined(of_module(self._files.get(name, "")), reason)
             for name, reason in found.unsafe.items()
-            if not is_of_the_command(reason)
+            if not is_of_the_command(reason) and not is_crossing(reason)
         }
         left_out = {**out, **found.failed, **found.unsafe}
         self.record = msgspec.structs.replace(

@@ -20,6 +20,7 @@ from devloop.execute.command import Python
 from devloop.execute.guard import Guard
 from devloop.execute.orders import Declined, Preloaded
 from devloop.execute.terminal import Size
+from devloop.plan.warm import OF_THE_PROJECT, is_within
 
 FORKS = sys.platform == "linux"
 """Forked processes can be handed to the guardian, and libraries expect to be forked."""
@@ -158,6 +159,7 @@ class Zygote:
         modules: Sequence[str],
         pytest: Mapping[str, Any] | None = None,
         altered: Sequence[str] = (),
+        outside: Sequence[str] = (),
     ) -> Preloaded:
         """Hold these modules, as far as that is safe, instead of what was held before.
 
@@ -165,6 +167,8 @@ class Zygote:
             modules: dotted names, in the order in which the command has completed their imports.
             pytest: they are for a test run; what `inside/pytest_warm.py` is to know.
             altered: the environment variables that the command itself sets, or takes away.
+            outside: where there are any, modules outside these folders are kept out, with what
+                imports them.
 
         Returns:
             What has come of it.
@@ -180,8 +184,9 @@ class Zygote:
             holder = await (await self._start()).fork()
             try:
                 answer, _ = await holder.load(
-                    "preload", names, check=True, pytest=pytest, altered=list(altered)
-                )
+                    "preload", names, check=True, pytest=pytest, altered=list(altered),
+                    outside=list(outside),
+                )  # fmt: skip
                 fault = next(iter(answer["unsafe"].items()), None)
             except Declined:
                 if holder.importing is None:
@@ -192,13 +197,10 @@ class Zygote:
             except BaseException:
                 await holder.close()
                 raise
-            crossed = {
-                name: f"imports {own}, which is the project's"
-                for name, own in answer.get("crossed", {}).items()
-                if name not in unsafe
-            }
+            crossed = crossing(names, answer.get("crossed", {}))
             unsafe.update(crossed)
-            if fault is None and crossed.keys().isdisjoint(name for name, _ in answer["loaded"]):
+            # One that failed by it has left parts of itself behind.
+            if fault is None and not crossed:
                 break
             await holder.close()
             if fault is None:
@@ -336,6 +338,23 @@ class Zygote:
                 self._guard, self._command, self._env, self._cwd, self._terminal
             )
         return self._root
+
+
+def crossing(names: Sequence[str], crossed: Mapping[str, str]) -> dict[str, str]:
+    """What cannot be held because it imports the project's modules.
+
+    Args:
+        names: all that were to be imported.
+        crossed: those that have tried to import such a module, with its name.
+
+    Returns:
+        Of `names`, those and the rest of their packages, with the reason.
+    """
+    return {
+        name: f"imports {own}{OF_THE_PROJECT}"
+        for name in names
+        if (own := next((crossed[one] for one in crossed if is_within(name, one)), None))
+    }
 
 
 def _importers(top: str, edges: Mapping[str, Sequence[str]]) -> set[str]:

@@ -82,14 +82,18 @@ class Blank:
             from . import pytest_warm
 
             with pytest_warm.held(**given):
-                answer = {**loading.run(order["modules"]), "crossed": pytest_warm.CROSSED}
+                answer = loading.run(order["modules"])
+        elif outside := order.get("outside"):
+            with _part("fence").Fence(outside):
+                answer = loading.run(order["modules"])
         else:
             answer = loading.run(order["modules"])
         self._written.update(answer["written"])
         become.prepare()
         become.flush()  # or a layer would take it for what its own modules print
         self._homes = hiding.homes(self._birth.modules)
-        self._answer({**answer, "settings": settings.VARIABLES, "v": VERSION})
+        crossed = _part("fence").CROSSED
+        self._answer({**answer, "crossed": crossed, "settings": settings.VARIABLES, "v": VERSION})
 
     def _layer(self, order: dict[str, Any]) -> None:
         become.environment(order["env"], self._birth, self._written)

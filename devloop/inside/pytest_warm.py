@@ -21,9 +21,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pytest
 
-CROSSED: dict[str, str] = {}
-"""The modules that have imported something of the project, with its name."""
-
 MARKED: set[str] = set()
 """What plugins have marked for rewriting when they were imported; each child does so anew."""
 
@@ -88,45 +85,6 @@ def origin(module: Any) -> str | None:
     return next((str(folder) for folder in getattr(module, "__path__", ())), None)
 
 
-class Fence:
-    """Keeps modules of the project out, and notes who wants to import one.
-
-    Args:
-        outside: the folders of what is not the project's own.
-    """
-
-    def __init__(self, outside: list[str]) -> None:
-        self._outside = tuple(folder.rstrip(os.sep) + os.sep for folder in outside)
-
-    def find_spec(self, name: str, path: Any = None, target: object = None) -> None:
-        """Find nothing, and let nothing of the project be found by those who come next.
-
-        Raises:
-            ModuleNotFoundError: the module is the project's.
-        """
-        if not any(self._own(place) for place in self._places(name, path)):
-            return
-        frame: Any = sys._getframe(1)
-        while frame is not None:
-            if frame.f_code.co_name == "<module>":
-                CROSSED.setdefault(frame.f_globals.get("__name__", ""), name)
-            frame = frame.f_back
-        raise ModuleNotFoundError(f"{name} is the project's", name=name)
-
-    def _places(self, name: str, path: Any) -> list[str]:
-        for finder in sys.meta_path:
-            if finder is self or type(finder).__name__ == "AssertionRewritingHook":
-                continue
-            spec = finder.find_spec(name, path)
-            if spec is not None:
-                origin = [spec.origin] if spec.has_location and spec.origin else []
-                return [*origin, *(spec.submodule_search_locations or ())]
-        return []
-
-    def _own(self, place: str) -> bool:
-        return not f"{place}{os.sep}".startswith(self._outside)
-
-
 @contextlib.contextmanager
 def held(rewritten: list[str], outside: list[str]) -> Iterator[None]:
     """Have modules come in as pytest imports them.
@@ -141,6 +99,8 @@ def held(rewritten: list[str], outside: list[str]) -> Iterator[None]:
     import pytest
     from _pytest.assertion.rewrite import AssertionRewritingHook
 
+    from .fence import Fence
+
     names = frozenset(rewritten)
     hook: Any = AssertionRewritingHook(_settings())
     # Just those, whatever plugins mark meanwhile: `--assert=plain` rewrites none.
@@ -152,12 +112,11 @@ def held(rewritten: list[str], outside: list[str]) -> Iterator[None]:
     with warnings.catch_warnings(), _generators():
         if named:
             os.environ["PYTEST_VERSION"] = pytest.__version__
-        fence: Any = Fence(outside)
-        sys.meta_path[:0] = [fence, hook]
+        sys.meta_path.insert(0, hook)
         try:
-            yield
+            with Fence(outside):
+                yield
         finally:
-            sys.meta_path.remove(fence)
             sys.meta_path.remove(hook)
             if named:
                 del os.environ["PYTEST_VERSION"]

@@ -27,6 +27,9 @@ LEAST_SHARE = 0.25
 BY_THE_COMMAND = ", which the command sets"
 """How the reason ends where a module reads a variable that the command itself sets."""
 
+OF_THE_PROJECT = ", which is the project's"
+"""How the reason ends where a module imports one that every start imports anew."""
+
 _NEVER = ("__main__", "__mp_main__", "_devloop")
 """Modules that are each process's own."""
 
@@ -113,19 +116,25 @@ class WarmRecord(msgspec.Struct, frozen=True):
         }
         return WarmRecord(self.modules, quarantine=unsafe, installed=installed)
 
-    def learn(self, modules: Iterable[str]) -> WarmRecord:
+    def learn(self, modules: Iterable[str], own: Collection[str] = ()) -> WarmRecord:
         """Take in what a process has imported.
 
         Args:
             modules: from outside the project, in order.
+            own: the project's.
 
         Returns:
             A new value; what was known and is not among them goes to the end, because another
-            request may import it again.
+            request may import it again. What is the project's by now (a distribution that has
+            been installed in place) is forgotten, with the rest of its package.
         """
         found = tuple(modules)
-        rest = set(self.modules).difference(found)
-        kept = tuple(name for name in self.modules if name in rest)
+        packages = {name.partition(".")[0] for name in own}
+        packages -= {name.partition(".")[0] for name in found}
+        rest = set(self.modules).difference(found, own)
+        kept = tuple(
+            name for name in self.modules if name in rest and name.partition(".")[0] not in packages
+        )
         return msgspec.structs.replace(self, modules=(*found, *kept))
 
     def add(self, modules: Iterable[str]) -> WarmRecord:
@@ -293,6 +302,15 @@ def is_of_the_command(reason: str) -> bool:
         reason: why it is left out.
     """
     return reason.endswith(BY_THE_COMMAND)
+
+
+def is_crossing(reason: str) -> bool:
+    """Whether a module is left out for what it imports of the project.
+
+    Args:
+        reason: why it is left out.
+    """
+    return reason.endswith(OF_THE_PROJECT)
 
 
 def is_within(name: str, package: str) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from devloop.plan.warm import (
+    OF_THE_PROJECT,
     Quarantined,
     Shape,
     WarmRecord,
     differences,
     first_party,
     held_back,
+    is_crossing,
     library_of,
     third_party,
     wants_spare,
@@ -139,3 +141,16 @@ def test_a_spare_is_worth_its_while(times: dict[str, float], wanted: bool) -> No
 def test_an_install_has_it_measured_anew() -> None:
     """Another version may be safe to hold, or quicker."""
     assert WarmRecord(spare=True, installed="1").for_installed("2").spare is None
+
+
+def test_what_is_the_projects_by_now_is_forgotten() -> None:
+    """With the rest of its package, but not what shares a namespace with something installed."""
+    record = WarmRecord().learn(["upg", "upg.part", "space.upg", "space.other", "late"])
+    found = record.learn(["space.third"], {"upg", "space.upg"})
+    assert found.modules == ("space.third", "space.other", "late")
+
+
+def test_what_imports_the_project_is_told_by_its_reason() -> None:
+    """It is found out anew, because it is not at fault itself."""
+    assert is_crossing(f"imports plugin{OF_THE_PROJECT}")
+    assert not is_crossing("starts a thread")
