@@ -60,6 +60,7 @@ from devloop.select.apps import broken
 from devloop.select.category import Category
 from devloop.select.selection import SelectedFile, SelectedTarget
 from devloop.select.tests import Due
+from devloop.watch.scan import ChangeSet
 from devloop.watch.watcher import Watcher
 
 Trigger: TypeAlias = Literal["start", "change", "key", "control"]
@@ -520,6 +521,8 @@ class Loop:
         if self.scope.watch:
             async with self._make_watcher() as watcher:
                 self._watcher = watcher
+                if installs := self.project.toolchain.installed_unwatched():
+                    await self._send.send(Changed(ChangeSet(installs, time.monotonic())))
                 async for change_set in watcher:
                     await self._send.send(Changed(change_set))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from devloop.config import pytest_settings
 from devloop.config.load import Loaded
 from devloop.config.pytest_settings import PytestSettings, config_files
 from devloop.errors import ConfigError, DevloopError, InterpreterError
+from devloop.events import Change
 from devloop.execute import interpreter as interpreters
 from devloop.execute.environment import for_project
 from devloop.execute.interpreter import Interpreter
@@ -40,10 +42,32 @@ class Toolchain:
         self.settings: PytestSettings = self._read_settings()
         self.configuration = frozenset(config_files(root, loaded.config.tests.args))
         """The files that configure pytest, there or not."""
+        self._entries = self._list_sites()
 
     def _read_settings(self) -> PytestSettings:
         tests = self._loaded.config.tests
         return pytest_settings.read(self._root, tests.args, {**os.environ, **tests.env})
+
+    def installed_unwatched(self) -> tuple[Change, ...]:
+        """What has come to the environment, or gone, since it was asked what is installed.
+
+        Of an install in the first moments of a session no watch tells.
+        """
+        now = self._list_sites()
+        return tuple(
+            sorted(
+                [Change(path, "created") for path in now - self._entries]
+                + [Change(path, "deleted") for path in self._entries - now]
+            )
+        )
+
+    def _list_sites(self) -> frozenset[str]:
+        found: set[str] = set()
+        for site in self.interpreter.sites:
+            # A folder of the list need not be there.
+            with suppress(OSError):
+                found.update(f"{relative(site, self._root)}/{name}" for name in os.listdir(site))
+        return frozenset(found)
 
     def look_again(self, *, installed: bool, configured: bool) -> DevloopError | None:
         """Ask anew what is installed, or how pytest is configured, where that has changed.
@@ -59,6 +83,7 @@ class Toolchain:
             if installed:
                 path = self.interpreter.path
                 environ = for_project(os.environ, path)
+                self._entries = self._list_sites()
                 self.interpreter = interpreters.probe(path, self._loaded.root, environ)
             if configured:
                 self.settings = self._read_settings()

@@ -12,6 +12,7 @@ import pytest
 
 from devloop.config.load import load
 from devloop.errors import ConfigError, InterpreterError
+from devloop.events import Change
 from devloop.execute.interpreter import probe
 from devloop.loop.toolchain import Toolchain
 
@@ -133,3 +134,18 @@ def test_scripts_of_the_environment_are_python(tmp_path: Path, env: Path) -> Non
     assert not tools.is_script("tool")
     assert not tools.is_script("ls")
     assert not tools.is_script("./serve")
+
+
+def test_an_install_that_no_watch_tells_of_is_found(tmp_path: Path, env: Path) -> None:
+    """What comes and goes between the first question and the first watch is a change as well."""
+    (sites(env) / "old.dist-info").mkdir()
+    chain = toolchain(tmp_path, str(env / "bin" / "python"))
+    assert chain.installed_unwatched() == ()
+    (sites(env) / "old.dist-info").rename(sites(env) / "new.dist-info")
+    folder = sites(env).relative_to(tmp_path).as_posix()
+    assert chain.installed_unwatched() == (
+        Change(f"{folder}/new.dist-info", "created"),
+        Change(f"{folder}/old.dist-info", "deleted"),
+    )
+    assert chain.look_again(installed=True, configured=False) is None
+    assert chain.installed_unwatched() == ()
