@@ -86,6 +86,8 @@ def settle(count: int) -> dict[str, Any] | None:
     Returns:
         In this process None; in one of them, once it is wanted, its order.
     """
+    # What this process has yet to write is written by it alone.
+    sys.modules["_devloop.become"].flush()
     for _ in range(count):
         ours, theirs = socket.socketpair()
         pid = os.fork()
@@ -122,7 +124,6 @@ def work(order: dict[str, Any]) -> None:
     """
     become = sys.modules["_devloop.become"]
     become.descriptors(order["fds"], terminal=False)
-    become.streams(become.born)
     become.renew()
     os.environ.clear()
     os.environ.update(order["env"])
