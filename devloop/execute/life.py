@@ -32,6 +32,10 @@ LETTING_GO = 1.0
 GRACE = 0.3
 """Seconds for answers before the stop signal goes to a retired process that acts upon it."""
 
+HASTE = 0.5
+"""Seconds after `Life.retire` in which a process may answer though another retires already: it
+would be in the way of what comes after that, which waits for its end."""
+
 LAST_WORDS = 0.5
 """Seconds in which what a process has told comes in after its end."""
 
@@ -129,6 +133,9 @@ class Life:
         self._spent = 0.0
         """Seconds of its stop timeout that it has had before it was signalled."""
 
+        self._retired = 0.0
+        """When it was told to accept nothing more."""
+
         self._said = anyio.Event()
         self._said_stopping = False
         self._held = held
@@ -183,6 +190,7 @@ class Life:
         """
         self.step_back()
         self.asked = True
+        self._retired = anyio.current_time()
         if self.begun.running is not None:
             with suppress(GuardianLost):
                 await self.begun.running.order({"m": "retire"}, {"m": "news"}, group=True)
@@ -210,6 +218,20 @@ class Life:
         await held.drained(pid, limit)
         self._spent = anyio.current_time() - begin
         return True
+
+    async def hasten(self, held: Held) -> None:
+        """After `retire`: end it once it has answered, and soon in any case.
+
+        A connection that it has accepted is lost with it: no other process can answer that.
+
+        Args:
+            held: the sockets that it gives up.
+        """
+        if self.begun.running is not None and held and not self.has_ended:
+            pid, until = self.process.pid, self._retired + HASTE
+            if await held.let_go_by(pid, until - anyio.current_time()):
+                await held.drained(pid, until - anyio.current_time())
+        await self.kill()
 
     def say_stopping(self) -> None:
         """Say that it was asked to stop, if that has not been said."""

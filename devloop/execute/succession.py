@@ -88,7 +88,7 @@ class Succession:
             self._stopping(old)
             self._held.attend(False)
             if handover == "stop-first" and self._draining is not None:
-                await self._draining.kill()
+                await self._draining.hasten(self._held)
             await old.end()
 
     def say_stopping(self) -> None:
@@ -141,7 +141,8 @@ class Succession:
         await old.retire()
         self.tasks.start_soon(self._see_off, old)
         if previous is not None:
-            await previous.kill()
+            # The next one waits for that: beside it, one may drain.
+            await previous.hasten(self._held)
 
     async def _see_off(self, old: Life) -> None:
         if not await old.finish(self._held):

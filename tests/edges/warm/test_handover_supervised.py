@@ -16,7 +16,8 @@ import anyio.to_thread
 import httpx
 import pytest
 
-from devloop.events import AppExited, AppFailed
+from devloop.events import AppExited, AppFailed, AppStopping, Output
+from devloop.execute import life
 from devloop.execute.guard import Guard
 
 pytestmark = pytest.mark.anyio
@@ -39,6 +40,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
+"""
+SLOW = """
+import time
+
+class Slow(Handler):
+    def do_GET(self):
+        if self.path == "/slow":
+            print("accepted", flush=True)
+            while not os.path.exists("go"):
+                time.sleep(0.005)
+        super().do_GET()
+
+Server(('127.0.0.1', int(sys.argv[1])), Slow).serve_forever()
 """
 TCP = SERVER + "Server(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()\n"
 UNIX = (
@@ -185,3 +199,45 @@ async def test_a_path_that_the_app_removes_at_its_end_is_removed(
         assert (tmp_path / "app.sock").exists()
         await session.app.stop()
         assert not (tmp_path / "app.sock").exists()
+
+
+@pytest.mark.parametrize("patience", [60.0, 0.1])
+async def test_a_request_is_answered_though_two_saves_follow_it(
+    supervised: Supervised, guard: Guard, tmp_path: Path, port: int,
+    monkeypatch: pytest.MonkeyPatch, patience: float,
+) -> None:  # fmt: skip
+    """What a process has accepted it answers, for a short time even if its successor goes, too.
+
+    When that time is up it is ended with what it is at, and the last content is served.
+    """
+    monkeypatch.setattr(life, "HASTE", patience)
+    code = SERVER + SLOW
+    write(tmp_path, code, "old")
+    table = {"command": (sys.executable, "app.py", str(port)), "stop_timeout": "1h"}
+    answers: list[str] = []
+    async with client(tmp_path, port) as http, supervised(guard, tmp_path, **table) as session:
+
+        async def ask_slowly() -> None:
+            try:
+                answers.append((await http.get("http://localhost/slow")).text)
+            except httpx.TransportError as error:
+                answers.append(type(error).__name__)
+
+        session.app.restart()
+        assert await session.app.settled() == "ready", session.output
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask_slowly)
+            await session.until(Output, lambda event: "accepted" in event.text)
+            for version in ("new", "newest"):
+                write(tmp_path, code, version)
+                session.app.restart()
+                if version == "new":
+                    assert await session.app.settled() == "ready", session.output
+                    second = session.app.state.process.pid
+            await session.until(AppStopping, lambda event: event.pid == second)
+            if patience > 1:
+                (tmp_path / "go").touch()
+            assert await session.app.settled() == "ready", session.output
+            (tmp_path / "go").touch()
+        assert answers == ["old" if patience > 1 else "RemoteProtocolError"]
+        assert (await get(http)).text == "newest"
