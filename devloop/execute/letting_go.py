@@ -109,10 +109,15 @@ async def drained(pid: int, sockets: Iterable[socket.socket], limit: float) -> b
 
 
 def _places(sockets: Iterable[socket.socket]) -> tuple[set[int], set[str]]:
-    """The ports and the paths of some sockets."""
-    names = {addresses.name(sock.family, sock.getsockname()) for sock in sockets}
-    ports = {int(port) for name in names if name and (port := addresses.port(name))}
-    return ports, {path for name in names if name and (path := addresses.path(name))}
+    """The ports of some sockets, and their paths as the kernel has them: relative, maybe."""
+    ports, paths = set(), set()
+    for sock in sockets:
+        name = addresses.name(sock.family, sock.getsockname())
+        if name and (port := addresses.port(name)):
+            ports.add(int(port))
+        elif name and addresses.path(name):
+            paths.add(str(sock.getsockname()))
+    return ports, paths
 
 
 def _unanswered(ports: set[int]) -> set[int]:

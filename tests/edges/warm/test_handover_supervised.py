@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
@@ -17,7 +18,7 @@ import httpx
 import pytest
 
 from devloop.events import AppExited, AppFailed, AppStopping, Output
-from devloop.execute import life
+from devloop.execute import letting_go, life
 from devloop.execute.guard import Guard
 
 pytestmark = pytest.mark.anyio
@@ -241,3 +242,19 @@ async def test_a_request_is_answered_though_two_saves_follow_it(
             (tmp_path / "go").touch()
         assert answers == ["old" if patience > 1 else "RemoteProtocolError"]
         assert (await get(http)).text == "newest"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not tell")
+async def test_a_connection_at_a_relative_path_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The path is the app's, which may run in another folder than devloop does."""
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as caller:
+        monkeypatch.chdir(tmp_path)
+        listener.bind("app.sock")
+        listener.listen()
+        caller.connect("app.sock")
+        monkeypatch.undo()
+        with listener.accept()[0]:
+            assert not await letting_go.drained(os.getpid(), [listener], 0.05)
+        assert await letting_go.drained(os.getpid(), [listener], 0.05)
