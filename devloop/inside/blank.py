@@ -230,7 +230,12 @@ class Blank:
 
 def _part(name: str) -> Any:
     """One of the files beside this one, where it is needed."""
-    return __import__(f"{__package__}.{name}", fromlist=["*"])
+    known = "__future__" in sys.modules
+    part = __import__(f"{__package__}.{name}", fromlist=["*"])
+    if not known:
+        # Its first line has left a name that a command does not expect.
+        sys.modules.pop("__future__", None)
+    return part
 
 
 def _first(entry: dict[str, str]) -> str:
