@@ -233,8 +233,11 @@ async def test_a_shell_has_job_control(tmp_path: Path) -> None:
         await screen.until(lambda: os.tcgetpgrp(master) != bash, "the job has it again")
         await screen.type("\x03")
         await screen.until(lambda: os.tcgetpgrp(master) == bash, "the job has ended")
-        await screen.type("echo $((6 * 7))\r")
-        await screen.until(lambda: "\n42\n" in screen.lines, "the shell is back")
+        # What comes while bash sets the terminal up again is dropped: so it may be typed twice.
+        while "\n42\n" not in screen.lines:
+            await screen.type("echo $((6 * 7))\r")
+            with anyio.move_on_after(2):
+                await screen.until(lambda: "\n42\n" in screen.lines, "the shell is back")
 
 
 async def test_typing_at_nobody_does_not_block(tmp_path: Path) -> None:
