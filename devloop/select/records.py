@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from devloop.events import TestOutcome
+from devloop.select.recorded import Recording
 
 GOOD: frozenset[TestOutcome] = frozenset({"passed", "skipped", "xfailed", "xpassed"})
 ABSENT = b""
@@ -84,12 +85,14 @@ class Ran(msgspec.Struct, frozen=True):
         whole: the files all of whose tests were collected and ended, with all their nodeids.
         broken: the files that could not be collected.
         hindered: the files that could not be, because of something above them.
+        recording: on what the tests were seen to depend; None where nothing was recorded.
     """
 
     outcomes: Mapping[str, tuple[str, TestOutcome, float]]
     whole: Mapping[str, frozenset[str]]
     broken: frozenset[str] = frozenset()
     hindered: frozenset[str] = frozenset()
+    recording: Recording | None = None
 
 
 class Records:

@@ -1,0 +1,57 @@
+"""What a run has recorded: on what each of its tests was seen to depend (DESIGN §6, *Recording*).
+
+A *dependency* is one string: a letter for its kind, a space, and what it is about. Paths are
+relative to the root, or absolute outside of it.
+
+=========================  ========================================================
+``f path::qualname``       a function of the project ran
+``m path``                 a module of the project was imported
+``p path``                 a file whose functions could not be told apart ran
+``t path``                 the text of a source was looked at
+``r path``                 another file was read
+``e path``                 something was looked for, and was there
+``x path``                 something was looked for, and was not there
+``l folder``               a folder was listed
+``i name``                 an import of that module failed
+``v NAME``                 an environment variable was read; ``v *``: all of them
+``d name``                 a distribution was used
+``o reason``               something was done that cannot be observed: the test is *opaque*
+=========================  ========================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+Deps = frozenset[str]
+
+
+class Recording(msgspec.Struct, frozen=True):
+    """What one run has recorded; `Ran` has the outcomes.
+
+    What a test depends on is put together from this and the graph: its own dependencies (its
+    fixtures' included), those of its file's collection and of its process, and those of each
+    module that its file's closure or a run-time import reaches.
+
+    Args:
+        tests: the dependencies of each test that ended, by nodeid.
+        collections: those of each test file's collection, by path.
+        processes: those of each process outside of tests, imports and collections, by its name.
+        ran_in: the name of each test's process, by nodeid, in the order in which they ended.
+        modules: what ran and was read while a module was imported, by its path.
+        imports: which module imported which at run time, by the importer's path; the children's
+            paths.
+        memos: what the body of a cached function reached, by its key ``path::qualname``.
+        written: files of the project that were opened for writing.
+    """
+
+    tests: Mapping[str, Deps]
+    collections: Mapping[str, Deps] = {}
+    processes: Mapping[str, Deps] = {}
+    ran_in: Mapping[str, str] = {}
+    modules: Mapping[str, Deps] = {}
+    imports: Mapping[str, frozenset[str]] = {}
+    memos: Mapping[str, Deps] = {}
+    written: frozenset[str] = frozenset()
