@@ -18,7 +18,13 @@ from devloop.cli import options
 @click.argument("steps", metavar="[STEP]...", nargs=-1)
 @click.option("--force", is_flag=True, help="Run steps that are up to date too.")
 @options.reporter_options
-def command(steps: tuple[str, ...], force: bool, reporter: str | None, output: str | None) -> int:
+def command(
+    steps: tuple[str, ...],
+    force: bool,
+    reporter: str | None,
+    output: str | None,
+    absolute_paths: bool,
+) -> int:
     """Run the steps that are out of date, and what they need, once.
 
     A step is up to date while its inputs, its command and its outputs are what they were.
@@ -27,7 +33,7 @@ def command(steps: tuple[str, ...], force: bool, reporter: str | None, output: s
     for name in steps:
         if name not in loaded.config.steps:
             raise click.UsageError(_unknown(name, loaded.config.steps))
-    made = options.make_reporter(reporter, output)
+    made = options.make_reporter(reporter, output, absolute_paths)
     from devloop.loop import session
 
     return session.build(loaded, made, steps=steps or None, force=force)

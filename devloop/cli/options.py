@@ -69,7 +69,12 @@ def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> s
 
 
 def reporter_options(function: F) -> F:
-    """Add `--reporter` and `--output`."""
+    """Add `--reporter`, `--output` and `--absolute-paths`."""
+    function = click.option(
+        "--absolute-paths",
+        is_flag=True,
+        help="With plain: name the files of problems by absolute paths.",
+    )(function)
     function = click.option(
         "--output",
         type=click.Choice(["events"]),
@@ -178,13 +183,19 @@ def project_path(root: Path, path: str, *, must_exist: bool = True) -> str:
 
 
 def make_reporter(
-    reporter: Any, output: str | None, *, clear: bool = False, once: bool = True
+    reporter: Any,
+    output: str | None,
+    absolute_paths: bool,
+    *,
+    clear: bool = False,
+    once: bool = True,
 ) -> Reporter:
     """Make the reporter that was asked for.
 
     Args:
         reporter: which one; None for what standard output calls for.
         output: ``events`` where apps' and steps' output is to be events.
+        absolute_paths: problems name their files by absolute paths.
         clear: empty the screen when a cycle begins.
         once: one pass and no watching.
 
@@ -199,12 +210,15 @@ def make_reporter(
     kind = reporter or default_kind(sys.stdout, os.environ)
     if output is not None and kind != "jsonl":
         raise click.UsageError("--output events goes with --reporter jsonl")
+    if absolute_paths and kind != "plain":
+        raise click.UsageError("--absolute-paths goes with --reporter plain")
     return make(
         kind,
         sys.stdout,
         environ=os.environ,
         errors=sys.stderr,
         output_events=output == "events",
+        absolute=absolute_paths,
         clear=clear,
         once=once,
     )

@@ -34,6 +34,7 @@ def command(
     pytest_args: str,
     reporter: str | None,
     output: str | None,
+    absolute_paths: bool,
 ) -> int:
     """Run the tests that are due, once.
 
@@ -47,7 +48,7 @@ def command(
         raise click.UsageError(f"--pytest-args: {str(error).lower()}") from None
     loaded = options.find_project()
     inside = tuple(options.project_path(loaded.root, path) for path in paths)
-    made = options.make_reporter(reporter, output)
+    made = options.make_reporter(reporter, output, absolute_paths)
     from devloop.loop import session
 
     return session.test(

@@ -58,6 +58,7 @@ def command(
     clear: bool,
     reporter: str | None,
     output: str | None,
+    absolute_paths: bool,
 ) -> int:
     """Watch the project; on each change run the tests, steps and apps that it affects.
 
@@ -69,7 +70,7 @@ def command(
     if once and postpone:
         raise click.UsageError("--once and --postpone cannot go together: nothing would run")
     loaded = options.find_project(debounce=debounce, on_busy=on_busy, command=command)
-    made = options.make_reporter(reporter, output, clear=clear, once=once)
+    made = options.make_reporter(reporter, output, absolute_paths, clear=clear, once=once)
     from devloop.config import schema
     from devloop.store import presence
 

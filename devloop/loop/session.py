@@ -25,6 +25,8 @@ from devloop.loop.loop import Loop
 from devloop.loop.nodeids import holds, require_known
 from devloop.loop.project import Project
 from devloop.loop.scope import Scope
+from devloop.report.joined import Joined
+from devloop.report.locations import Locations
 from devloop.report.reporter import ReaderGone, Reporter
 from devloop.select import tests as select_tests
 from devloop.select.selection import SelectedFile
@@ -63,7 +65,8 @@ def watch(
         DevloopError: the session could not go on.
     """
     scope = Scope(watch=not once, postpone=postpone, apps=apps, tests=tests, poll=poll)
-    return _session("watch", loaded, reporter, scope)
+    joined = Joined(reporter, Locations(loaded.root).handle)
+    return _session("watch", loaded, joined, scope)
 
 
 def test(

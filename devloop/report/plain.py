@@ -7,6 +7,7 @@ line in it that `PROBLEM` matches, and no other line does. devloop's own lines b
 
 from __future__ import annotations
 
+import posixpath
 import re
 from contextlib import suppress
 from typing import TextIO
@@ -37,12 +38,14 @@ class PlainReporter:
 
     Args:
         stream: standard output.
+        absolute: problems name their files by absolute paths; some editors know no others.
     """
 
     ticks = False
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, absolute: bool = False) -> None:
         self._sink = Sink(stream)
+        self._absolute = absolute
         self._standing = Standing()
         self._declined = wording.Declined()
         self._open = False
@@ -149,23 +152,26 @@ class PlainReporter:
         self._end(f"devloop: {wording.result(self._standing, event)}\n")
 
     def _end(self, summary: str) -> None:
-        problems = "".join(f"{problem_line(p)}\n" for p in self._standing.problems())
+        root = self._standing.root if self._absolute else ""
+        problems = "".join(f"{problem_line(p, root)}\n" for p in self._standing.problems())
         details = "".join(self._details)
         self._details = []
         self._open = False
         self._sink.write(f"{details}{summary}{problems}{END}\n")
 
 
-def problem_line(problem: Problem) -> str:
+def problem_line(problem: Problem, root: str = "") -> str:
     """One problem as matchers read it.
 
     Args:
         problem: what stands.
+        root: the folder that its path is made absolute with; left as it is where there is none.
 
     Returns:
         ``path:line:column: severity: message [nodeid]``.
     """
-    head = f"{one_line(problem.path)}:{problem.line}:{problem.column}: {problem.severity}: "
+    path = posixpath.join(root, problem.path)
+    head = f"{one_line(path)}:{problem.line}:{problem.column}: {problem.severity}: "
     tail = f" [{one_line(problem.nodeid)}]" if problem.nodeid else ""
     return f"{head}{problem.message}{tail}"
 

@@ -68,6 +68,7 @@ def make(
     environ: Mapping[str, str],
     errors: TextIO | None = None,
     output_events: bool = False,
+    absolute: bool = False,
     clear: bool = False,
     once: bool = False,
     columns: Callable[[], int] | None = None,
@@ -80,6 +81,7 @@ def make(
         environ: the environment (``NO_COLOR``, ``FORCE_COLOR``, ``TERM``).
         errors: where ``jsonl`` writes what apps and steps print.
         output_events: ``jsonl`` gives that as events instead.
+        absolute: ``plain`` names files by absolute paths.
         clear: ``terminal`` empties the screen, never the scrollback, when a cycle begins.
         once: one pass and no watching.
         columns: the width of the terminal at the moment; asked of the stream where None.
@@ -94,7 +96,7 @@ def make(
     if kind == "plain":
         from devloop.report.plain import PlainReporter
 
-        return PlainReporter(stream)
+        return PlainReporter(stream, absolute=absolute)
     from devloop.report.terminal import TerminalReporter
 
     return TerminalReporter(stream, environ=environ, clear=clear, once=once, columns=columns)

@@ -68,6 +68,7 @@ _TEMPORARY = re.compile(
     | .*\.py[co]                      # bytecode
     | .*\.(?:tmp|temp)\.[0-9a-f.]+    # node's write-file-atomic, and its like
     | \.~lock\..*\#                   # LibreOffice
+    | \.bacon-locations              # what bacon's editor plugins read; it may lead to ours
     """,
     re.VERBOSE | re.DOTALL,
 )

@@ -344,6 +344,21 @@ def test_no_control_code_is_ever_written(recorded: list[ev.Event]) -> None:
     assert all(char.isprintable() or char == "\n" for char in text)
 
 
+def test_paths_are_absolute_where_that_is_asked_for() -> None:
+    """Editors that know no folder to begin from find the files; paths elsewhere stay."""
+    stream = io.StringIO()
+    reporter = PlainReporter(stream, absolute=True)
+    reporter.handle(ev.SessionStarted(root="/home/me/shop", command="watch", version="1", pid=1))
+    for path in ("shop/a.py", "/elsewhere/b.py"):
+        reporter.handle(ev.Diagnostic(path=path, line=1, message="broken", source="x"))
+    for event in cycle():
+        reporter.handle(event)
+    assert problems(stream.getvalue()) == [
+        "/elsewhere/b.py:1:1: error: broken",
+        "/home/me/shop/shop/a.py:1:1: error: broken",
+    ]
+
+
 def test_an_open_cycle_is_ended_by_closing() -> None:
     """Whoever waits for the last line of a cycle gets it when devloop ends early."""
     text = plain([ev.CycleStarted(trigger="start"), ev.RunStarted(selected=1), failed("a.py::t")])
