@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -32,6 +33,16 @@ REAL_SOURCES = {
     ),
 }
 """Source distributions that ship their tests: what pip is asked for, and its archive's hash."""
+
+
+def pytest_configure() -> None:
+    """Have what tests start hear signals, also where the suite runs below nohup, or behind `&`.
+
+    What is ignored is so in all descendants; what has a handler is as by default after exec.
+    """
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(scope="session")

@@ -204,13 +204,13 @@ class Held:
                     held.sock.shutdown(socket.SHUT_RDWR)
                 self._let_go(name)
 
-    def can_retire(self, pid: int) -> bool:
+    async def can_retire(self, pid: int) -> bool:
         """Whether all processes of a tree that have a held socket open hear `retire`.
 
         Args:
             pid: of the process that would be told.
         """
-        return letting_go.hear(pid, self.sockets)
+        return await letting_go.hear(pid, self.sockets)
 
     async def let_go_by(self, pid: int, limit: float) -> bool:
         """Wait, after `retire`, until no process of a tree has a held socket open.

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
@@ -22,6 +23,13 @@ from devloop.inside import addresses
 IDLE = 0.1
 """Seconds without a word, from when on another question is not waited for."""
 
+STARTING = 5.0
+"""Seconds from its start in which a worker of multiprocessing is waited for, until it hears: its
+interpreter comes up first, which takes long on a busy machine."""
+
+_WORKER = "--multiprocessing-fork"
+"""An argument of theirs (multiprocessing.spawn.get_command_line)."""
+
 _REMIND = 0.02
 """Seconds after which those are signalled again, one by one, who have not let go: they may lead a
 process group of their own, or have been forked just when the signal came."""
@@ -30,10 +38,12 @@ _PACE = ((0.02, 0.001), (0.2, 0.005), (float("inf"), 0.025))
 """(age in seconds up to which, pause until the next look)."""
 
 
-def hear(pid: int, sockets: Iterable[socket.socket]) -> bool:
+async def hear(pid: int, sockets: Iterable[socket.socket]) -> bool:
     """Whether all processes of a tree that have any of some sockets open hear `retire`.
 
-    Those that were started with exec have no handler for its signal.
+    Those that were started with exec have no handler for its signal, but for the workers of
+    multiprocessing, which get one from `inside/spawned.py`: one that has only just been started
+    is waited for.
 
     Args:
         pid: of the process that would be told.
@@ -42,9 +52,16 @@ def hear(pid: int, sockets: Iterable[socket.socket]) -> bool:
     if sys.platform != "linux":
         return len(tree.family([pid])) == 1
     inodes = {os.fstat(sock.fileno()).st_ino for sock in sockets}
-    return all(
-        catches(member, signal.SIGURG) for member in tree.family([pid]) if _has(member, inodes)
-    )
+
+    deaf: list[int] = []
+
+    def known() -> bool:
+        members = [member for member in tree.family([pid]) if _has(member, inodes)]
+        deaf[:] = [member for member in members if not catches(member, signal.SIGURG)]
+        return not deaf or not all(map(_will_hear, deaf))
+
+    await _until(known, STARTING)
+    return not deaf
 
 
 async def let_go(pid: int, sockets: Iterable[socket.socket], limit: float) -> bool:
@@ -157,6 +174,15 @@ def catches(pid: int, number: int) -> bool:
     except (OSError, StopIteration):
         return False
     return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
+
+def _will_hear(pid: int) -> bool:
+    """Whether a process that has no handler yet is a worker of multiprocessing that starts."""
+    begun = tree.started(pid)
+    if begun is None:
+        return True  # it has just ended, and leaves the tree
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - begun / os.sysconf("SC_CLK_TCK")
+    return age < STARTING and _WORKER in tree.arguments(pid)
 
 
 async def _until(check: Callable[[], bool], limit: float) -> bool:

@@ -79,7 +79,9 @@ class Succession:
                 await life.gone.wait()
         if old is None or old.gone.is_set():
             return
-        handover = self._handover(old)
+        handover = await self._handover(old)
+        if old.gone.is_set():
+            return
         if handover == "overlap" and old.is_ready:
             self.serving = old
         elif handover == "drain":
@@ -124,10 +126,10 @@ class Succession:
             for life in self.lives:
                 tasks.start_soon(life.kill)
 
-    def _handover(self, old: Life) -> Handover:
+    async def _handover(self, old: Life) -> Handover:
         """How the next process follows this one."""
         holds = bool(self._held) and old.begun.running is not None
-        if holds and not self._held.can_retire(old.process.pid):
+        if holds and not await self._held.can_retire(old.process.pid):
             return "stop-first"
         if not self._retires or (not holds and old.address is not None):
             # Two processes cannot listen where devloop does not hold the socket.

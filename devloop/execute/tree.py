@@ -98,6 +98,22 @@ def started(pid: int) -> float | None:
         return None
 
 
+def arguments(pid: int) -> list[str]:
+    """The command line of a process; nothing for one that is gone or may not be asked.
+
+    Args:
+        pid: of any process.
+    """
+    if QUICK:
+        return [os.fsdecode(one) for one in _read(f"/proc/{pid}/cmdline").split(b"\0")[:-1]]
+    import psutil
+
+    try:
+        return psutil.Process(pid).cmdline()
+    except (psutil.Error, OSError):
+        return []
+
+
 def mark(pid: int) -> str:
     """The mark in a process's environment, as it was when it was started.
 

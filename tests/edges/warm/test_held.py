@@ -181,7 +181,7 @@ def test_a_worker_that_listens_is_noticed(held: Held, port: int) -> None:
 
 
 @pytest.mark.parametrize("handler", ["lambda *_: None", "signal.SIG_DFL"])
-def test_only_who_hears_the_signal_can_retire(
+async def test_only_who_hears_the_signal_can_retire(
     held: Held, port: int, tmp_path: Path, handler: str
 ) -> None:
     """A process that has a held socket, and no handler, would go on to accept."""
@@ -189,7 +189,7 @@ def test_only_who_hears_the_signal_can_retire(
     code = f"import signal, time; signal.signal(signal.SIGURG, {handler}); print(); time.sleep(600)"
     with (
         socket.socket(fileno=os.dup(held.sockets[0].fileno())) as inherited,
-        subprocess.Popen(
+        subprocess.Popen(  # noqa: ASYNC220 - it returns at once
             [sys.executable, "-u", "-I", "-S", "-c", code],
             pass_fds=[inherited.fileno()],
             stdout=subprocess.PIPE,
@@ -197,5 +197,5 @@ def test_only_who_hears_the_signal_can_retire(
     ):
         assert process.stdout is not None
         process.stdout.readline()
-        assert held.can_retire(process.pid) == handler.startswith("lambda")
+        assert await held.can_retire(process.pid) == handler.startswith("lambda")
         process.kill()

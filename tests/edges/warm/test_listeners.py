@@ -598,7 +598,7 @@ async def test_workers_that_were_started_with_exec_are_ended_first_and_nobody_is
 ) -> None:
     """They hear no orders; the socket that was bound for them is held all the same."""
     old = await worker_of(handover, port, EXECUTED)
-    assert not handover.held.can_retire(old.pid)
+    assert not await handover.held.can_retire(old.pid)
     assert not await handover.retire(old, 0.2)
     members = tree.family([old.pid])
     await old.end()
@@ -616,13 +616,66 @@ async def test_workers_that_were_started_with_exec_are_ended_first_and_nobody_is
 async def test_workers_of_multiprocessing_retire(handover: Handover, port: int) -> None:
     """They are told, with what they are told anyway, how to; what comes then is the new one's."""
     old = await worker_of(handover, port, SPAWNED)
-    assert handover.held.can_retire(old.pid)
+    assert await handover.held.can_retire(old.pid)
     assert await handover.retire(old)
     with connect(port) as waiting:
         waiting.sendall(b"hello")
         new = handover.start("server.py", str(port), "new")
         assert await anyio.to_thread.run_sync(waiting.recv, 100) == b"new"
         await new.until("taken")
+
+
+STALLED = """
+import os, sys, time
+if "--multiprocessing-fork" in sys.argv:
+    open(f"late-{os.getpid()}", "w").close()
+    while os.path.exists("stall"):
+        time.sleep(0.01)
+"""
+"""A `sitecustomize`: a worker's interpreter does not come up while there is a file."""
+
+
+async def stalled(handover: Handover, port: int) -> Life:
+    """Start a server whose two workers are there and do not come up."""
+    handover.write("sitecustomize.py", STALLED)
+    handover.write("stall", "")
+    handover.write("server.py", SPAWNED)
+    old = handover.start("server.py", str(port), "old", env={"PYTHONPATH": str(handover.root)})
+    with anyio.fail_after(20):
+        while len(list(handover.root.glob("late-*"))) < 2:  # noqa: ASYNC110 - they tell in no other way
+            await anyio.sleep(0.01)
+    return old
+
+
+@LINUX
+async def test_a_worker_that_only_just_comes_up_is_waited_for(
+    handover: Handover, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the socket before it hears; a change in that moment is no reason to stop first."""
+    monkeypatch.setattr(letting_go, "STARTING", 30.0)
+    old = await stalled(handover, port)
+    found: list[bool] = []
+
+    async def look() -> None:
+        found.append(await handover.held.can_retire(old.pid))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(look)
+        await anyio.sleep(0.1)
+        assert not found
+        (handover.root / "stall").unlink()
+    assert found == [True]
+    assert await handover.retire(old)
+
+
+@LINUX
+async def test_a_worker_that_never_comes_up_is_not_waited_for_any_longer(
+    handover: Handover, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After some seconds it is taken for one that does not hear."""
+    old = await stalled(handover, port)
+    monkeypatch.setattr(letting_go, "STARTING", 0.0)
+    assert not await handover.held.can_retire(old.pid)
 
 
 @LINUX

@@ -280,7 +280,8 @@ async def test_a_running_child_outlives_its_zygote(start: Starter, until: Until)
     assert len(pids) == 3
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
-    await until(lambda: not zygote.alive, "the zygote's end was told")
+    await until(lambda: not zygote.pids, "the ends of all three were told")
+    assert not zygote.alive
     with pytest.raises(Declined):
         await zygote.take()
     assert life.process.ended is None
