@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import tarfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.peers import environment_of, install_python
+from tests.benchmarks.real import REAL, Real, fetch
 from tests.benchmarks.session import Session, named, watching
 
 PREPARED = 60.0
@@ -18,47 +17,6 @@ PREPARED = 60.0
 
 TARGET = 1 / 4
 """Of pytest's own time."""
-
-
-@dataclass(frozen=True)
-class Real:
-    """A project, as its maintainers ship it.
-
-    Args:
-        name: of its distribution.
-        version: of that.
-        source: the folder of its modules.
-        file: its test file that is run.
-        packages: what its tests import.
-    """
-
-    name: str
-    version: str
-    source: str
-    file: str
-    packages: str
-
-
-REAL = (
-    Real("click", "8.5.1", "src", "tests/test_parser.py", "pytest==8.3.5"),
-    Real(
-        "flask",
-        "3.1.3",
-        "src",
-        "tests/test_json_tag.py",
-        "pytest==8.3.5 werkzeug==3.1.3 jinja2==3.1.6 itsdangerous==2.2.0 click==8.1.8 "
-        "blinker==1.9.0",
-    ),
-    Real(
-        "httpx",
-        "0.28.1",
-        ".",
-        "tests/models/test_cookies.py",
-        "pytest==8.3.4 anyio==4.8.0 certifi httpcore==1.0.7 idna h2==4.1.0 socksio==1.0.0 "
-        "trio==0.28.0 trustme==1.2.1 cryptography==44.0.1 uvicorn==0.34.0 chardet==5.2.0 "
-        "zstandard==0.23.0 brotli==1.1.0",
-    ),
-)
 
 
 def measure(work: Path, rounds: int) -> Iterator[Figure]:
@@ -74,20 +32,11 @@ def measure(work: Path, rounds: int) -> Iterator[Figure]:
     for real in REAL:
         try:
             venv = install_python(real.packages.split())
-            root = _source(real, venv, work)
+            root = fetch(real, work, str(venv / "bin/python"))
         except subprocess.SubprocessError as error:
             yield Figure(f"{real.name}, one test file", "x", [], TARGET, note=str(error))
             continue
         yield from _race(real, root, venv, rounds)
-
-
-def _source(real: Real, venv: Path, work: Path) -> Path:
-    command = [str(venv / "bin/python"), "-m", "pip", "download", "--quiet", "--no-deps"]
-    command += ["--no-binary", real.name, "--dest", str(work), f"{real.name}=={real.version}"]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
-    with tarfile.open(next(work.glob(f"{real.name}-*.tar.gz"))) as archive:
-        archive.extractall(work, filter="data")
-    return work / f"{real.name}-{real.version}"
 
 
 def _race(real: Real, root: Path, venv: Path, rounds: int) -> Iterator[Figure]:

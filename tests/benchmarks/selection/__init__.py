@@ -1,0 +1,1 @@
+"""Which tests are selected after an edit of real projects; see `__main__`."""
