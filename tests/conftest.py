@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import shutil
 import signal
 import socket
@@ -12,7 +13,8 @@ import sys
 import tarfile
 import tempfile
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -168,11 +170,32 @@ def interpreter() -> Callable[[str], str]:
 
 
 @pytest.fixture
-def port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
+def free_port() -> Iterator[Callable[[], int]]:
+    """Find ports that nobody listens on, and that nobody else is given before the test's end.
+
+    The kernel gives none of them to clients, and other tests and suites on this machine pass over
+    them: the UDP port beside each is held meanwhile.
+    """
+    with ExitStack() as held:
+
+        def find() -> int:
+            while True:
+                number = random.randrange(12_000, 32_000, 2)
+                with ExitStack() as attempt, suppress(OSError):
+                    sign = attempt.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+                    sign.bind(("127.0.0.1", number + 1))
+                    with socket.socket() as probe:
+                        probe.bind(("127.0.0.1", number))
+                    held.push(attempt.pop_all())
+                    return number
+
+        yield find
+
+
+@pytest.fixture
+def port(free_port: Callable[[], int]) -> int:
+    """One such port."""
+    return free_port()
 
 
 def _cache() -> Path:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
@@ -44,15 +43,9 @@ def copied(tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def ports() -> dict[str, str]:
+def ports(free_port: Callable[[], int]) -> dict[str, str]:
     """Ports for the apps that nobody listens on."""
-    with ExitStack() as stack:
-        found = {}
-        for name in ("UVICORN_PORT", "GREETER_PORT", "GATE_PORT"):
-            held = stack.enter_context(socket.socket())
-            held.bind(("127.0.0.1", 0))
-            found[name] = str(held.getsockname()[1])
-    return found
+    return {name: str(free_port()) for name in ("UVICORN_PORT", "GREETER_PORT", "GATE_PORT")}
 
 
 def events(output: str) -> list[Event]:

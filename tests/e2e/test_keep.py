@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -23,7 +22,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples/keep"
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forked processes are handed over")
 
 
-def ask(port: str) -> Any:
+def ask(port: int) -> Any:
     """What the API answers; it may be between two lives."""
     deadline = time.monotonic() + 20
     while True:
@@ -36,15 +35,12 @@ def ask(port: str) -> Any:
 
 @pytest.mark.slow
 def test_a_restart_inherits_what_is_loaded(
-    tmp_path: Path, watching: Callable[..., Watching]
+    tmp_path: Path, watching: Callable[..., Watching], port: int
 ) -> None:
     """An edit of the API loads nothing; an edit of the data does, and so do its module's."""
     root = tmp_path / "keep"
     shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns("__pycache__", ".devloop"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    watch = watching(root, UVICORN_PORT=port)
+    watch = watching(root, UVICORN_PORT=str(port))
     watch.cycle(outcome="passed")
     first = ask(port)
     watch.wait("notice", severity="info")

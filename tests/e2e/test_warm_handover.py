@@ -239,11 +239,11 @@ def test_a_source_that_does_not_compile_stops_nothing(
     assert get(port) == (200, "4")
 
 
-def test_another_address_lets_go_of_the_old_one(tmp_path: Path, port: int, watching: Watch) -> None:
+def test_another_address_lets_go_of_the_old_one(
+    tmp_path: Path, free_port: Callable[[], int], watching: Watch
+) -> None:
     """An app that listens elsewhere by now refuses connections where it was before."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        other = int(held.getsockname()[1])
+    port, other = free_port(), free_port()
     root = tmp_path / "p"
     root.mkdir()
     code = (

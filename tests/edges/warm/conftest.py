@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -14,7 +13,6 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -232,16 +230,6 @@ def _install(wanted: str, target: Path) -> None:
         except OSError:
             if not target.is_dir():
                 raise
-
-
-@pytest.fixture
-def port() -> int:
-    """A port that nobody listens on, and that the kernel gives to no client meanwhile."""
-    while True:
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", random.randrange(12_000, 32_000)))
-            number: int = probe.getsockname()[1]
-            return number
 
 
 @pytest.fixture

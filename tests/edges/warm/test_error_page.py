@@ -46,11 +46,8 @@ def failure(tmp_path: Path) -> Failure:
 
 
 @pytest.fixture
-async def held(tmp_path: Path) -> AsyncIterator[Held]:
+async def held(tmp_path: Path, port: int) -> AsyncIterator[Held]:
     """A TCP and a Unix socket."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     held = Held(str(tmp_path))
     held.bind([f"127.0.0.1:{port}", "unix:app.sock"])
     with closing(held):
