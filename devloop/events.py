@@ -119,11 +119,36 @@ class Progress(Event, frozen=True):
 
 
 class CycleStarted(Event, frozen=True):
-    """A pass through the loop begins."""
+    """A pass through the loop begins.
+
+    Args:
+        changes: what it takes up.
+        asked: what a key or the control socket has asked for, in a few words.
+    """
 
     event: ClassVar[str] = "cycle-started"
     trigger: Literal["start", "change", "key", "control"]
     changes: tuple[Change, ...] = ()
+    asked: str | None = None
+
+
+class ModeChanged(Event, frozen=True):
+    """Somebody has told the loop to work in another way from now on.
+
+    Args:
+        paused: changes begin nothing until it goes on.
+        failed_only: only tests run that failed when they last ran.
+        paths: words; only test files run whose path holds them.
+        names: words; only tests run whose name holds them.
+        waiting: how many files have changed since it was paused.
+    """
+
+    event: ClassVar[str] = "mode-changed"
+    paused: bool = False
+    failed_only: bool = False
+    paths: str = ""
+    names: str = ""
+    waiting: int = 0
 
 
 class PlanMade(Event, frozen=True):
@@ -134,6 +159,7 @@ class PlanMade(Event, frozen=True):
         total: how many tests are known.
         all: everything is selected, for `all_reason`.
         note: what was left alone and why (an app that keeps running, say).
+        held: how many tests are due that the filters leave out.
     """
 
     event: ClassVar[str] = "plan"
@@ -145,6 +171,26 @@ class PlanMade(Event, frozen=True):
     all: bool = False
     all_reason: str | None = None
     note: str | None = None
+    held: int = 0
+
+
+class Explained(Event, frozen=True):
+    """Why the last cycle ran what it ran; somebody has asked for it.
+
+    Args:
+        target: what was asked about; None is all of it.
+        changes: what the cycle took up.
+        tests: those that it selected; with a target just what concerns that.
+        all_reason: why it selected all tests, where it did.
+    """
+
+    event: ClassVar[str] = "explained"
+    target: str | None = None
+    changes: tuple[Change, ...] = ()
+    tests: tuple[PlannedTest, ...] = ()
+    steps: tuple[PlannedTarget, ...] = ()
+    apps: tuple[PlannedTarget, ...] = ()
+    all_reason: str | None = None
 
 
 class StepStarted(Event, frozen=True):

@@ -189,6 +189,7 @@ def make_reporter(
     *,
     clear: bool = False,
     once: bool = True,
+    keys: bool = False,
 ) -> Reporter:
     """Make the reporter that was asked for.
 
@@ -198,6 +199,7 @@ def make_reporter(
         absolute_paths: problems name their files by absolute paths.
         clear: empty the screen when a cycle begins.
         once: one pass and no watching.
+        keys: they are obeyed.
 
     Returns:
         The reporter, on standard output.
@@ -221,6 +223,7 @@ def make_reporter(
         absolute=absolute_paths,
         clear=clear,
         once=once,
+        keys=keys and sys.stdin.isatty(),
     )
 
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     help="Look at the files at intervals, where the system reports no changes.",
 )
 @click.option("--clear", is_flag=True, help="Clear the screen, never the scrollback, each cycle.")
+@click.option("--no-keys", is_flag=True, help="Obey no keys; what is typed goes to the apps.")
 @options.reporter_options
 def command(
     command: tuple[str, ...],
@@ -56,6 +57,7 @@ def command(
     debounce: str | None,
     poll: str | None,
     clear: bool,
+    no_keys: bool,
     reporter: str | None,
     output: str | None,
     absolute_paths: bool,
@@ -70,7 +72,10 @@ def command(
     if once and postpone:
         raise click.UsageError("--once and --postpone cannot go together: nothing would run")
     loaded = options.find_project(debounce=debounce, on_busy=on_busy, command=command)
-    made = options.make_reporter(reporter, output, absolute_paths, clear=clear, once=once)
+    keys = not (no_keys or once)
+    made = options.make_reporter(
+        reporter, output, absolute_paths, clear=clear, once=once, keys=keys
+    )
     from devloop.config import schema
     from devloop.store import presence
 
@@ -86,5 +91,6 @@ def command(
             postpone=postpone,
             apps=not no_app,
             tests=not no_tests,
+            keys=keys,
             poll=None if poll is None else seconds(poll),
         )

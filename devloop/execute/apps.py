@@ -25,7 +25,7 @@ from devloop.execute.layers import Layers, Severity
 from devloop.execute.life import Life, Watchers
 from devloop.execute.starts import Starts
 from devloop.execute.succession import Succession
-from devloop.execute.terminal import Size, Terminal
+from devloop.execute.terminal import Size, Terminal, waits_for_a_line
 from devloop.execute.warm import Memory, Warm
 from devloop.execute.wiring import Wiring
 from devloop.execute.zygote import FORKS
@@ -235,6 +235,11 @@ class AppSupervisor:
         life = self._line.current or next(reversed(self._line.lives), None)
         return None if life is None else life.terminal
 
+    @property
+    def pid(self) -> int | None:
+        """Of the process that runs."""
+        return None if self._line.current is None else self._line.current.process.pid
+
     # From one process to the next
 
     def _waits_for(self, life: Life) -> None:
@@ -429,3 +434,19 @@ def typed_to(apps: Iterable[AppSupervisor]) -> Terminal | None:
     """
     running = [(app.terminal, app.last_output) for app in apps if app.terminal is not None]
     return max(running, key=lambda one: (one[0].raw, one[1]), default=(None, 0.0))[0]
+
+
+def reading(apps: Iterable[AppSupervisor]) -> Terminal | None:
+    """Who wants what a person types.
+
+    Args:
+        apps: all there are.
+
+    Returns:
+        The terminal of the app that reads keys, or waits for a line; None where there is none.
+    """
+    for app in apps:
+        terminal = app.terminal
+        if terminal is not None and (terminal.raw or (app.pid and waits_for_a_line(app.pid))):
+            return terminal
+    return None

@@ -50,7 +50,7 @@ async def run_steps(
     root: Path,
     environment: Mapping[str, str],
     emit: Callable[[Event], None],
-    force: bool = False,
+    force: Collection[str] = (),
 ) -> tuple[StepFinished, ...]:
     """Bring steps up to date, and first what they need.
 
@@ -63,7 +63,7 @@ async def run_steps(
         root: the project's.
         environment: the project's; each step's own is put on top.
         emit: is given what happens.
-        force: run what is asked for even if it is up to date.
+        force: those that run even if they are up to date.
 
     Returns:
         How each step of `names`, and each other one that ran, came out.
@@ -89,7 +89,7 @@ class _Pass:
         root: Path,
         environment: Mapping[str, str],
         emit: Callable[[Event], None],
-        force: bool,
+        force: Collection[str],
     ) -> None:
         self._steps = steps
         self._asked = asked
@@ -134,7 +134,7 @@ class _Pass:
             step, asked = self._steps[name], name in self._asked
             now, outputs = await self._look(step)
             fresh = is_up_to_date(step, self._records.get(name), now, outputs, asked=asked)
-            if fresh and not (self._force and asked):
+            if fresh and not (asked and name in self._force):
                 finished = StepFinished(name=name, outcome="up-to-date")
                 if asked:
                     self._end(finished)

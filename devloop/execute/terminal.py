@@ -10,14 +10,20 @@ import struct
 import sys
 import termios
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio
+import psutil
 
 from devloop.execute.streams import CHUNK
 
 Size = tuple[int, int]
 """Rows and columns."""
+
+_READ = {"0", "3", "63"}
+"""The numbers of read(2) on Linux: x86-64; x86 and ARM; all that came later. The others that have
+one of these never wait with a zero for their first argument."""
 
 _IUTF8 = 0x4000
 """Linux: erasing a character erases all its bytes (termios(3)); the module has no name for it."""
@@ -145,12 +151,19 @@ class TerminalInput:
 
     Args:
         fd: of the real terminal; its modes are the caller's business, see `typing`.
-        target: says whose it is now; None drops it.
+        target: says whose it is now; None is nobody's.
+        otherwise: takes what is nobody's.
     """
 
-    def __init__(self, fd: int, target: Callable[[], Terminal | None]) -> None:
+    def __init__(
+        self,
+        fd: int,
+        target: Callable[[], Terminal | None],
+        otherwise: Callable[[bytes], None] | None = None,
+    ) -> None:
         self._fd = fd
         self._target = target
+        self._otherwise = otherwise
 
     async def run(self) -> None:
         """Forward until the real terminal is gone."""
@@ -167,6 +180,8 @@ class TerminalInput:
                 return
             if (terminal := self._target()) is not None:
                 await terminal.type(data)
+            elif self._otherwise is not None:
+                self._otherwise(data)
 
 
 @contextlib.contextmanager
@@ -237,6 +252,30 @@ def size_of(fd: int) -> Size:
     except OSError:
         return 24, 80
     return found.lines or 24, found.columns or 80
+
+
+def waits_for_a_line(pid: int) -> bool:
+    """Whether a process, or what it has started, reads its standard input at this moment.
+
+    Told by Linux (``/proc/PID/syscall``, proc(5)); elsewhere it is not known.
+
+    Args:
+        pid: of the process.
+    """
+    try:
+        children = psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return False
+    return any(map(_reads_input, (pid, *(child.pid for child in children))))
+
+
+def _reads_input(pid: int) -> bool:
+    for file in Path(f"/proc/{pid}/task").glob("*/syscall"):
+        with contextlib.suppress(OSError):
+            words = file.read_text().split()
+            if words[0] in _READ and words[1] == "0x0":
+                return True
+    return False
 
 
 def _typed(fd: int) -> list[Any]:

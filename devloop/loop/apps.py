@@ -10,7 +10,7 @@ from anyio.abc import TaskGroup
 
 from devloop.events import Event, Reason
 from devloop.execute.app_state import Serving, Starting
-from devloop.execute.apps import AppSupervisor, typed_to
+from devloop.execute.apps import AppSupervisor, reading, typed_to
 from devloop.execute.asked import Settled
 from devloop.execute.guard import Guard
 from devloop.execute.terminal import Size, Terminal
@@ -118,6 +118,15 @@ class Apps:
         """Make all of them due, because devloop starts."""
         self.due.update((app.name, app) for app in at_start(list(self._supervisors)))
 
+    def ask(self, names: Collection[str] | None) -> None:
+        """Make some due, because somebody asks for it.
+
+        Args:
+            names: which; None is all of them.
+        """
+        for name in self._supervisors if names is None else names:
+            self.due[name] = SelectedTarget(name, Reason("asked", (name,)))
+
     def waits_for_nothing(self) -> tuple[SelectedTarget, ...]:
         """Those that are due and need no step."""
         apps = self._project.config.apps
@@ -219,6 +228,10 @@ class Apps:
     def typed_to(self) -> Terminal | None:
         """The terminal of the app that reads what a person types."""
         return typed_to(self._supervisors.values())
+
+    def reading(self) -> Terminal | None:
+        """The terminal of the app that wants what a person types now."""
+        return reading(self._supervisors.values())
 
     def resize(self, size: Size) -> None:
         """The window that they are shown in has another size."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import anyio
 
 from devloop.execute.guard import Guard
 from devloop.execute.terminal import TerminalInput, size_of, suspend, typing
+from devloop.loop import keys
+from devloop.loop.actions import Action
 from devloop.loop.apps import Apps
 from devloop.report.reporter import Reporter
 
@@ -25,20 +27,32 @@ def is_at(reporter: Reporter) -> bool:
 
 
 @asynccontextmanager
-async def attended(guard: Guard, apps: Apps) -> AsyncIterator[None]:
-    """Bring what is typed to the app that reads it, and the window's size to all.
+async def attended(
+    guard: Guard, apps: Apps, ask: Callable[[Action], None] | None
+) -> AsyncIterator[None]:
+    """Bring what is typed to the app that reads it or else to the loop; the window's size to all.
 
     The terminal's modes come back afterwards, and from the guardian should devloop be killed.
 
     Args:
         guard: is told of the terminal.
         apps: those that are typed to.
+        ask: takes what keys ask for; None has none, and all goes to the apps.
     """
+
+    def press(data: bytes) -> None:
+        assert ask is not None
+        for action in keys.actions(data.decode(errors="ignore")):
+            ask(action)
+
     fd = sys.stdin.fileno()
     await guard.keep_terminal(fd)
     with typing(fd) as modes:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(TerminalInput(fd, apps.typed_to).run)
+            if ask is None:
+                tasks.start_soon(TerminalInput(fd, apps.typed_to).run)
+            else:
+                tasks.start_soon(TerminalInput(fd, apps.reading, press).run)
             tasks.start_soon(_follow_size, fd, apps)
             tasks.start_soon(suspend, fd, modes)
             try:

@@ -7,10 +7,11 @@ parts ever change the state at once.
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 from typing import Literal, TypeAlias
 
@@ -36,7 +37,9 @@ from devloop.execute.guard import Guard
 from devloop.execute.parsing import Parsers
 from devloop.execute.terminal import size_of
 from devloop.loop import keyboard
+from devloop.loop.actions import Action, Answer, Ask, By, Quit, Why, definite, described
 from devloop.loop.apps import Apps
+from devloop.loop.cycle import Arrived, Cycle
 from devloop.loop.messages import (
     AppSettled,
     Changed,
@@ -47,12 +50,13 @@ from devloop.loop.messages import (
     Stop,
 )
 from devloop.loop.project import Applied, Project
+from devloop.loop.requests import Explaining, Mode, Requests, Work
 from devloop.loop.scope import Scope
 from devloop.loop.steps import Steps
 from devloop.loop.tally import Tally
 from devloop.loop.tests import Tests
 from devloop.loop.unplaced import Unplaced
-from devloop.plan.busy import Busy, Command, Impact, arrived, ended
+from devloop.plan.busy import Busy, Command, Impact, arrived, asked, ended
 from devloop.plan.changes import merged
 from devloop.plan.plan import Plan, as_event, make
 from devloop.report.reporter import ReaderGone, Reporter
@@ -72,40 +76,6 @@ WORTH_A_BAR = 500
 """How many sources must have to be read before a progress bar is worth its line."""
 
 
-class Cycle(msgspec.Struct):
-    """One pass through the loop.
-
-    Args:
-        number: counted from 1.
-        seen: when its first change was seen, by the monotonic clock.
-        relevant: something changed that could change an outcome; comments and documents do not.
-        waiting: what has to end before it has ended.
-        begun: the apps that it has started.
-        tally: of its tests.
-    """
-
-    number: int
-    seen: float
-    relevant: bool
-    waiting: set[str]
-    begun: list[SelectedTarget]
-    tally: Tally
-
-
-class Arrived(msgspec.Struct):
-    """Content that no cycle has taken up yet.
-
-    Args:
-        changes: all of it.
-        seen: when the first was seen, by the monotonic clock.
-        relevant: as of `Cycle`.
-    """
-
-    changes: list[Change]
-    seen: float
-    relevant: bool
-
-
 class Loop:
     """One loop, from its start to its end.
 
@@ -115,6 +85,7 @@ class Loop:
         reporter: hears of everything.
         cycles: how many cycles there have been before, in this session.
         advised: the advice that was given in it.
+        mode: how it works until it is told otherwise.
     """
 
     def __init__(
@@ -125,6 +96,7 @@ class Loop:
         *,
         cycles: int = 0,
         advised: set[str] | None = None,
+        mode: Mode | None = None,
     ) -> None:
         self.project = project
         self.scope = scope
@@ -145,6 +117,10 @@ class Loop:
         self._read = anyio.Event()
         self._made: set[str] = set()
         self._unplaced = Unplaced(project)
+        self._mode = Mode() if mode is None else mode
+        self._asking: Ask | None = None
+        self._held: list[Impact] = []
+        self._explaining = Explaining()
         self._send, self._receive = anyio.create_memory_object_stream[Message](1000)
 
     async def run(self) -> int:
@@ -178,9 +154,24 @@ class Loop:
                 before_start=self._drop_bytecode,
             )
             if keyboard.is_at(self.reporter):
-                await stack.enter_async_context(keyboard.attended(self._guard, self._apps))
+                keys = functools.partial(self.ask, by="key") if scope.keys else None
+                await stack.enter_async_context(keyboard.attended(self._guard, self._apps, keys))
             self._tests = Tests(
-                project, self._guard, self._environment, self.emit, scope, self.advised
+                project,
+                self._guard,
+                self._environment,
+                self.emit,
+                scope,
+                self.advised,
+                self._mode.focus,
+            )
+            self._requests = Requests(
+                project,
+                self._parsers,
+                self._tests if scope.tests else None,
+                self._apps,
+                self._steps,
+                self._mode,
             )
             self._tasks.start_soon(self._tests.keep_warm)
             self._tasks.start_soon(self._obey_signals)
@@ -197,6 +188,21 @@ class Loop:
             self._tasks.cancel_scope.cancel()
         return self._stopping.code
 
+    @property
+    def mode(self) -> Mode:
+        """How it works until it is told otherwise."""
+        return self._requests.mode
+
+    def ask(self, action: Action, by: By, answer: Callable[[Answer], None] | None = None) -> None:
+        """Ask for something.
+
+        Args:
+            action: what.
+            by: who asks.
+            answer: called once, when it is known what becomes of it.
+        """
+        self._send.send_nowait(Ask(action, by, answer))
+
     def emit(self, event: Event) -> None:
         """Let the reporter hear of something.
 
@@ -207,6 +213,7 @@ class Loop:
         if self._cycle is not None:
             number = self._cycle.number
             self._cycle.tally.apply(event)
+        self._explaining.apply(event)
         problem = self._unplaced.diagnostic(event)
         try:
             for one in (event,) if problem is None else (event, problem):
@@ -229,6 +236,8 @@ class Loop:
                 self._on_run_done(message)
             case AppSettled():
                 self._on_app_settled(message)
+            case Ask():
+                await self._on_ask(message)
             case Stop():
                 self._stopping = message
 
@@ -262,7 +271,11 @@ class Loop:
         impact = self._tests.impact(applied.changed)
         if impact is Impact.NOTHING and (apps or self._steps.due or not self._busy.working):
             impact = Impact.BESIDE
-        self._act(*arrived(self._busy, impact))
+        if self._mode.paused:
+            self._held.append(impact)
+            self.emit(self._mode.as_event(len(merged(self._arrived.changes))))
+        else:
+            self._act(*arrived(self._busy, impact))
 
     def _are_byproducts(self, changes: Collection[Change]) -> bool:
         """Whether nobody but programs that run cares: a log is no reason for a cycle."""
@@ -334,6 +347,44 @@ class Loop:
             self._cycle.waiting.discard(f"app {message.name}")
         self._settle()
 
+    async def _on_ask(self, ask: Ask) -> None:
+        answer = Answer()
+        paused, failed_only = self._mode.paused, self._mode.focus.failed_only
+        action = definite(ask.action, paused=paused, failed_only=failed_only)
+        ask = msgspec.structs.replace(ask, action=action)
+        try:
+            match action:
+                case Quit():
+                    self._stopping = Stop(0)
+                case Why(target):
+                    self.emit(self._explaining.explain(target))
+                case _:
+                    answer = self._carry_out(ask, await self._requests.take(action))
+        except DevloopError as error:
+            answer = Answer(problem=error.message, hint=error.hint)
+            if ask.by == "key":
+                self.emit(Notice(message=error.message, severity="warning", hint=error.hint))
+        if ask.answer is not None:
+            ask.answer(answer)
+
+    def _carry_out(self, ask: Ask, work: Work) -> Answer:
+        """Begin what an action has made due, now or when what runs has ended."""
+        if self.mode != self._mode:
+            self._mode = self.mode
+            self.emit(self._mode.as_event())
+        held, self._held = self._held, []
+        if work is not Work.NOTHING:
+            self._asking = ask
+            impact = Impact.TOUCHES if work is Work.TESTS else Impact.BESIDE
+            before = self.cycles
+            self._act(*asked(self._busy, impact))
+            return Answer(cycle=max(self.cycles, before + 1))
+        if self._mode.paused:
+            self._held = held
+        elif held:
+            self._act(*arrived(self._busy, max(held, key=list(Impact).index)))
+        return Answer(cycle=self.cycles if self._cycle is not None else None)
+
     def _act(self, busy: Busy, command: Command) -> None:
         self._busy = busy
         match command:
@@ -353,18 +404,25 @@ class Loop:
             self._finish("cancelled")
         self.cycles += 1
         taken, self._arrived = self._arrived, None
+        ask = None
+        if not (self._tests.running and self._busy.waiting):
+            # Else it waits for the end of that run, and this cycle is beside it.
+            ask, self._asking = self._asking, None
         self._busy = msgspec.structs.replace(self._busy, working=True)
         self._cycle = Cycle(
             self.cycles,
             taken.seen if taken else time.monotonic(),
-            taken is None or taken.relevant,
+            taken is None or taken.relevant or ask is not None,
             set(),
             [],
             Tally(),
         )
         if self._watcher is not None:
             self._watcher.cycle_started()
-        self.emit(CycleStarted(trigger=trigger, changes=merged(taken.changes) if taken else ()))
+        changes = merged(taken.changes) if taken else ()
+        asked_for = None if ask is None else described(ask.action)
+        trigger = trigger if ask is None else ask.by
+        self.emit(CycleStarted(trigger=trigger, changes=changes, asked=asked_for))
         if self.reporter.ticks:
             self._tasks.start_soon(self._tick, self._cycle)
         if self.cycles == self._first:
@@ -404,7 +462,15 @@ class Loop:
             return
         plan = self._plan(self._due())
         begun = msgspec.structs.replace(plan, apps=(*self._cycle.begun, *plan.apps))
-        self.emit(as_event(begun, self._steps.looked(), project.records, project.test_files))
+        self.emit(
+            as_event(
+                begun,
+                self._steps.looked(),
+                project.records,
+                project.test_files,
+                held=self._tests.held,
+            )
+        )
         self._tell_of_broken_sources()
         self._start_apps(plan.apps)
         if self._tests.running:

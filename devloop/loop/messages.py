@@ -9,6 +9,7 @@ import msgspec
 from devloop.events import StepFinished
 from devloop.execute.asked import Settled
 from devloop.execute.run_state import RunResult
+from devloop.loop.actions import Ask
 from devloop.watch.scan import ChangeSet
 
 
@@ -54,4 +55,4 @@ class Stop(msgspec.Struct, frozen=True):
     code: int
 
 
-Message: TypeAlias = "Changed | Read | StepsDone | RunDone | AppSettled | Stop"
+Message: TypeAlias = "Changed | Read | StepsDone | RunDone | AppSettled | Ask | Stop"

@@ -24,6 +24,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
         choose: what is to be tested at the start, instead of what is due.
         prepare: looks at what `choose` must know, when the project has been read.
         pytest_args: added to those of the configuration.
+        keys: obey them, where there is a terminal.
         poll: seconds between two looks at the tree where notification is not to be used.
     """
 
@@ -36,4 +37,5 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     choose: Callable[[Project], Due] | None = None
     prepare: Callable[[Project, Parsers], Awaitable[None]] | None = None
     pytest_args: tuple[str, ...] = ()
+    keys: bool = False
     poll: float | None = None

@@ -24,6 +24,7 @@ from devloop.loop import collector, difference
 from devloop.loop.loop import Loop
 from devloop.loop.nodeids import holds, require_known
 from devloop.loop.project import Project
+from devloop.loop.requests import Mode
 from devloop.loop.scope import Scope
 from devloop.report.joined import Joined
 from devloop.report.locations import Locations
@@ -45,6 +46,7 @@ def watch(
     postpone: bool,
     apps: bool,
     tests: bool,
+    keys: bool,
     poll: float | None,
 ) -> int:
     """Run `devloop watch`.
@@ -56,6 +58,7 @@ def watch(
         postpone: begin nothing before the first change.
         apps: run them.
         tests: run them.
+        keys: obey them, where there is a terminal.
         poll: seconds between two looks at the tree; None where it is watched.
 
     Returns:
@@ -64,7 +67,14 @@ def watch(
     Raises:
         DevloopError: the session could not go on.
     """
-    scope = Scope(watch=not once, postpone=postpone, apps=apps, tests=tests, poll=poll)
+    scope = Scope(
+        watch=not once,
+        postpone=postpone,
+        apps=apps,
+        tests=tests,
+        keys=keys,
+        poll=poll,
+    )
     joined = Joined(reporter, Locations(loaded.root).handle)
     return _session("watch", loaded, joined, scope)
 
@@ -174,6 +184,7 @@ async def _run(
 ) -> int:
     cycles, code = 0, DevloopError.exit_code
     advised: set[str] = set()
+    mode = Mode()
     started = SessionStarted(
         t=time.time(),
         root=str(loaded.root),
@@ -187,14 +198,14 @@ async def _run(
             project = Project.open(loaded, elsewhere=staged)
             with project.store:
                 possible, notices = _possible(project, scope)
-                loop = Loop(project, possible, reporter, cycles=cycles, advised=advised)
+                loop = Loop(project, possible, reporter, cycles=cycles, advised=advised, mode=mode)
                 for notice in (*project.store.notices, *notices):
                     loop.emit(notice)
                 code = await loop.run()
             if not loop.reload:
                 return code
             loop.emit(Notice(message="the configuration has changed: beginning anew"))
-            cycles, loaded = loop.cycles, loaded.again()
+            cycles, mode, loaded = loop.cycles, loop.mode, loaded.again()
             scope = msgspec.structs.replace(scope, postpone=False)
             del loop, project  # or two of them would be held at once
             collector.thaw()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 
 import anyio
 
-from devloop.events import Event, StepFinished
+from devloop.events import Event, Reason, StepFinished
 from devloop.execute.guard import Guard
 from devloop.execute.steps import run_steps
 from devloop.loop.project import Project
@@ -40,6 +40,7 @@ class Steps:
         self._environment = environment
         self._emit = emit
         self._force = force
+        self._forced: set[str] = set()
         self._scope = anyio.CancelScope()
         self._looked: list[SelectedTarget] = []
         self.due: dict[str, SelectedTarget] = {}
@@ -60,6 +61,15 @@ class Steps:
         steps = self._project.config.steps
         wanted = needed(steps, steps if names is None else names)
         self.due.update((step.name, step) for step in at_start(sorted(wanted)))
+
+    def run_again(self, name: str) -> None:
+        """Make a step due that runs even if it is up to date, because somebody asks for it.
+
+        Args:
+            name: of the step.
+        """
+        self.due[name] = SelectedTarget(name, Reason("asked", (name,)))
+        self._forced.add(name)
 
     def note(self, touched: Collection[str]) -> None:
         """Make those due whose inputs a change touches.
@@ -95,7 +105,7 @@ class Steps:
             store=self._project.store,
             root=self._project.root,
             environment=self._environment,
-            force=self._force,
+            force=self.running if self._force else self._forced & self.running,
             emit=self._emit,
         )
 
@@ -108,6 +118,7 @@ class Steps:
         Returns:
             Those that have made something else than before.
         """
+        self._forced -= self.running - self.due.keys()
         self.running = frozenset()
         for step in finished:
             self.failed.discard(step.name)

@@ -10,6 +10,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._selected = 0
+        self._held = 0
         self._ran = 0
         self._broke_off = False
 
@@ -19,7 +20,7 @@ class Tally:
         if isinstance(event, TestFinished):
             self._ran += 1
         elif isinstance(event, PlanMade):
-            self._selected = event.selected
+            self._selected, self._held = event.selected, event.held
         elif isinstance(event, RunFinished):
             self._broke_off |= event.outcome in ("cancelled", "runner-failed")
         elif isinstance(event, Diagnostic) and event.nodeid is not None:
@@ -33,9 +34,9 @@ class Tally:
             cancelled: it ends before its work has.
 
         Returns:
-            None of a cycle whose runs came to their end: what was selected and did not run then
-            exists no more, or is left out by pytest's own options.
+            Of a cycle whose runs came to their end just those that filters hold back: what was
+            selected and did not run then exists no more, or is left out by pytest's own options.
         """
         if not (cancelled or self._broke_off):
-            return 0
-        return max(self._selected - self._ran, 0)
+            return self._held
+        return max(self._selected - self._ran, 0) + self._held

@@ -15,6 +15,7 @@ from devloop.execute.warm_tests import WarmTests
 from devloop.loop.project import Project
 from devloop.loop.scope import Scope
 from devloop.plan.busy import Impact
+from devloop.select.focus import Focus, joined, left, narrowed
 from devloop.select.reach import Reach
 from devloop.select.records import GOOD
 from devloop.select.selection import SelectedFile
@@ -29,12 +30,14 @@ class Running(msgspec.Struct):
         contents: what it was planned on.
         files: the test files that it was given.
         changed: paths that have become others since it was planned.
+        asked: what of it somebody has asked for.
     """
 
     run: TestRun
     contents: Mapping[str, bytes]
     files: frozenset[str]
     changed: set[str]
+    asked: Due
 
 
 class Tests:
@@ -47,6 +50,11 @@ class Tests:
         emit: takes events.
         scope: what of the loop is wanted.
         advised: the advice that was given in this session before; what is given is added.
+        focus: the part of the tests that runs.
+
+    Attributes:
+        held: how many tests were due, when that was last asked, that the focus leaves out.
+        last: what the last run was given.
     """
 
     def __init__(
@@ -57,6 +65,7 @@ class Tests:
         emit: Callable[[Event], None],
         scope: Scope,
         advised: set[str],
+        focus: Focus,
     ) -> None:
         self._project = project
         self._guard = guard
@@ -72,6 +81,10 @@ class Tests:
         self._gone: tuple[str, ...] = ()
         self._ran: set[str] = set()
         self._advised = advised
+        self._asked = Due(())
+        self.focus = focus
+        self.held = 0
+        self.last: tuple[SelectedFile, ...] = ()
 
     @property
     def running(self) -> bool:
@@ -95,8 +108,16 @@ class Tests:
         """The exit code that the last run gives; 0 where there was none."""
         return self._code
 
+    def ask(self, wanted: Due) -> None:
+        """Make tests due because somebody asks for them; what was asked for before is not.
+
+        Args:
+            wanted: these.
+        """
+        self._asked = wanted
+
     def due(self, *, first: bool) -> Due:
-        """The tests that are due and that no run in progress has.
+        """The tests that are due, or asked for, and that no run in progress has.
 
         Args:
             first: this is asked for the loop's first cycle.
@@ -108,9 +129,10 @@ class Tests:
             return Due(())
         if first and self._scope.choose is not None:
             return self._scope.choose(self._project)
-        due = self._project.due()
+        found = narrowed(self._project.due(), self.focus, self._project.records)
+        due, self.held = found.due, found.held
         if self._running is None:
-            return due
+            return joined(due, self._asked)
         running = self._running
         reach = Reach(self._project.graph, running.changed, self._project.categorise)
         return Due(
@@ -151,7 +173,9 @@ class Tests:
             files: those that are due.
         """
         paths = frozenset(file.path for file in files)
-        self._running = Running(self._run_of(files), dict(self._project.contents), paths, set())
+        contents = dict(self._project.contents)
+        self._running = Running(self._run_of(files), contents, paths, set(), self._asked)
+        self._asked, self.last = Due(()), files
 
     def _run_of(self, files: tuple[SelectedFile, ...]) -> TestRun:
         project, tests = self._project, self._project.config.tests
@@ -209,6 +233,9 @@ class Tests:
         assert self._running is not None
         running, self._running = self._running, None
         self._code = result.code
+        if result.finished.outcome == "cancelled" and not self._asked.files:
+            # What has come in between takes nothing away from what was asked for.
+            self._asked = left(running.asked, result.ran)
         self._ran.update(result.ran.outcomes, result.ran.broken)
         running.changed.update(moved)
         reach = Reach(self._project.graph, running.changed, self._project.categorise)

@@ -89,6 +89,21 @@ def arrived(state: Busy, impact: Impact) -> tuple[Busy, Command]:
     return msgspec.structs.replace(after, stopping=Command.FINISH_CURRENT), Command.FINISH_CURRENT
 
 
+def asked(state: Busy, impact: Impact) -> tuple[Busy, Command]:
+    """A person, or a program for one, asks for work, whatever the mode is.
+
+    Args:
+        state: before.
+        impact: BESIDE where it is no work of the tests', else TOUCHES.
+
+    Returns:
+        The state after, and what is to be done.
+    """
+    as_restart = msgspec.structs.replace(state, mode="restart")
+    after, command = arrived(as_restart, impact)
+    return msgspec.structs.replace(after, mode=state.mode), command
+
+
 def ended(state: Busy) -> tuple[Busy, Command]:
     """All work in progress has ended, by itself or because it was asked to.
 

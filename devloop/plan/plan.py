@@ -76,6 +76,8 @@ def as_event(
     steps: Collection[SelectedTarget],
     records: Records,
     test_files: Collection[str],
+    *,
+    held: int = 0,
 ) -> PlanMade:
     """Say what a plan holds.
 
@@ -84,6 +86,7 @@ def as_event(
         steps: those that were looked at in this cycle.
         records: to name the single tests of a file that is due as a whole.
         test_files: all that there are.
+        held: how many tests are due that filters leave out.
 
     Returns:
         The event.
@@ -102,6 +105,7 @@ def as_event(
         all=plan.all_reason is not None,
         all_reason=plan.all_reason,
         note="; ".join(plan.notes) or None,
+        held=held,
     )
 
 

@@ -40,14 +40,17 @@ class Footer:
     Args:
         standing: what stands.
         once: there is no watching after the cycle.
+        keys: they are obeyed.
     """
 
-    def __init__(self, standing: Standing, *, once: bool) -> None:
+    def __init__(self, standing: Standing, *, once: bool, keys: bool) -> None:
         self._standing = standing
         self._once = once
+        self._keys = keys
         self._apps: dict[str, AppState] = {}
         self._pids: dict[str, int] = {}
         self._steps: dict[str, None] = {}
+        self._mode = ev.ModeChanged()
         self._task: ev.Progress | None = None
         self._test: str | None = None
         self._run: ev.RunStarted | None = None
@@ -83,6 +86,8 @@ class Footer:
             self._steps.pop(event.name, None)
         elif isinstance(event, ev.Progress):
             self._task = event if event.done < event.total else None
+        elif isinstance(event, ev.ModeChanged):
+            self._mode = event
         elif isinstance(event, wording.APP_EVENTS):
             self._app(event)
 
@@ -123,7 +128,9 @@ class Footer:
         return lines
 
     def _idle(self) -> list[Segment]:
-        segments = [Segment([("watching", "bold green")], 9)]
+        segments = self._modes()
+        if not self._mode.paused:
+            segments.insert(0, Segment([("watching", "bold green")], 9))
         if self._known:
             tests: list[Piece] = [(wording.plural(self._known, "test"), "")]
             if self._failing:
@@ -133,7 +140,8 @@ class Footer:
             Segment([(f"step {name} failed", "red")], 7) for name in self._standing.failed_steps
         ]
         segments += self._app_segments(6)
-        segments.append(Segment([("Ctrl-C quits", "dim")], 1))
+        hint = "h help · q quits" if self._keys else "Ctrl-C quits"
+        segments.append(Segment([(hint, "dim")], 1))
         return segments
 
     def _working(self, now: float) -> list[Segment]:
@@ -145,10 +153,14 @@ class Footer:
         if self._run is not None:
             segments += self._run_segments()
         segments += [Segment([(f"step {name}", "yellow")], 7) for name in self._steps]
+        segments += self._modes()
         segments += self._app_segments(5)
         segments.append(Segment([(wording.duration(elapsed), "dim")], 6))
         first = segments[0]
         return [Segment([(f"{spin} ", "cyan"), *first.pieces], 9), *segments[1:]]
+
+    def _modes(self) -> list[Segment]:
+        return [Segment([(phrase, "bold yellow")], 8) for phrase in wording.mode(self._mode)]
 
     def _run_segments(self) -> list[Segment]:
         counts = self._standing.counts

@@ -13,8 +13,9 @@ from contextlib import suppress
 from typing import TextIO
 
 from devloop import events as ev
-from devloop.report import wording
+from devloop.report import tables, wording
 from devloop.report.clean import bare, one_line
+from devloop.report.paint import Paint
 from devloop.report.sink import ReaderGone, Sink
 from devloop.report.standing import Problem, Standing
 
@@ -106,6 +107,11 @@ class PlainReporter:
             self._say(f"{word}: {wording.notice(event)}")
         elif isinstance(event, ev.Progress):
             self._progress(event)
+        elif isinstance(event, ev.ModeChanged):
+            self._say(", ".join(wording.mode(event)) or "no filters, not paused")
+        elif isinstance(event, ev.Explained):
+            for line in tables.explained(event, Paint()).splitlines():
+                self._say(line)
         elif isinstance(event, ev.SessionStarted):
             python = f", python {event.python}" if event.python else ""
             self._say(f"{event.version} {event.command} in {event.root}{python}")

@@ -71,6 +71,7 @@ def make(
     absolute: bool = False,
     clear: bool = False,
     once: bool = False,
+    keys: bool = False,
     columns: Callable[[], int] | None = None,
 ) -> Reporter:
     """Make a reporter; each is imported only here.
@@ -84,6 +85,7 @@ def make(
         absolute: ``plain`` names files by absolute paths.
         clear: ``terminal`` empties the screen, never the scrollback, when a cycle begins.
         once: one pass and no watching.
+        keys: they are obeyed, which ``terminal`` tells.
         columns: the width of the terminal at the moment; asked of the stream where None.
 
     Returns:
@@ -99,7 +101,9 @@ def make(
         return PlainReporter(stream, absolute=absolute)
     from devloop.report.terminal import TerminalReporter
 
-    return TerminalReporter(stream, environ=environ, clear=clear, once=once, columns=columns)
+    return TerminalReporter(
+        stream, environ=environ, clear=clear, once=once, keys=keys, columns=columns
+    )
 
 
 def _said(environ: Mapping[str, str], name: str) -> bool:

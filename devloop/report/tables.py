@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
+from devloop.events import Explained
 from devloop.report.clean import one_line
 from devloop.report.paint import Paint, cells
 from devloop.report.wording import ARROW, chain, plural
@@ -32,6 +35,7 @@ _LINKS = {
 
 _WHY = {
     "all": "all tests are",
+    "asked": "it was asked for",
     "edited": "it was edited",
     "failed": "it failed when it last ran",
     "new": "it has not run yet",
@@ -73,6 +77,26 @@ def affected(data: Mapping[str, Any], paint: Paint) -> str:
     if not (tests or data["all"] or targets["step"] or targets["app"]):
         lines.append("nothing is affected")
     return "\n".join(lines).strip("\n") + "\n"
+
+
+def explained(event: Explained, paint: Paint) -> str:
+    """Why the last cycle ran what it ran.
+
+    Args:
+        event: as the loop gives it.
+        paint: what the stream can show.
+
+    Returns:
+        Lines, with the end of the last one.
+    """
+    data = msgspec.to_builtins(event)
+    if event.target is None:
+        return affected({**data, "all": event.all_reason is not None}, paint)
+    found = [*data["tests"], *data["steps"], *data["apps"]]
+    if not found:
+        name = paint(one_line(event.target), "bold")
+        return f"{name} was not selected by the last cycle: nothing that it depends on changed\n"
+    return why(event.target, found[0]["reason"], paint)
 
 
 def why(target: str, reason: Mapping[str, Any] | None, paint: Paint) -> str:

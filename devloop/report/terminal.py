@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from devloop import events as ev
-from devloop.report import wording
+from devloop.report import tables, wording
 from devloop.report.clean import one_line
 from devloop.report.failures import Failures
 from devloop.report.footer import Footer
@@ -49,6 +49,7 @@ class TerminalReporter:
         environ: the environment.
         clear: empty the screen when a cycle begins.
         once: one pass and no watching.
+        keys: they are obeyed.
         columns: the width of the terminal at the moment; asked of the stream where None.
     """
 
@@ -59,6 +60,7 @@ class TerminalReporter:
         environ: Mapping[str, str],
         clear: bool = False,
         once: bool = False,
+        keys: bool = False,
         columns: Callable[[], int] | None = None,
     ) -> None:
         self._paint = Paint.of(stream, environ)
@@ -67,7 +69,7 @@ class TerminalReporter:
         self._screen = Screen(Sink(stream), self._paint, self._columns)
         self._standing = Standing()
         self._declined = wording.Declined()
-        self._footer = Footer(self._standing, once=once)
+        self._footer = Footer(self._standing, once=once, keys=keys)
         self._failures = Failures(self._paint, "")
         self._clear = clear
         self._once = once
@@ -152,6 +154,8 @@ class TerminalReporter:
             self._diagnostic(event)
         elif isinstance(event, ev.Notice):
             self._notice(event)
+        elif isinstance(event, ev.Explained):
+            self._print(["", *tables.explained(event, self._paint).splitlines()])
         elif isinstance(event, ev.SessionStarted):
             self._failures = Failures(self._paint, event.root)
             python = f" · {event.python}" if event.python else ""

@@ -16,6 +16,7 @@ ARROW = " ← "
 AppEvent: TypeAlias = ev.AppStarted | ev.AppReady | ev.AppStopping | ev.AppExited | ev.AppFailed
 _KINDS = {
     "all": "is run with all others",
+    "asked": "was asked for",
     "edited": "was edited",
     "failed": "failed before",
     "new": "has not run yet",
@@ -55,6 +56,8 @@ def trigger(event: ev.CycleStarted, most: int = 1) -> str:
         event: its start.
         most: how many paths are named.
     """
+    if event.asked is not None and event.trigger != "change":
+        return one_line(event.asked)
     if event.changes:
         paths = [
             one_line(c.path) if c.kind == "modified" else f"{one_line(c.path)} ({c.kind})"
@@ -93,6 +96,18 @@ def reason(why: ev.Reason, subject: str) -> str:
     if why.detail:
         return f"{one_line(links[0])}: {one_line(why.detail)}"
     return f"{one_line(links[0])} {_KINDS.get(why.kind, why.kind)}"
+
+
+def mode(event: ev.ModeChanged) -> list[str]:
+    """How the loop works until it is told otherwise, in phrases; none where it is as always."""
+    changed = f", {plural(event.waiting, 'file')} changed" if event.waiting else ""
+    said = [
+        (event.paused, f"paused{changed}"),
+        (event.failed_only, "failed only"),
+        (event.paths, f"files with {one_line(event.paths, 40)}"),
+        (event.names, f"tests with {one_line(event.names, 40)}"),
+    ]
+    return [phrase for holds, phrase in said if holds]
 
 
 def selected_tests(plan: ev.PlanMade) -> str | None:
@@ -212,7 +227,7 @@ def result_parts(standing: Standing, event: ev.CycleFinished) -> list[tuple[str,
         ("quiet", counts.skipped, f"{counts.skipped:,} skipped"),
     ]
     plan = standing.plan
-    spared = plan.total - max(plan.selected, event.due)
+    spared = plan.total - plan.held - max(plan.selected, event.due - plan.held)
     unrun = len(failing_unrun(standing, event))
     still = max(len(standing.still), event.failing - len(standing.broken) - unrun)
     parts += [

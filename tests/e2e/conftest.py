@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
+import termios
 import threading
 import time
 import uuid
@@ -14,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+import pexpect
 import psutil
 import pytest
 
@@ -223,3 +228,105 @@ def watching(
             for pid in one.started():
                 os.kill(pid, signal.SIGKILL)
             one.process.wait(5)
+
+
+class Shell:
+    """A person's shell in a terminal, with `devloop` in its path."""
+
+    def __init__(self, root: Path, command: tuple[str, ...], environment: dict[str, str]) -> None:
+        self.root = root
+        environment = {**environment, "TERM": "xterm-256color", "PS1": "", "TRAP_MARK": str(root)}
+        self.child = pexpect.spawn(
+            "sh",
+            ["-i"],
+            cwd=str(root),
+            env=environment,
+            timeout=20,
+            encoding="utf-8",
+            dimensions=(24, 100),
+        )
+        self.devloop = shlex.join(command)
+        self.log = io.StringIO()
+        self.child.logfile_read = self.log
+
+    def expect(self, text: str) -> None:
+        """Wait until it shows something."""
+        self.child.expect(re.escape(text))
+
+    def seen(self) -> str:
+        """All that was written on it."""
+        return self.log.getvalue()
+
+    def until(self, check: Callable[[], object], timeout: float = 20.0) -> None:
+        """Wait for what the screen does not tell."""
+        deadline = time.monotonic() + timeout
+        while not check():
+            assert time.monotonic() < deadline, self.seen()
+            time.sleep(0.02)
+
+    def run(self, *arguments: str) -> None:
+        """Type a devloop command."""
+        self.child.sendline(
+            f"stty -a > before; {self.devloop} {shlex.join(arguments)}; echo co''de $?"
+        )
+
+    def ended(self) -> int:
+        """Wait for the prompt, which must be as it was; the exit code."""
+        self.child.expect(r"code (\d+)")
+        code = int(str(self.child.match.group(1)))  # type: ignore[union-attr]
+        deadline = time.monotonic() + 10
+        while not termios.tcgetattr(self.child.child_fd)[3] & termios.ICANON:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        self.child.sendline("stty -a > after; echo che''cked")
+        self.expect("checked")
+        assert self.modes("after") == self.modes("before")
+        return code
+
+    def modes(self, name: str) -> list[str]:
+        """What `stty -a` has written into a file, without the window's size."""
+        return (self.root / name).read_text().splitlines()[1:]
+
+    def pid(self) -> int:
+        """Of the devloop that runs."""
+        return int((self.root / ".devloop" / "watch.pid").read_text())
+
+    def others(self) -> list[str]:
+        """What lives that the shell has started, directly or not."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                marked = process.environ().get("TRAP_MARK") == str(self.root)
+                if marked and process.pid != self.child.pid:
+                    found.append(" ".join(process.cmdline()))
+            except (psutil.Error, OSError):
+                continue
+        return found
+
+    def alone(self) -> None:
+        """Wait until nothing lives that it has started."""
+        deadline = time.monotonic() + 10
+        while others := self.others():
+            assert time.monotonic() < deadline, others
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path, devloop_command: tuple[str, ...], plain_environment: dict[str, str]
+) -> Iterator[Callable[[dict[str, str]], Shell]]:
+    """A shell in a project with these files."""
+    begun: list[Shell] = []
+
+    def begin(files: dict[str, str]) -> Shell:
+        root = tmp_path / "p"
+        root.mkdir()
+        for path, text in files.items():
+            (root / path).write_text(text)
+        begun.append(Shell(root, devloop_command, plain_environment))
+        return begun[-1]
+
+    yield begin
+    for one in begun:
+        one.child.close(force=True)
+        one.alone()

@@ -64,7 +64,7 @@ class Project:
             root=self.root,
             environment=os.environ,
             emit=self.emit,
-            force=force,
+            force=tuple(self.steps) if force else (),
         )
         return {step.name: step.outcome for step in finished}
 
