@@ -21,7 +21,7 @@ class Channel:
     def __init__(self) -> None:
         self._ours, self._theirs = socket.socketpair()
         self._ours.setblocking(False)
-        self._inbox = bytearray()
+        self._inbox = messages.Inbox()
         self._sending = anyio.Lock()
 
     def __enter__(self) -> Channel:
@@ -94,14 +94,4 @@ class Channel:
             return [], False
         except OSError:
             data = b""
-        self._inbox += data
-        batch = []
-        start, head = 0, messages.HEADER.size
-        while len(self._inbox) >= start + head:
-            (size,) = messages.HEADER.unpack_from(self._inbox, start)
-            if len(self._inbox) < start + head + size:
-                break
-            batch.append(messages.unpack(bytes(self._inbox[start + head : start + head + size])))
-            start += head + size
-        del self._inbox[:start]
-        return batch, not data
+        return self._inbox.take(data), not data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -30,7 +31,8 @@ class Control:
     def __init__(self, end: socket.socket) -> None:
         end.setblocking(False)
         self._socket = end
-        self._inbox = bytearray()
+        self._inbox = messages.Inbox()
+        self._waiting: deque[dict[str, Any]] = deque()
         self._fds: list[int] = []
         self._sending = anyio.Lock()
 
@@ -103,7 +105,7 @@ class Control:
         Returns:
             It, and its descriptors; None where the other end is closed.
         """
-        while (message := self._take()) is None:
+        while not self._waiting:
             if self._socket.fileno() < 0:
                 return None
             with suppress(BlockingIOError, InterruptedError):
@@ -114,20 +116,10 @@ class Control:
                 await anyio.wait_readable(self._socket)
             except (anyio.ClosedResourceError, OSError):
                 return None
+        message = self._waiting.popleft()
         count = message.pop("fds", 0)
         fds, self._fds = self._fds[:count], self._fds[count:]
         return message, fds
-
-    def _take(self) -> dict[str, Any] | None:
-        head = messages.HEADER.size
-        if len(self._inbox) < head:
-            return None
-        (size,) = messages.HEADER.unpack_from(self._inbox)
-        if len(self._inbox) < head + size:
-            return None
-        message = messages.unpack(bytes(self._inbox[head : head + size]))
-        del self._inbox[: head + size]
-        return message
 
     def _read(self) -> bool:
         try:
@@ -137,5 +129,5 @@ class Control:
         for fd in fds:
             os.set_inheritable(fd, False)
         self._fds += fds
-        self._inbox += data
+        self._waiting += self._inbox.take(data)
         return bool(data)

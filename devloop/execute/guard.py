@@ -55,7 +55,7 @@ class Guard:
 
         self._states: dict[int, State] = {}
         self._number = 0
-        self._inbox = bytearray()
+        self._inbox = messages.Inbox()
         self._sending = anyio.Lock()
         self._hello = anyio.Event()
         self._closed = anyio.Event()
@@ -266,14 +266,7 @@ class Guard:
         if not data:
             self._disconnect()
             return
-        self._inbox += data
-        head = messages.HEADER.size
-        while len(self._inbox) >= head:
-            (size,) = messages.HEADER.unpack_from(self._inbox)
-            if len(self._inbox) < head + size:
-                break
-            message = messages.unpack(bytes(self._inbox[head : head + size]))
-            del self._inbox[: head + size]
+        for message in self._inbox.take(data):
             self._dispatch(message)
 
     def _dispatch(self, message: dict[str, Any]) -> None:

@@ -26,38 +26,10 @@ from contextlib import suppress
 from typing import Any
 
 from devloop.execute import forking, tree
+from devloop.execute.guardian_children import REST, Child, Children, kill
 from devloop.inside import messages
 
 VERSION = 1
-REST = 2.0
-"""Seconds after SIGKILL that a process may take to go; one in the kernel's hands may not."""
-
-TICK = 0.25 if tree.QUICK else 0.02
-"""Seconds between two looks while something stops. Only needed where orphans are not ours."""
-
-
-class Child:
-    """One process that devloop asked for, with all that came of it.
-
-    Args:
-        number: the client's number for it.
-        pid: also its process group and session.
-        name: its mark, in the environment of all its descendants.
-        stop: the signal that asks it to stop, and the seconds that it has for that.
-    """
-
-    def __init__(self, number: int, pid: int, name: str, stop: tuple[int, float]) -> None:
-        self.number = number
-        self.pid = pid
-        self.name = name
-        self.stop_signal, self.stop_timeout = stop
-        self.ended = False
-        self.stopping = False
-        self.deadline = 0.0
-        self.kill_deadline: float | None = None
-        self.group_asked = False
-        self.asked: set[int] = set()
-        self.seen: dict[int, float] = {}
 
 
 class Guardian:
@@ -70,9 +42,8 @@ class Guardian:
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         self._token = os.urandom(6).hex()
-        self._children: dict[int, Child] = {}
-        self._by_pid: dict[int, Child] = {}
-        self._inbox = bytearray()
+        self._children = Children()
+        self._inbox = messages.Inbox()
         self._outbox = bytearray()
         self._fds: list[int] = []
         self._terminal: tuple[int, list[Any]] | None = None
@@ -97,7 +68,7 @@ class Guardian:
     def run(self) -> None:
         """Serve until the channel has closed and nothing is left."""
         while not (self._ending and not self._children):
-            for key, events in self._selector.select(self._patience()):
+            for key, events in self._selector.select(self._children.patience()):
                 if key.fileobj is self._wake_up:
                     _drain(self._wake_up)
                 else:
@@ -108,10 +79,10 @@ class Guardian:
             self._reap()
             if self._told_to_end and not self._ending:
                 self._end_all(None)
-            for child in list(self._children.values()):
+            for child in self._children:
                 if child.stopping:
                     self._advance(child)
-                elif child.ended and not self._members(child):
+                elif child.ended and not self._children.members(child):
                     self._gone(child, [])
         self._end_strays()
 
@@ -133,14 +104,7 @@ class Guardian:
         if not data:
             self._disconnected()
             return
-        self._inbox += data
-        while len(self._inbox) >= messages.HEADER.size:
-            (size,) = messages.HEADER.unpack_from(self._inbox)
-            end = messages.HEADER.size + size
-            if len(self._inbox) < end:
-                break
-            message = messages.unpack(bytes(self._inbox[messages.HEADER.size : end]))
-            del self._inbox[:end]
+        for message in self._inbox.take(data):
             self._dispatch(message)
 
     def _dispatch(self, message: dict[str, Any]) -> None:
@@ -158,7 +122,7 @@ class Guardian:
         elif kind == "limits":
             child.stop_signal, child.stop_timeout = message["stop"]
         elif kind == "signal":
-            self._signal_group(child, message["signal"])
+            self._children.signal(child, message["signal"])
         elif kind == "stop":
             self._stop(child, message["signal"], message["timeout"])
 
@@ -186,7 +150,7 @@ class Guardian:
 
     def _end_all(self, timeout: float | None) -> None:
         self._ending = True
-        for child in list(self._children.values()):
+        for child in self._children:
             limit = child.stop_timeout if timeout is None else timeout
             self._stop(child, child.stop_signal, limit)
 
@@ -211,8 +175,7 @@ class Guardian:
         if code:
             self._send({"m": "failed", "id": number, "stage": stage, "errno": code})
             return
-        child = Child(number, pid, name, (message["stop"][0], message["stop"][1]))
-        self._children[number] = self._by_pid[pid] = child
+        self._children.add(Child(number, pid, name, (message["stop"][0], message["stop"][1])))
         self._send({"m": "spawned", "id": number, "pid": pid, "name": name})
 
     def _adopt(self, message: dict[str, Any]) -> None:
@@ -221,7 +184,7 @@ class Guardian:
         fault = 0
         if self._ending:
             fault = errno.ESHUTDOWN
-        elif pid in self._by_pid or pid not in tree.children(os.getpid()):
+        elif self._children.runs(pid) or pid not in tree.children(os.getpid()):
             fault = errno.ECHILD
         elif tree.group(pid) != pid:
             fault = errno.EPERM
@@ -229,8 +192,7 @@ class Guardian:
             self._send({"m": "failed", "id": number, "stage": "adopt", "errno": fault})
             return
         name = self._name(number)
-        child = Child(number, pid, name, (message["stop"][0], message["stop"][1]))
-        self._children[number] = self._by_pid[pid] = child
+        self._children.add(Child(number, pid, name, (message["stop"][0], message["stop"][1])))
         self._send({"m": "spawned", "id": number, "pid": pid, "name": name})
 
     def _name(self, number: int) -> str:
@@ -248,101 +210,34 @@ class Guardian:
                 return
             if not pid:
                 return
-            child = self._by_pid.pop(pid, None)
+            child = self._children.reaped(pid)
             if child is None:
                 continue
-            child.ended = True
             code = os.waitstatus_to_exitcode(status)
-            left = bool(self._members(child))
+            left = bool(self._children.members(child))
             self._send({"m": "ended", "id": child.number, "status": code, "gone": not left})
             if not left:
-                del self._children[child.number]
-
-    def _signal_group(self, child: Child, number: int) -> None:
-        """Signal a process group. Its id is certain while we have not reaped its leader."""
-        if not child.ended:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(child.pid, number)
-        else:
-            for pid in self._members(child):
-                if tree.group(pid) == child.pid:
-                    _kill(pid, number)
+                self._children.forget(child)
 
     def _stop(self, child: Child, number: int, timeout: float) -> None:
-        now = time.monotonic()
-        if child.stopping:
-            child.deadline = min(child.deadline, now + timeout)
-        else:
-            child.stopping = True
-            child.deadline = now + timeout
-            child.stop_signal = number
-            # Who belongs to it is clear while it lives: later some may have a new parent.
-            self._note(child)
-            if not child.ended:
-                child.group_asked = True
-                self._signal_group(child, number)
-                # A stopped process acts on its signal when it is continued.
-                self._signal_group(child, signal.SIGCONT)
+        self._children.stop(child, number, timeout)
         self._advance(child)
 
     def _advance(self, child: Child) -> None:
-        """Bring a stop one stage further, if it is time."""
-        members = self._note(child)
-        now = time.monotonic()
-        # A list of children that is read while one of them ends may miss another: look twice.
-        if child.ended and not members and not self._note(child):
-            self._gone(child, [])
-        elif now < child.deadline:
-            if child.ended and not (
-                child.group_asked and any(tree.group(pid) == child.pid for pid in members)
-            ):
-                for pid in members:
-                    if pid not in child.asked:
-                        child.asked.add(pid)
-                        _kill(pid, child.stop_signal)
-                        _kill(pid, signal.SIGCONT)
-        else:
-            if child.kill_deadline is None:
-                child.kill_deadline = now + REST
-            self._signal_group(child, signal.SIGKILL)
-            for pid in members:
-                _kill(pid, signal.SIGKILL)
-            if now >= child.kill_deadline:
-                self._gone(child, members)
+        left = self._children.advance(child)
+        if left is not None:
+            self._gone(child, left)
 
     def _gone(self, child: Child, left: list[int]) -> None:
-        self._children.pop(child.number, None)
+        self._children.forget(child)
         self._send({"m": "gone", "id": child.number, "left": left})
-
-    def _note(self, child: Child) -> list[int]:
-        """The living members of a child's tree; they are known from now on."""
-        members = self._members(child)
-        for pid in members:
-            if (since := tree.started(pid)) is not None:
-                child.seen[pid] = since
-        return members
-
-    def _members(self, child: Child) -> list[int]:
-        roots = [] if child.ended else [child.pid]
-        # Without a subreaper those who got away can be anywhere.
-        others = tree.children(os.getpid()) if tree.QUICK else tree.everyone()
-        roots += [pid for pid in others if pid not in self._by_pid and self._belongs(pid, child)]
-        return [pid for pid in tree.family(roots) if tree.started(pid) is not None]
-
-    def _belongs(self, pid: int, child: Child) -> bool:
-        if child.pid in (tree.group(pid), tree.session(pid)):
-            return True
-        if pid in child.seen and child.seen[pid] == tree.started(pid):
-            return True
-        # One that hides its origin can only be the last one's.
-        return (tree.QUICK and len(self._children) == 1) or tree.bears(pid, child.name)
 
     def _end_strays(self) -> None:
         """End those whose origin could not be told; there is nothing else left now."""
         deadline = time.monotonic() + REST
         while (left := _strays(self._token)) and time.monotonic() < deadline:
             for pid in left:
-                _kill(pid, signal.SIGKILL)
+                kill(pid, signal.SIGKILL)
             self._selector.select(0.02)
             _drain(self._wake_up)
             self._reap()
@@ -367,32 +262,9 @@ class Guardian:
         if self._selector.get_key(self._channel).events != wanted:
             self._selector.modify(self._channel, wanted)
 
-    def _patience(self) -> float | None:
-        """Seconds until a stop needs attention; None while there is nothing to wait for."""
-        now = time.monotonic()
-        waits = [
-            TICK if child.kill_deadline is None else 0.02
-            for child in self._children.values()
-            if child.stopping
-        ]
-        if not tree.QUICK and any(child.ended for child in self._children.values()):
-            # Nobody tells us when what it has left behind ends.
-            waits.append(1.0)
-        waits += [
-            max(0.0, child.deadline - now)
-            for child in self._children.values()
-            if child.stopping and child.kill_deadline is None
-        ]
-        return min(waits, default=None)
-
 
 def _nothing(*_: object) -> None:
     """SIGCHLD needs a handler for the wake-up descriptor to be written."""
-
-
-def _kill(pid: int, number: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, number)
 
 
 def _strays(token: str) -> list[int]:
@@ -416,8 +288,6 @@ def main(fd: int) -> None:
         fd: of the socket to devloop.
     """
     os.chdir("/")
-    # It came to us by inheritance; who else had it would keep devloop from seeing our end.
-    os.set_inheritable(fd, False)
-    # It was passed on to us, and what we start must not hold it.
+    # What we start must not hold it: devloop would not see our end.
     os.set_inheritable(fd, False)
     Guardian(socket.socket(fileno=fd)).run()

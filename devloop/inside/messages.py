@@ -47,6 +47,35 @@ def unpack(body: bytes) -> dict[str, Any]:
     return message
 
 
+class Inbox:
+    """Puts messages together from bytes that come in pieces."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def take(self, data: bytes) -> list[dict[str, Any]]:
+        """More bytes have come.
+
+        Args:
+            data: they.
+
+        Returns:
+            The messages that are whole by now and were not before.
+        """
+        self._data += data
+        found = []
+        start = 0
+        while len(self._data) >= start + HEADER.size:
+            body = start + HEADER.size
+            end = body + HEADER.unpack_from(self._data, start)[0]
+            if len(self._data) < end:
+                break
+            found.append(unpack(bytes(self._data[body:end])))
+            start = end
+        del self._data[:start]
+        return found
+
+
 def read_exactly(fd: int, size: int) -> bytes:
     """Read that many bytes.
 
