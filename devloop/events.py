@@ -403,6 +403,10 @@ class CycleFinished(Event, frozen=True):
         due: tests that did not run and are still due.
         gone: tests that had failed and that this cycle has shown to exist no more.
         unrun: tests known to fail from an earlier session that this one has not run.
+        verified: how many tests ran in this cycle and passed, or were skipped as they say.
+        assumed: how many did not run, because their last verdict, a good one, still holds.
+        flaky: tests that ran in this cycle and are known to have shown two outcomes on one
+            content.
     """
 
     event: ClassVar[str] = "cycle-finished"
@@ -412,6 +416,9 @@ class CycleFinished(Event, frozen=True):
     due: int = 0
     gone: tuple[str, ...] = ()
     unrun: tuple[str, ...] = ()
+    verified: int = 0
+    assumed: int = 0
+    flaky: tuple[str, ...] = ()
 
 
 VERSION = 1

@@ -536,15 +536,18 @@ class Loop:
 
     def _finish(self, outcome: CycleOutcome) -> None:
         assert self._cycle is not None
-        took = time.monotonic() - self._cycle.seen
+        took, tally = time.monotonic() - self._cycle.seen, self._cycle.tally
         self.emit(
             CycleFinished(
                 outcome=outcome,
                 seconds=took,
                 failing=len(self._tests.failing),
-                due=self._cycle.tally.due(cancelled=outcome == "cancelled"),
+                due=tally.due(cancelled=outcome == "cancelled"),
                 gone=self._tests.take_gone(),
                 unrun=self._tests.unrun,
+                verified=tally.verified,
+                assumed=len(self._tests.assumed(tally.outcomes)),
+                flaky=tuple(sorted(tally.outcomes.keys() & self.project.verdicts.proofs.flaky)),
             )
         )
         self._cycle = None

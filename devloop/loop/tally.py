@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from devloop.events import Diagnostic, Event, PlanMade, RunFinished, TestFinished
+from devloop.events import Diagnostic, Event, PlanMade, RunFinished, TestFinished, TestOutcome
+from devloop.select.records import GOOD
 
 
 class Tally:
-    """Counts the tests of one cycle. It takes every event of it."""
+    """Counts the tests of one cycle. It takes every event of it.
+
+    Attributes:
+        outcomes: how each test that ran has ended.
+    """
 
     def __init__(self) -> None:
+        self.outcomes: dict[str, TestOutcome] = {}
         self._selected = 0
         self._held = 0
-        self._ran = 0
         self._broke_off = False
 
     def apply(self, event: Event) -> None:
         """Take one event."""
         # Those that come by the thousand are first.
         if isinstance(event, TestFinished):
-            self._ran += 1
+            self.outcomes[event.nodeid] = event.outcome
         elif isinstance(event, PlanMade):
             self._selected, self._held = event.selected, event.held
         elif isinstance(event, RunFinished):
@@ -39,4 +44,9 @@ class Tally:
         """
         if not (cancelled or self._broke_off):
             return self._held
-        return max(self._selected - self._ran, 0) + self._held
+        return max(self._selected - len(self.outcomes), 0) + self._held
+
+    @property
+    def verified(self) -> int:
+        """How many tests ran and did not fail."""
+        return sum(outcome in GOOD for outcome in self.outcomes.values())

@@ -16,6 +16,7 @@ from devloop.loop.project import Project
 from devloop.loop.scope import Scope
 from devloop.plan.busy import Impact
 from devloop.select.focus import Focus, joined, left, narrowed
+from devloop.select.proofs import assumed, still_due
 from devloop.select.reach import Reach
 from devloop.select.records import GOOD
 from devloop.select.selection import SelectedFile
@@ -80,6 +81,7 @@ class Tests:
         self._code = 0
         self._gone: tuple[str, ...] = ()
         self._ran: set[str] = set()
+        self._due: Due | None = None
         self._advised = advised
         self._asked = Due(())
         self.focus = focus
@@ -127,9 +129,10 @@ class Tests:
         """
         if not self._scope.tests:
             return Due(())
+        self._due = self._project.due()
         if first and self._scope.choose is not None:
             return self._scope.choose(self._project)
-        found = narrowed(self._project.due(), self.focus, self._project.records)
+        found = narrowed(self._due, self.focus, self._project.records)
         due, self.held = found.due, found.held
         if self._running is None:
             return joined(due, self._asked)
@@ -142,6 +145,20 @@ class Tests:
                 if file.path not in running.files or reach.reason(file.path)
             )
         )
+
+    def assumed(self, ran: Collection[str]) -> tuple[str, ...]:
+        """The tests that are taken to pass without having run.
+
+        Args:
+            ran: those that ran since what is due was last asked for.
+
+        Returns:
+            Nodeids, those whose verdict is oldest first; none before anything was due.
+        """
+        if self._due is None:
+            return ()
+        project = self._project
+        return assumed(project.records, project.test_files, self._due, ran)
 
     def impact(self, changed: Collection[str]) -> Impact:
         """Say what new content means for the run in progress.
@@ -244,6 +261,8 @@ class Tests:
             v.nodeid for v in self._project.records.verdicts.values() if v.outcome not in GOOD
         }
         self._project.verdicts.learn(result.ran, running.contents, doubtful)
+        if self._due is not None:
+            self._due = still_due(self._due, result.ran, doubtful)
         self._gone += tuple(sorted(failing - self._project.records.verdicts.keys()))
 
     def forget(self) -> None:

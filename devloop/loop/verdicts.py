@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import time
 from collections.abc import Callable, Collection, Mapping
 
 import msgspec
@@ -9,7 +11,10 @@ import msgspec
 from devloop.events import Change
 from devloop.loop.codebase import Codebase
 from devloop.loop.reading import is_below
+from devloop.select import proofs
 from devloop.select import tests as select_tests
+from devloop.select.proofs import Proofs
+from devloop.select.reach import Reach
 from devloop.select.records import Learned, Ran, Records
 from devloop.select.tests import Due
 from devloop.store.store import Store
@@ -30,6 +35,8 @@ class Verdicts:
         self._codebase = codebase
         self._store = store
         self.records: Records = store.load_records()
+        self.proofs: Proofs = store.load_proofs()
+        self._doubtful: set[str] = set()
 
     def due(self, *, complete: bool) -> Due:
         """The tests that are due.
@@ -69,6 +76,7 @@ class Verdicts:
         hindered = {p for p in codebase.test_files if any(is_below(p, folder) for folder in above)}
         broken = ran.broken & set(codebase.test_files)
         ran = msgspec.structs.replace(ran, broken=frozenset(broken), hindered=frozenset(hindered))
+        self._note_flaky(ran, contents, doubtful)
         self._save(lambda: self.records.learn(ran, contents, frozenset(doubtful)))
         if len(set(self.records.collected.values())) > REVISIONS:
             self._save(
@@ -76,6 +84,25 @@ class Verdicts:
                     codebase.graph, self.records, codebase.contents, codebase.categorise
                 )
             )
+
+    def _note_flaky(
+        self, ran: Ran, contents: Mapping[str, bytes], doubtful: Collection[str]
+    ) -> None:
+        codebase, records = self._codebase, self.records
+
+        @functools.cache
+        def since(revision: int) -> Reach:
+            changed = records.changed_since(revision, contents)
+            return Reach(codebase.graph, changed, codebase.categorise)
+
+        flaky = proofs.unsteady(records, ran, self._doubtful.union(doubtful), since)
+        # What failed while a save came in is kept with the content that was planned; it may be
+        # the other one's, so it says nothing of what comes after it.
+        self._doubtful.difference_update(ran.outcomes)
+        self._doubtful.update(n for n, (path, *_) in ran.outcomes.items() if path in doubtful)
+        if flaky:
+            self._store.save_flaky(flaky, time.time())
+            self.proofs = self._store.load_proofs()
 
     def _save(self, learn: Callable[[], Learned]) -> None:
         while not self._store.save_run(learned := learn(), base=self.records.revision):

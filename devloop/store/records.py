@@ -17,6 +17,7 @@ from devloop.events import TestOutcome
 from devloop.graph.facts import Facts
 from devloop.plan.steps import StepRecord
 from devloop.plan.warm import WarmRecord
+from devloop.select.proofs import FlakyTest, ShadowTotals, WrongSkip
 from devloop.select.records import HistoryEntry, Verdict
 
 Signature: TypeAlias = tuple[int, int, int, int]
@@ -76,6 +77,9 @@ _verdict = msgspec.msgpack.Decoder(_VerdictBody).decode
 _step = msgspec.msgpack.Decoder(_StepBody).decode
 _warm = msgspec.msgpack.Decoder(_WarmBody).decode
 _bytes = msgspec.msgpack.Decoder(bytes).decode
+_flaky = msgspec.msgpack.Decoder(FlakyTest).decode
+_skip = msgspec.msgpack.Decoder(WrongSkip).decode
+_totals = msgspec.msgpack.Decoder(ShadowTotals).decode
 _int = msgspec.msgpack.Decoder(int).decode
 
 
@@ -237,3 +241,49 @@ def warm_record(key: bytes, body: bytes) -> tuple[str, bytes, WarmRecord]:
     """
     row = _warm(_unseal(key, body))
     return text(key), row.stamp, row.record
+
+
+def proof_row(key: str, proof: FlakyTest | WrongSkip | ShadowTotals) -> Row | None:
+    """The row of what is known of selection itself.
+
+    Args:
+        key: a nodeid; nothing for the totals.
+        proof: what is known.
+
+    Returns:
+        None for what is not Unicode: a file's name that is not is no reason to fail.
+    """
+    try:
+        return _seal(name(key), _encode(proof))
+    except UnicodeEncodeError:
+        return None
+
+
+def flaky_record(key: bytes, body: bytes) -> FlakyTest:
+    """The flaky test of a row.
+
+    Raises:
+        StoreError: it is damaged.
+        msgspec.DecodeError: it has another form.
+    """
+    return _flaky(_unseal(key, body))
+
+
+def skip_record(key: bytes, body: bytes) -> WrongSkip:
+    """The wrong skip of a row.
+
+    Raises:
+        StoreError: it is damaged.
+        msgspec.DecodeError: it has another form.
+    """
+    return _skip(_unseal(key, body))
+
+
+def totals_record(key: bytes, body: bytes) -> ShadowTotals:
+    """The totals of a row.
+
+    Raises:
+        StoreError: it is damaged.
+        msgspec.DecodeError: it has another form.
+    """
+    return _totals(_unseal(key, body))

@@ -17,6 +17,7 @@ from devloop.errors import StoreError
 from devloop.events import Notice
 from devloop.plan.steps import StepRecord
 from devloop.plan.warm import WarmRecord
+from devloop.select.proofs import FlakyTest, Proofs, ShadowTotals, WrongSkip
 from devloop.select.records import HistoryEntry, Learned, Records, Verdict
 from devloop.store import records
 from devloop.store.database import FILE, FOLDER, Database
@@ -211,6 +212,43 @@ class Store:
             lambda own: own.execute("INSERT OR REPLACE INTO warm VALUES (?, ?)", row)
         )
 
+    def load_proofs(self) -> Proofs:
+        """What is known of selection itself: flaky tests, wrong skips, shadow runs."""
+        return self._database.read(_proofs)
+
+    def save_flaky(self, nodeids: Iterable[str], at: float) -> None:
+        """Remember that tests have shown another outcome on the same content.
+
+        Args:
+            nodeids: theirs.
+            at: when, in seconds since the epoch.
+        """
+        named = tuple(nodeids)
+
+        def work(connection: Connection) -> None:
+            known = _proofs(connection).flaky
+            for nodeid in named:
+                times = known[nodeid].times + 1 if nodeid in known else 1
+                _put(connection, "flaky", nodeid, FlakyTest(nodeid, times, at))
+
+        self._database.write(work)
+
+    def save_shadow(self, run: ShadowTotals, skips: Iterable[WrongSkip]) -> None:
+        """Remember what a shadow run has come to.
+
+        Args:
+            run: it alone.
+            skips: the tests that were skipped wrongly.
+        """
+        found = tuple(skips)
+
+        def work(connection: Connection) -> None:
+            _put(connection, "shadow", "", _proofs(connection).shadow + run)
+            for skip in found:
+                _put(connection, "skips", skip.nodeid, skip)
+
+        self._database.write(work)
+
     def _load(self, table: str, make: Callable[[bytes, bytes], T]) -> list[T]:
         return self._database.read(lambda connection: _all(connection, table, make))
 
@@ -228,6 +266,23 @@ def peek_warm(root: Path) -> dict[str, WarmRecord]:
             return {app: found for app, _, found in _all(connection, "warm", records.warm_record)}
     except (sqlite3.Error, StoreError, msgspec.DecodeError):
         return {}
+
+
+def _proofs(connection: Connection) -> Proofs:
+    totals = _all(connection, "shadow", records.totals_record)
+    return Proofs(
+        {one.nodeid: one for one in _all(connection, "flaky", records.flaky_record)},
+        {one.nodeid: one for one in _all(connection, "skips", records.skip_record)},
+        totals[0] if totals else ShadowTotals(),
+    )
+
+
+def _put(
+    connection: Connection, table: str, key: str, proof: FlakyTest | WrongSkip | ShadowTotals
+) -> None:
+    row = records.proof_row(key, proof)
+    if row is not None:
+        connection.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", row)
 
 
 def _all(connection: Connection, table: str, make: Callable[[bytes, bytes], T]) -> list[T]:

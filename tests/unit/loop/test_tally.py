@@ -46,4 +46,16 @@ def test_what_cannot_be_collected_is_due() -> None:
 def test_a_cancelled_cycle_leaves_what_it_did_not_reach() -> None:
     """Whether its run was cancelled, goes on beside the next one, or never began."""
     assert due(PLAN, cancelled=True) == 5
-    assert due(PLAN, *[PASSED] * 6, cancelled=True) == 0
+    six = [ev.TestFinished(nodeid=f"a.py::{n}", outcome="passed", seconds=0) for n in range(6)]
+    assert due(PLAN, *six, cancelled=True) == 0
+
+
+def test_what_ran_and_did_not_fail_is_verified() -> None:
+    """A test that ran twice in a cycle counts once, by its last outcome."""
+    tally = Tally()
+    again = ev.TestFinished(nodeid="a.py::u", outcome="skipped", seconds=0)
+    for event in (PLAN, PASSED, FAILED):
+        tally.apply(event)
+    assert tally.verified == 1
+    tally.apply(again)
+    assert tally.verified == 2

@@ -1,0 +1,159 @@
+"""What is known of selection itself: whether the tests that it left out would have passed.
+
+A test that ran in a cycle and passed is *verified*; one that was left out and whose last verdict
+holds is *assumed*. A *shadow run* runs assumed tests while nothing else is to be done. One that
+then shows another outcome was skipped wrongly. A test that shows another outcome although nothing
+that it reaches has changed is *flaky*, which is no fault of selection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+import msgspec
+
+from devloop.events import TestOutcome
+from devloop.select.reach import Reach
+from devloop.select.records import GOOD, Ran, Records
+from devloop.select.tests import Due
+
+
+class FlakyTest(msgspec.Struct, frozen=True):
+    """A test that has shown two outcomes on one content.
+
+    Args:
+        nodeid: pytest's own.
+        times: how often its outcome has changed so.
+        at: when it last did, in seconds since the epoch.
+    """
+
+    nodeid: str
+    times: int
+    at: float
+
+
+class WrongSkip(msgspec.Struct, frozen=True):
+    """A test that was left out although its outcome had changed.
+
+    Args:
+        nodeid: pytest's own.
+        at: when that was found, in seconds since the epoch.
+        assumed: the outcome that was taken to hold.
+        outcome: the one that it had.
+        missing: dependencies that only the new record has.
+    """
+
+    nodeid: str
+    at: float
+    assumed: TestOutcome
+    outcome: TestOutcome
+    missing: tuple[str, ...] = ()
+
+
+class ShadowTotals(msgspec.Struct, frozen=True):
+    """All shadow runs together.
+
+    Args:
+        runs: how many there were.
+        tests: how many tests they have run.
+        confirmed: how many of those had the outcome that was assumed.
+        seconds: how long they took.
+    """
+
+    runs: int = 0
+    tests: int = 0
+    confirmed: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: ShadowTotals) -> ShadowTotals:
+        return ShadowTotals(
+            self.runs + other.runs,
+            self.tests + other.tests,
+            self.confirmed + other.confirmed,
+            self.seconds + other.seconds,
+        )
+
+
+class Proofs(msgspec.Struct, frozen=True):
+    """All of it, as the store has it.
+
+    Args:
+        flaky: the tests that have shown two outcomes on one content, by nodeid.
+        skips: the tests that were skipped wrongly, by nodeid; the last time of each.
+        shadow: what shadow runs have come to.
+    """
+
+    flaky: Mapping[str, FlakyTest] = {}
+    skips: Mapping[str, WrongSkip] = {}
+    shadow: ShadowTotals = ShadowTotals()
+
+
+def assumed(
+    records: Records, test_files: Collection[str], due: Due, ran: Collection[str]
+) -> tuple[str, ...]:
+    """Find the tests that are taken to pass without having run.
+
+    Args:
+        records: what earlier runs have shown.
+        test_files: all that there are.
+        due: what is due, whether or not it ran.
+        ran: the tests that ran in this cycle.
+
+    Returns:
+        Nodeids, those whose verdict is oldest first.
+    """
+    there = frozenset(test_files) - {file.path for file in due.files if not file.nodeids}
+    open_ = {nodeid for file in due.files for nodeid in file.nodeids}
+    open_.update(ran)
+    found = [
+        verdict
+        for verdict in records.verdicts.values()
+        if verdict.path in there and verdict.outcome in GOOD and verdict.nodeid not in open_
+    ]
+    found.sort(key=lambda verdict: verdict.revision)  # stable: as they were collected
+    return tuple(verdict.nodeid for verdict in found)
+
+
+def still_due(due: Due, ran: Ran, doubtful: Collection[str]) -> Due:
+    """What is left of what was due after a run.
+
+    Args:
+        due: before it.
+        ran: the run.
+        doubtful: test files whose verdicts hold for no content for certain.
+    """
+    left = []
+    for file in due.files:
+        nodeids = tuple(nodeid for nodeid in file.nodeids if nodeid not in ran.outcomes)
+        if file.path in doubtful or (not file.nodeids and file.path not in ran.whole):
+            left.append(file)
+        elif nodeids and file.path not in ran.whole:
+            left.append(msgspec.structs.replace(file, nodeids=nodeids))
+    return Due(tuple(left))
+
+
+def unsteady(
+    records: Records, ran: Ran, doubtful: Collection[str], since: Callable[[int], Reach]
+) -> tuple[str, ...]:
+    """Find the tests of a run that have shown another outcome on the same content.
+
+    Args:
+        records: what was known before the run.
+        ran: the run.
+        doubtful: tests and test files of which it is not known on what content they ran.
+        since: what the changes since a revision reach.
+
+    Returns:
+        Nodeids: they had passed and failed now, or the other way round, and nothing that their
+        file imports or may read has changed in between.
+    """
+    found = []
+    for nodeid, (path, outcome, _) in ran.outcomes.items():
+        before = records.verdicts.get(nodeid)
+        if before is None or (before.outcome in GOOD) == (outcome in GOOD):
+            continue
+        if path in doubtful or nodeid in doubtful:
+            continue
+        if since(before.revision).reason(path) is None:
+            found.append(nodeid)
+    return tuple(found)

@@ -1,0 +1,101 @@
+"""What is verified, what is assumed, and what is flaky."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from devloop.events import Reason, TestOutcome
+from devloop.graph.facts import Facts
+from devloop.graph.graph import Graph
+from devloop.graph.layout import discover
+from devloop.select.category import category
+from devloop.select.proofs import ShadowTotals, assumed, still_due, unsteady
+from devloop.select.reach import Reach
+from devloop.select.records import Ran, Records, Verdict
+from devloop.select.selection import SelectedFile
+from devloop.select.tests import Due
+
+FILES = ("test_a.py", "test_b.py")
+WHY = Reason("edited", ("test_a.py",))
+
+
+def verdict(name: str, outcome: TestOutcome = "passed", revision: int = 1) -> Verdict:
+    """The verdict of a test, named as ``a::one``."""
+    path = f"test_{name.partition('::')[0]}.py"
+    return Verdict(f"test_{name.replace('::', '.py::')}", path, outcome, 0.0, revision)
+
+
+RECORDS = Records(
+    verdicts=[
+        verdict("a::one", revision=2),
+        verdict("a::two"),
+        verdict("a::bad", "failed"),
+        verdict("b::three", "skipped"),
+        verdict("gone::four"),
+    ]
+)
+
+
+def test_what_passed_and_is_not_due_is_assumed() -> None:
+    """Oldest verdict first; a failure is not assumed to pass, nor is what exists no more."""
+    found = assumed(RECORDS, FILES, Due(()), ())
+    assert found == ("test_a.py::two", "test_b.py::three", "test_a.py::one")
+
+
+def test_what_is_due_or_ran_is_not_assumed() -> None:
+    """Whether it is due as a whole file or as a single test; what ran is verified."""
+    whole = Due((SelectedFile("test_a.py", WHY),))
+    assert assumed(RECORDS, FILES, whole, ()) == ("test_b.py::three",)
+    single = Due((SelectedFile("test_a.py", WHY, ("test_a.py::two",)),))
+    assert assumed(RECORDS, FILES, single, ["test_b.py::three"]) == ("test_a.py::one",)
+
+
+def test_what_a_run_leaves_due() -> None:
+    """What has not ended, and all of a file that a save has reached meanwhile."""
+    due = Due(
+        (SelectedFile("test_a.py", WHY), SelectedFile("test_b.py", WHY, ("test_b.py::three",)))
+    )
+    some = Ran({"test_b.py::three": ("test_b.py", "passed", 0.0)}, {})
+    assert [file.path for file in still_due(due, some, ()).files] == ["test_a.py"]
+    assert still_due(due, some, {"test_b.py"}).files == due.files
+    everything = Ran({}, {path: frozenset() for path in FILES})
+    assert not still_due(due, everything, ()).files
+
+
+@pytest.fixture
+def since() -> Callable[..., Callable[[int], Reach]]:
+    """What the changes since any revision reach, in a project where both files stand alone."""
+    graph = Graph.build(discover(FILES), {path: Facts(fingerprint=b"1") for path in FILES})
+
+    def make(*changed: str) -> Callable[[int], Reach]:
+        return lambda revision: Reach(graph, changed, category)
+
+    return make
+
+
+def test_another_outcome_on_the_same_content_is_flaky(
+    since: Callable[..., Callable[[int], Reach]],
+) -> None:
+    """Either way round; an edit that reaches the test, or a doubt, explains it."""
+    ran = Ran(
+        {
+            "test_a.py::one": ("test_a.py", "failed", 0.0),
+            "test_a.py::bad": ("test_a.py", "passed", 0.0),
+            "test_b.py::three": ("test_b.py", "passed", 0.0),
+            "test_b.py::new": ("test_b.py", "failed", 0.0),
+        },
+        {},
+    )
+    assert unsteady(RECORDS, ran, (), since()) == ("test_a.py::one", "test_a.py::bad")
+    assert unsteady(RECORDS, ran, (), since("test_b.py")) == ("test_a.py::one", "test_a.py::bad")
+    assert unsteady(RECORDS, ran, (), since("test_a.py")) == ()
+    assert unsteady(RECORDS, ran, {"test_a.py"}, since()) == ()
+    assert unsteady(RECORDS, ran, {"test_a.py::bad"}, since()) == ("test_a.py::one",)
+
+
+def test_shadow_runs_add_up() -> None:
+    """Each count by itself."""
+    total = ShadowTotals(1, 10, 9, 1.5) + ShadowTotals(2, 5, 5, 0.5)
+    assert total == ShadowTotals(3, 15, 14, 2.0)
