@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from devloop.config import schema
@@ -172,3 +173,81 @@ def test_a_folder_that_cannot_be_written_is_a_message(devloop: Run, tmp_path: Pa
     done = devloop("init")
     assert done.returncode == 4
     assert "cannot be written" in done.stderr
+
+
+def test_an_editors_files_are_shown_and_written(devloop: Run, tmp_path: Path) -> None:
+    """With --yes nobody is asked; what is there stays, and a second time changes nothing."""
+    tasks = tmp_path / ".vscode/tasks.json"
+    tasks.parent.mkdir()
+    tasks.write_text('{\n  // mine\n  "tasks": [],\n}\n')
+    done = devloop("init", "--editor", "vscode", "--editor", "zed", "--yes", NO_COLOR="1")
+    assert done.returncode == 0, done.stderr
+    assert '+      "label": "devloop: watch",' in done.stdout
+    assert "-  // mine" not in done.stdout
+    assert tasks.read_text().startswith('{\n  // mine\n  "tasks": [\n')
+    assert (tmp_path / ".zed/tasks.json").exists()
+    assert not (tmp_path / "devloop.toml").exists()
+    again = devloop("init", "--editor", "zed", "--editor", "vscode")
+    assert (again.returncode, again.stdout) == (0, "Nothing to change: zed, vscode is set up.\n")
+
+
+def test_nobody_to_ask_changes_nothing(devloop: Run, tmp_path: Path) -> None:
+    """Without a terminal the difference is shown, and what to pass."""
+    done = devloop("init", "--editor", "emacs")
+    assert done.returncode == 4
+    assert "+++ .dir-locals.el" in done.stdout
+    assert "--yes" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+    assert devloop("init", "--yes").returncode == 4
+
+
+@pytest.mark.parametrize(("answer", "there"), [("n", False), ("", False), ("y", True)])
+def test_a_person_is_asked(
+    devloop_command: tuple[str, ...],
+    plain_environment: dict[str, str],
+    tmp_path: Path,
+    answer: str,
+    there: bool,
+) -> None:
+    """The difference comes first; only a yes writes."""
+    child = pexpect.spawn(
+        devloop_command[0],
+        [*devloop_command[1:], "init", "--editor", "bacon"],
+        cwd=str(tmp_path),
+        env=plain_environment,
+        encoding="utf-8",
+        timeout=40,
+    )
+    child.expect(r"\.bacon-locations → \.devloop/locations")
+    child.expect(r"Write this file\? \[y/N\]")
+    child.sendline(answer)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert (tmp_path / ".bacon-locations").is_symlink() == there
+
+
+def test_jetbrains_tools_are_those_of_the_user(devloop: Run, tmp_path: Path) -> None:
+    """They go among the settings of the program; without one that is said."""
+    done = devloop("init", "--editor", "jetbrains", "--yes")
+    assert done.returncode == 4
+    assert "Start it once" in done.stderr
+    ide = tmp_path / "home/.config/JetBrains/PyCharm2026.1"
+    ide.mkdir(parents=True)
+    assert devloop("init", "--editor", "jetbrains", "--yes").returncode == 0
+    assert "devloop watch" in (ide / "tools/External Tools.xml").read_text()
+
+
+def test_the_devloop_of_the_project_is_the_one_that_editors_start(tmp_path: Path) -> None:
+    """One that lies in the project's environment is named from the project's folder."""
+    environment = tmp_path / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    (environment / "bin/devloop").touch()
+    program = (
+        f"import sys; sys.path[:0] = {sys.path!r}; from devloop.cli.main import run; "
+        "sys.exit(run(['init', '--editor', 'zed', '--yes']))"
+    )
+    command = [str(environment / "bin/python"), "-c", program]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=50)
+    text = (tmp_path / ".zed/tasks.json").read_text()
+    assert '"command": "$ZED_WORKTREE_ROOT/.venv/bin/devloop"' in text

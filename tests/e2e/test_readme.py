@@ -16,9 +16,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from devloop.cli.init import EDITORS
 from devloop.cli.main import COMMANDS
 from devloop.config.load import load
 from devloop.config.types import DIAGNOSTIC_TOOLS, Config, OnBusy
+from devloop.editors import setup
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -97,6 +99,13 @@ def test_every_configuration_loads(tmp_path: Path, file: str, text: str) -> None
     loaded = load(tmp_path)
     assert loaded.config != Config()
     assert loaded.source == tmp_path / file
+
+
+def test_every_editor_is_shown() -> None:
+    """The table of editors is that of the command, which knows all that there are."""
+    assert list(EDITORS) == list(setup.EDITORS)
+    table = README[README.index("| `--editor` |") :].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == EDITORS
 
 
 def test_every_command_is_shown() -> None:
