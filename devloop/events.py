@@ -127,7 +127,7 @@ class CycleStarted(Event, frozen=True):
     """
 
     event: ClassVar[str] = "cycle-started"
-    trigger: Literal["start", "change", "key", "control"]
+    trigger: Literal["start", "change", "key", "control", "shadow"]
     changes: tuple[Change, ...] = ()
     asked: str | None = None
 
@@ -393,6 +393,39 @@ class RunFinished(Event, frozen=True):
     seconds: float = 0.0
     message: str | None = None
     output: str = ""
+
+
+class WrongSkipFound(Event, frozen=True):
+    """A shadow run has shown that a test was left out although its outcome had changed.
+
+    Args:
+        assumed: the outcome that was taken to hold.
+        outcome: the one that it has.
+        missing: dependencies that only the new record has.
+    """
+
+    event: ClassVar[str] = "wrong-skip"
+    nodeid: str
+    assumed: TestOutcome
+    outcome: TestOutcome
+    missing: tuple[str, ...] = ()
+
+
+class ShadowFinished(Event, frozen=True):
+    """The tests that had been left out have been run beside the work.
+
+    Args:
+        tests: how many.
+        confirmed: those with the outcome that was assumed.
+        wrong: those that were skipped wrongly.
+        seconds: how long it took, all together.
+    """
+
+    event: ClassVar[str] = "shadow-finished"
+    tests: int
+    confirmed: int
+    wrong: int
+    seconds: float
 
 
 class CycleFinished(Event, frozen=True):

@@ -25,6 +25,11 @@ from devloop.cli import options
 @click.option(
     "--pytest-args", metavar='"ARGS"', default="", help="Further arguments for pytest, as one word."
 )
+@click.option(
+    "--shadow",
+    is_flag=True,
+    help="Then run the tests that are not due, too, and say which were left out wrongly.",
+)
 @options.reporter_options
 def command(
     paths: tuple[str, ...],
@@ -32,6 +37,7 @@ def command(
     since: str | None,
     staged: bool,
     pytest_args: str,
+    shadow: bool,
     reporter: str | None,
     output: str | None,
     absolute_paths: bool,
@@ -59,4 +65,5 @@ def command(
         since=since,
         staged=staged,
         pytest_args=words,
+        shadow=shadow,
     )

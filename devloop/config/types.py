@@ -245,6 +245,13 @@ class Tests(Table, frozen=True):
             "0 runs them in one process, N is pytest-xdist's -n N."
         ),
     ] = "auto"
+    shadow: Annotated[
+        bool,
+        Meta(
+            description="While nothing else is to be done, run the tests that were left out, at "
+            "the lowest priority, and say so where one of them should not have been."
+        ),
+    ] = False
     needs: Needs = ()
     env: Environment = {}
 

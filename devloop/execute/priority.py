@@ -6,7 +6,10 @@ processes can (sched(7), the autogroup feature), and each of ours leads a sessio
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -38,6 +41,22 @@ async def low(pid: int) -> AsyncIterator[None]:
                 return
             await anyio.sleep(_PAUSE)
         raise TimeoutError
+
+
+def lowest(pid: int) -> None:
+    """Have a process, and what it will start, run only while nobody else wants the processor.
+
+    It cannot be taken back. Where something of it is not possible, the rest is done.
+
+    Args:
+        pid: of a process that leads a session.
+    """
+    _set(pid, _LOWEST)
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, _LOWEST)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _set(pid: int, value: int) -> int | None:

@@ -17,6 +17,7 @@ import msgspec
 
 from devloop.config.pytest_settings import PytestSettings
 from devloop.events import Event, Notice, Output, RunStarted
+from devloop.execute import priority
 from devloop.execute.channel import Channel
 from devloop.execute.guard import Ended, Guard, Process, Spawn
 from devloop.execute.interpreter import Interpreter
@@ -69,6 +70,7 @@ class TestRun:
         env: the tests' whole environment.
         emit: takes events.
         warm: where the process may come from; None has every run be a cold one.
+        low: it steps back for everything else that wants the processor.
     """
 
     __test__ = False
@@ -83,8 +85,11 @@ class TestRun:
         env: Mapping[str, str],
         emit: Callable[[Event], None],
         warm: WarmTests | None = None,
+        *,
+        low: bool = False,
     ) -> None:
         self._warm = warm
+        self._low = low
         self._guard = guard
         self._interpreter = interpreter
         self._root = root
@@ -260,7 +265,7 @@ class TestRun:
             if started.reason not in (None, NOT_YET):
                 self._emit(Notice(message=f"The tests start cold: {started.reason}."))
         self._emit(started)
-        return await self._guard.spawn(
+        process = await self._guard.spawn(
             Spawn(
                 argv=(self._interpreter.path, str(RUNNER), *args),
                 env={**self._env, messages.CHANNEL: str(channel)},
@@ -273,6 +278,9 @@ class TestRun:
                 stop_timeout=TEARDOWN,
             )
         )
+        if self._low:
+            priority.lowest(process.pid)
+        return process
 
     async def _follow(self, process: Process, channel: Channel, reader: Reader) -> Ended:
         async with anyio.create_task_group() as group:

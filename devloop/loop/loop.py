@@ -43,15 +43,18 @@ from devloop.loop.cycle import Arrived, Cycle
 from devloop.loop.messages import (
     AppSettled,
     Changed,
+    Idle,
     Message,
     Read,
     RunDone,
+    ShadowDone,
     StepsDone,
     Stop,
 )
 from devloop.loop.project import Applied, Project
 from devloop.loop.requests import Explaining, Mode, Requests, Work
 from devloop.loop.scope import Scope
+from devloop.loop.shadow import IDLE, Shadow
 from devloop.loop.steps import Steps
 from devloop.loop.tally import Tally
 from devloop.loop.tests import Tests
@@ -67,7 +70,7 @@ from devloop.select.tests import Due
 from devloop.watch.scan import ChangeSet
 from devloop.watch.watcher import Watcher
 
-Trigger: TypeAlias = Literal["start", "change", "key", "control"]
+Trigger: TypeAlias = Literal["start", "change", "key", "control", "shadow"]
 TICK = 0.2
 """How often a reporter may redraw while a cycle is busy, in seconds; never while idle."""
 STOP_RUN = 5.0
@@ -165,6 +168,7 @@ class Loop:
                 self.advised,
                 self._mode.focus,
             )
+            self._shadow = Shadow(project, self._tests.shadow_run, self.emit, sliced=scope.watch)
             self._requests = Requests(
                 project,
                 self._parsers,
@@ -180,7 +184,7 @@ class Loop:
                 self._begin("start")
             self._tasks.start_soon(self._read_and_watch)
             while self._stopping is None:
-                if not scope.watch and self._cycle is None:
+                if not scope.watch and self._cycle is None and not self._is_shadowing():
                     self._stopping = Stop(self._verdict)
                 else:
                     await self._dispatch(await self._receive.receive())
@@ -234,6 +238,10 @@ class Loop:
                 await self._on_steps_done(message)
             case RunDone():
                 self._on_run_done(message)
+            case ShadowDone():
+                self._on_shadow_done(message)
+            case Idle():
+                self._on_idle(message)
             case AppSettled():
                 self._on_app_settled(message)
             case Ask():
@@ -248,6 +256,8 @@ class Loop:
             return
         self.project.indexer.edited.update(change.path for change in changes)
         self._drop_bytecode()
+        if not self._are_byproducts(changes):
+            self._shadow.give_way()
         self.project.codebase.muted = self._watcher.muted
         applied = await self.project.indexer.apply(changes, self._watcher.known, self._parsers)
         if applied.problem is not None:
@@ -340,6 +350,26 @@ class Loop:
             self._act(*ended(self._busy))
         self._settle()
 
+    def _on_shadow_done(self, message: ShadowDone) -> None:
+        failed = self._shadow.done(message)
+        if self._cycle is None and failed:
+            self._begin("shadow")
+        elif self.scope.watch:
+            self._on_idle(Idle(self.cycles))
+
+    def _on_idle(self, message: Idle) -> None:
+        if message.cycle == self.cycles and not self._mode.paused and self._arrived is None:
+            self._is_shadowing()
+
+    def _is_shadowing(self) -> bool:
+        """Go on with what was left out, if nothing else is to be done; whether that goes on."""
+        shadow = self.scope.shadow or (self.scope.watch and self.project.config.tests.shadow)
+        if not shadow or self._cycle is not None or not self._read.is_set():
+            return False
+        if not self._shadow.running and self._shadow.begin(self._tests.assumed(())):
+            self._tasks.start_soon(self._run_shadow)
+        return self._shadow.running
+
     def _on_app_settled(self, message: AppSettled) -> None:
         if not self._apps.settled(message.name, message.outcome, message.number):
             return
@@ -402,6 +432,7 @@ class Loop:
     def _begin(self, trigger: Trigger) -> None:
         if self._cycle is not None:
             self._finish("cancelled")
+        self._shadow.give_way()
         self.cycles += 1
         taken, self._arrived = self._arrived, None
         ask = None
@@ -551,6 +582,8 @@ class Loop:
             )
         )
         self._cycle = None
+        if self.scope.watch and self.project.config.tests.shadow and outcome != "cancelled":
+            self._tasks.start_soon(self._wait_until_idle, self.cycles)
         self._tests.foresee()
         if self._watcher is not None:
             self._watcher.cycle_finished()
@@ -569,7 +602,17 @@ class Loop:
         self._drop_bytecode()
         await self._send.send(StepsDone(await self._steps.run()))
 
+    async def _wait_until_idle(self, cycle: int) -> None:
+        await anyio.sleep(IDLE)
+        await self._send.send(Idle(cycle))
+
+    async def _run_shadow(self) -> None:
+        self._drop_bytecode()
+        await self._send.send(await self._shadow.run())
+
     async def _run_tests(self) -> None:
+        # What both use, a port or a database, is not shared by two runs.
+        await self._shadow.ended()
         self._drop_bytecode()
         result = await self._tests.run()
         # The first tests did not wait for the project to be read; their verdicts do.
@@ -669,7 +712,9 @@ class Loop:
         with anyio.CancelScope(shield=True):
             self._steps.cancel()
             self._tests.interrupt(STOP_RUN)
+            self._shadow.give_way()
             await self._apps.stop()
+            await self._shadow.ended()
             while self._tests.running or self._steps.running:
                 match await self._receive.receive():
                     case RunDone() as message if was_read:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -10,6 +11,7 @@ from devloop.events import StepFinished
 from devloop.execute.asked import Settled
 from devloop.execute.run_state import RunResult
 from devloop.loop.actions import Ask
+from devloop.select.proofs import Shown
 from devloop.watch.scan import ChangeSet
 
 
@@ -41,6 +43,28 @@ class RunDone(msgspec.Struct, frozen=True):
     moved: frozenset[str]
 
 
+class ShadowDone(msgspec.Struct, frozen=True):
+    """A shadow run has ended.
+
+    Args:
+        result: what it has shown.
+        alone: what those tests have shown when they ran alone that had another outcome in it.
+        seconds: how long all of that took.
+        whole: it came to its end, and the project stayed as it was.
+    """
+
+    result: RunResult
+    alone: Mapping[str, Shown]
+    seconds: float
+    whole: bool
+
+
+class Idle(msgspec.Struct, frozen=True):
+    """Nothing has been to be done for a while since that cycle."""
+
+    cycle: int
+
+
 class AppSettled(msgspec.Struct, frozen=True):
     """An app has come to what was asked of it; `number` says the how-manieth time."""
 
@@ -55,4 +79,6 @@ class Stop(msgspec.Struct, frozen=True):
     code: int
 
 
-Message: TypeAlias = "Changed | Read | StepsDone | RunDone | AppSettled | Ask | Stop"
+Message: TypeAlias = (
+    "Changed | Read | StepsDone | RunDone | ShadowDone | Idle | AppSettled | Ask | Stop"
+)

@@ -25,6 +25,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
         prepare: looks at what `choose` must know, when the project has been read.
         pytest_args: added to those of the configuration.
         keys: obey them, where there is a terminal.
+        shadow: run what was left out, once nothing else is to be done.
         poll: seconds between two looks at the tree where notification is not to be used.
     """
 
@@ -38,4 +39,5 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     prepare: Callable[[Project, Parsers], Awaitable[None]] | None = None
     pytest_args: tuple[str, ...] = ()
     keys: bool = False
+    shadow: bool = False
     poll: float | None = None

@@ -88,6 +88,7 @@ def test(
     since: str | None,
     staged: bool,
     pytest_args: tuple[str, ...],
+    shadow: bool,
 ) -> int:
     """Run `devloop test`.
 
@@ -99,6 +100,7 @@ def test(
         since: the tests that the changes since this revision reach.
         staged: test what is staged, in a folder of its own.
         pytest_args: further arguments for pytest.
+        shadow: run the tests that are not due afterwards.
 
     Returns:
         The exit code.
@@ -137,6 +139,7 @@ def test(
         prepare=prepare if since is not None else None,
         steps=loaded.config.tests.needs,
         pytest_args=pytest_args,
+        shadow=shadow,
     )
     if not staged:
         return _session("test", loaded, reporter, scope)

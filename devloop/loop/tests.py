@@ -194,8 +194,11 @@ class Tests:
         self._running = Running(self._run_of(files), contents, paths, set(), self._asked)
         self._asked, self.last = Due(()), files
 
-    def _run_of(self, files: tuple[SelectedFile, ...]) -> TestRun:
+    def _run_of(
+        self, files: tuple[SelectedFile, ...], shadow: Callable[[Event], None] | None = None
+    ) -> TestRun:
         project, tests = self._project, self._project.config.tests
+        low = shadow is not None and self._scope.watch
         return TestRun(
             self._guard,
             project.interpreter,
@@ -205,15 +208,25 @@ class Tests:
                 paths=tests.paths,
                 args=tests.args,
                 once=self._scope.pytest_args,
-                workers=tests.workers,
+                workers=0 if low else tests.workers,
                 seconds=self._seconds(files),
                 folders=tuple(str(project.root / root) for root in project.layout.roots),
             ),
             project.settings,
             {**self._environment, **project.python_path(), **tests.env},
-            self._tell,
-            self._warm,
+            self._tell if shadow is None else shadow,
+            self._warm if shadow is None else None,
+            low=low,
         )
+
+    def shadow_run(self, files: tuple[SelectedFile, ...], emit: Callable[[Event], None]) -> TestRun:
+        """A run of what was left out, told to nobody else; in a session of the lowest priority.
+
+        Args:
+            files: what it runs.
+            emit: takes its events.
+        """
+        return self._run_of(files, shadow=emit)
 
     async def run(self) -> RunResult:
         """Run what was planned.

@@ -13,7 +13,8 @@ from devloop.loop.codebase import Codebase
 from devloop.loop.reading import is_below
 from devloop.select import proofs
 from devloop.select import tests as select_tests
-from devloop.select.proofs import Proofs
+from devloop.select.category import Category
+from devloop.select.proofs import Proofs, ShadowTotals, WrongSkip
 from devloop.select.reach import Reach
 from devloop.select.records import Learned, Ran, Records
 from devloop.select.tests import Due
@@ -48,7 +49,15 @@ class Verdicts:
         if not complete and not records.collected:
             # Nothing has ever run: no graph is needed to know that all of it is due.
             return select_tests.everything(codebase.test_files, records, "nothing has run yet")
-        return select_tests.due(codebase.graph, records, codebase.contents, codebase.categorise)
+        found = select_tests.due(codebase.graph, records, codebase.contents, codebase.categorise)
+        if not self.proofs.skips:
+            return found
+        return proofs.with_distrusted(found, records, self.proofs.skips, self._mattering_since)
+
+    def _mattering_since(self, revision: int) -> list[str]:
+        changed = self.records.changed_since(revision, self._codebase.contents)
+        quiet = (Category.DOCUMENT, Category.BYPRODUCT)
+        return [path for path in changed if self._codebase.categorise(path) not in quiet]
 
     def changes(self) -> tuple[Change, ...]:
         """What differs from the contents of the last run; nothing before the first."""
@@ -103,6 +112,16 @@ class Verdicts:
         if flaky:
             self._store.save_flaky(flaky, time.time())
             self.proofs = self._store.load_proofs()
+
+    def note_shadow(self, run: ShadowTotals, skips: Collection[WrongSkip]) -> None:
+        """Keep what a shadow run says of selection.
+
+        Args:
+            run: it alone.
+            skips: the tests that were skipped wrongly; each change selects them from now on.
+        """
+        self._store.save_shadow(run, skips)
+        self.proofs = self._store.load_proofs()
 
     def _save(self, learn: Callable[[], Learned]) -> None:
         while not self._store.save_run(learned := learn(), base=self.records.revision):

@@ -105,6 +105,8 @@ class PlainReporter:
         elif isinstance(event, ev.Notice):
             word = "note" if event.severity == "info" else event.severity
             self._say(f"{word}: {wording.notice(event)}")
+        elif isinstance(event, ev.ShadowFinished):
+            self._say(f"note: {wording.shadow(event)}")
         elif isinstance(event, ev.Progress):
             self._progress(event)
         elif isinstance(event, ev.ModeChanged):

@@ -154,6 +154,8 @@ class TerminalReporter:
             self._diagnostic(event)
         elif isinstance(event, ev.Notice):
             self._notice(event)
+        elif isinstance(event, ev.ShadowFinished):
+            self._notice(ev.Notice(message=wording.shadow(event)))
         elif isinstance(event, ev.Explained):
             self._print(["", *tables.explained(event, self._paint).splitlines()])
         elif isinstance(event, ev.SessionStarted):

@@ -70,7 +70,15 @@ def trigger(event: ev.CycleStarted, most: int = 1) -> str:
         "change": "something changed",
         "key": "asked for",
         "control": "asked for through the control socket",
+        "shadow": "a shadow run found a failure",
     }[event.trigger]
+
+
+def shadow(event: ev.ShadowFinished) -> str:
+    """What the tests have shown that had been left out."""
+    if event.wrong:
+        return f"shadow run: {event.wrong:,} of {event.tests:,} tests were left out wrongly"
+    return f"shadow run: {event.confirmed:,} tests that were left out are as assumed"
 
 
 def chain(links: Sequence[str]) -> str:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 
-from devloop.events import TestOutcome
+from devloop.events import Reason, TestOutcome
 from devloop.select.reach import Reach
 from devloop.select.records import GOOD, Ran, Records
+from devloop.select.selection import SelectedFile
 from devloop.select.tests import Due
 
 
@@ -74,6 +75,34 @@ class ShadowTotals(msgspec.Struct, frozen=True):
         )
 
 
+class Shown(msgspec.Struct, frozen=True):
+    """What a test has shown when it ran alone.
+
+    Args:
+        outcome: its own; None where it did not come to its end.
+        hindered: it could not have what something else holds, a port for instance.
+    """
+
+    outcome: TestOutcome | None
+    hindered: bool = False
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """What a shadow run says of selection.
+
+    Args:
+        confirmed: how many tests had the outcome that was assumed.
+        other: those that had another one, with others and alone, and which.
+        unclear: those of which it is not known, because they did not run alone.
+        ran: what is to be learned of the run.
+    """
+
+    confirmed: int
+    other: Mapping[str, TestOutcome]
+    unclear: frozenset[str]
+    ran: Ran
+
+
 class Proofs(msgspec.Struct, frozen=True):
     """All of it, as the store has it.
 
@@ -130,6 +159,71 @@ def still_due(due: Due, ran: Ran, doubtful: Collection[str]) -> Due:
         elif nodeids and file.path not in ran.whole:
             left.append(msgspec.structs.replace(file, nodeids=nodeids))
     return Due(tuple(left))
+
+
+def judged(records: Records, ran: Ran, alone: Mapping[str, Shown]) -> Judgement:
+    """Hold a shadow run against what was assumed.
+
+    Args:
+        records: what was known before.
+        ran: the run.
+        alone: what those that showed another outcome have shown when they ran alone.
+
+    Returns:
+        A test that had the assumed outcome alone depends on what ran before it, or on what runs
+        beside it: that is no fault of selection, and nothing is learned of it.
+    """
+    confirmed = 0
+    other: dict[str, TestOutcome] = {}
+    unclear = set()
+    kept = {}
+    for nodeid, (path, outcome, seconds) in ran.outcomes.items():
+        before = records.verdicts.get(nodeid)
+        shown = alone.get(nodeid)
+        if before is None or before.outcome == outcome:
+            confirmed += before is not None
+            kept[nodeid] = (path, outcome, seconds)
+        elif shown is None:
+            unclear.add(nodeid)
+        elif shown.outcome not in (None, before.outcome) and not shown.hindered:
+            other[nodeid] = shown.outcome
+            kept[nodeid] = (path, shown.outcome, seconds)
+    whole = {path: names for path, names in ran.whole.items() if names <= kept.keys()}
+    learned = msgspec.structs.replace(ran, outcomes=kept, whole=whole)
+    return Judgement(confirmed, other, frozenset(unclear), learned)
+
+
+def with_distrusted(
+    due: Due,
+    records: Records,
+    skips: Collection[str],
+    changed_since: Callable[[int], Collection[str]],
+) -> Due:
+    """Add the tests that were skipped wrongly before: any change selects them.
+
+    Args:
+        due: what is due besides.
+        records: what earlier runs have shown.
+        skips: those tests.
+        changed_since: what has changed since a revision and could matter to a test.
+
+    Returns:
+        All of them.
+    """
+    chosen = {file.path: file for file in due.files}
+    for nodeid in sorted(skips):
+        verdict = records.verdicts.get(nodeid)
+        if verdict is None or not (changed := changed_since(verdict.revision)):
+            continue
+        file = chosen.get(verdict.path)
+        if file is None:
+            chain = (verdict.path, min(changed))
+            reason = Reason("opaque", chain, "was skipped wrongly before")
+            chosen[verdict.path] = SelectedFile(verdict.path, reason, (nodeid,))
+        elif file.nodeids and nodeid not in file.nodeids:
+            nodeids = (*file.nodeids, nodeid)
+            chosen[verdict.path] = msgspec.structs.replace(file, nodeids=nodeids)
+    return Due(tuple(chosen.values()), due.all_reason)
 
 
 def unsteady(

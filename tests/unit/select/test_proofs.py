@@ -11,7 +11,15 @@ from devloop.graph.facts import Facts
 from devloop.graph.graph import Graph
 from devloop.graph.layout import discover
 from devloop.select.category import category
-from devloop.select.proofs import ShadowTotals, assumed, still_due, unsteady
+from devloop.select.proofs import (
+    ShadowTotals,
+    Shown,
+    assumed,
+    judged,
+    still_due,
+    unsteady,
+    with_distrusted,
+)
 from devloop.select.reach import Reach
 from devloop.select.records import Ran, Records, Verdict
 from devloop.select.selection import SelectedFile
@@ -99,3 +107,42 @@ def test_shadow_runs_add_up() -> None:
     """Each count by itself."""
     total = ShadowTotals(1, 10, 9, 1.5) + ShadowTotals(2, 5, 5, 0.5)
     assert total == ShadowTotals(3, 15, 14, 2.0)
+
+
+def test_only_what_fails_alone_too_was_skipped_wrongly() -> None:
+    """What passes alone, or could not have its port, is not learned; the rest waits."""
+    names = ("one", "two", "three", "four", "five")
+    records = Records(verdicts=[verdict(f"a::{name}") for name in names])
+    ran = Ran(
+        {
+            f"test_a.py::{name}": ("test_a.py", "passed" if name == "one" else "failed", 0.5)
+            for name in names
+        },
+        {"test_a.py": frozenset(f"test_a.py::{name}" for name in names)},
+    )
+    alone = {
+        "test_a.py::two": Shown("failed"),
+        "test_a.py::three": Shown("passed"),
+        "test_a.py::four": Shown("error", hindered=True),
+    }
+    found = judged(records, ran, alone)
+    assert found.confirmed == 1
+    assert found.other == {"test_a.py::two": "failed"}
+    assert found.unclear == {"test_a.py::five"}
+    assert found.ran.outcomes.keys() == {"test_a.py::one", "test_a.py::two"}
+    assert not found.ran.whole
+
+
+def test_any_change_selects_what_was_skipped_wrongly_before() -> None:
+    """Beside what is due already; where nothing has changed it is not due."""
+    skips = ["test_a.py::one", "test_b.py::three"]
+    assert not with_distrusted(Due(()), RECORDS, skips, lambda revision: []).files
+    due = Due((SelectedFile("test_a.py", WHY, ("test_a.py::bad",)),))
+    found = with_distrusted(due, RECORDS, skips, lambda revision: ["x.py"]).files
+    assert [(file.path, file.nodeids) for file in found] == [
+        ("test_a.py", ("test_a.py::bad", "test_a.py::one")),
+        ("test_b.py", ("test_b.py::three",)),
+    ]
+    assert found[1].reason.chain == ("test_b.py", "x.py")
+    whole = Due((SelectedFile("test_a.py", WHY),))
+    assert with_distrusted(whole, RECORDS, skips[:1], lambda revision: ["x.py"]) == whole
