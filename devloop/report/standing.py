@@ -131,6 +131,17 @@ class Standing:
             unique, key=lambda p: (p.path, p.line, p.severity, p.column, p.nodeid or "", p.message)
         )
 
+    def holds(self, event: ev.TestFinished | ev.Diagnostic) -> bool:
+        """Whether what an event has said still stands.
+
+        Args:
+            event: one that was applied.
+        """
+        if isinstance(event, ev.TestFinished):
+            return event.outcome in ("failed", "error") and event.nodeid in self.failing
+        found = self._found.get(self._key(event))
+        return found is not None and self._problem(event) in found.problems
+
     def apply(self, event: ev.Event) -> None:
         """Take one event."""
         # Those that come by the thousand are first.
@@ -168,7 +179,6 @@ class Standing:
     def _begin(self, event: ev.CycleStarted) -> None:
         self._cycle += 1
         self._at_start = event.trigger == "start"
-        self._serial += 1
         self.plan = ev.PlanMade()
         self.fixed, self.broken, self.slow = [], {}, []
         self._before = frozenset(self.failing)
@@ -263,7 +273,19 @@ class Standing:
     # Problems at places
 
     def _diagnostic(self, event: ev.Diagnostic) -> None:
-        problem = Problem(
+        problem = self._problem(event)
+        if event.nodeid is not None:
+            found = self._of_run(event.nodeid)
+            if event.severity == "error":
+                if not any(p.severity == "error" for p in found.problems):
+                    self.failing[event.nodeid] = problem.message
+                self.broken[event.nodeid] = None
+        else:
+            found = self._of_cycle(self._key(event))
+        found.problems.append(problem)
+
+    def _problem(self, event: ev.Diagnostic) -> Problem:
+        return Problem(
             path=in_project(event.path, self.root) or event.path,
             line=event.line or 1,
             column=event.column or 1,
@@ -272,17 +294,12 @@ class Standing:
             nodeid=event.nodeid,
             source=event.source,
         )
+
+    def _key(self, event: ev.Diagnostic) -> str:
+        """Under what a problem is kept, and goes."""
         if event.nodeid is not None:
-            found = self._of_run(event.nodeid)
-            if event.severity == "error":
-                if not any(p.severity == "error" for p in found.problems):
-                    self.failing[event.nodeid] = problem.message
-                self.broken[event.nodeid] = None
-        elif event.source in self._owners:
-            found = self._of_cycle(f"source {event.source}")
-        else:
-            found = self._of_cycle(f"file {event.path}")
-        found.problems.append(problem)
+            return f"test {event.nodeid}"
+        return f"source {event.source}" if event.source in self._owners else f"file {event.path}"
 
     def _of_cycle(self, key: str) -> Found:
         found = self._found.get(key)
