@@ -5,11 +5,13 @@
     DevloopError                  3
     ├── UsageError                4   the command line cannot be carried out
     │   ├── NotAProject           4   nothing here that devloop could work on
-    │   └── AlreadyWatching       4   another `watch` runs in this project
+    │   ├── AlreadyWatching       4   another `watch` runs in this project
+    │   └── NotWatching           4   no `watch` runs in this project
     ├── ConfigError               4   devloop.toml, or the pyproject.toml table
     ├── InterpreterError          4   the project's interpreter cannot be used
     │   └── MissingDistribution   4   pytest or xdist is not installed there
     ├── StoreError                3   the records on disk cannot be used
+    ├── WatchLost                 3   the `watch` that was followed is there no more
     └── ExecuteError              3   a process that devloop needs has failed
         ├── GuardianLost          3   the guardian died
         ├── CommandError          3   a command could not be started
@@ -55,6 +57,10 @@ class AlreadyWatching(UsageError):
     """Another `watch` runs in this project."""
 
 
+class NotWatching(UsageError):
+    """No `watch` runs in this project that could be asked."""
+
+
 class ConfigError(DevloopError):
     """A configuration file cannot be read, or says something that it may not."""
 
@@ -73,6 +79,10 @@ class MissingDistribution(InterpreterError):
 
 class StoreError(DevloopError):
     """The records on disk cannot be used and could not be set aside."""
+
+
+class WatchLost(DevloopError):
+    """The `watch` that was followed or asked is there no more."""
 
 
 class ExecuteError(DevloopError):

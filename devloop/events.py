@@ -455,6 +455,7 @@ class CycleFinished(Event, frozen=True):
 
 
 VERSION = 1
+_KINDS = {kind.event: kind for kind in Event.__subclasses__()}
 
 
 def printable(text: str) -> str:
@@ -504,6 +505,22 @@ def to_json(event: Event) -> bytes:
         UTF-8; undecodable bytes of file names are written as ``\xNN``.
     """
     return encode(as_dict(event))
+
+
+def from_dict(value: dict[str, Any]) -> Event | None:
+    """The event that a JSON object stands for.
+
+    Args:
+        value: as `as_dict` gives it; keys that this devloop does not know are passed over.
+
+    Returns:
+        The event; None for one that this devloop does not know.
+
+    Raises:
+        msgspec.ValidationError: it is not what an event of its name holds.
+    """
+    kind = _KINDS.get(value.get("event", ""))
+    return None if kind is None else msgspec.convert(value, kind)
 
 
 def encode(value: Any) -> bytes:

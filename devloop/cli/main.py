@@ -17,6 +17,7 @@ from devloop.errors import DevloopError
 
 COMMANDS = {
     "The loop": ["watch", "test", "build"],
+    "A running watch": ["status", "trigger"],
     "Ask": ["affected", "why", "graph"],
     "Look after": ["init", "doctor", "clean", "completion"],
 }

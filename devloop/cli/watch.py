@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -67,6 +69,7 @@ def command(
     With a COMMAND that is the app: it is run, and restarted when a file that it imports changes.
     """
     from devloop.config.types import seconds
+    from devloop.errors import AlreadyWatching
 
     once = once or options.said("CI")
     if once and postpone:
@@ -81,16 +84,32 @@ def command(
 
     schema.refresh(loaded.root)
 
-    with nullcontext() if once else presence.hold(loaded.root):
-        from devloop.loop import session
+    try:
+        with nullcontext() if once else presence.hold(loaded.root):
+            from devloop.loop import session
+            from devloop.serve.server import ControlServer
 
-        return session.watch(
-            loaded,
-            made,
-            once=once,
-            postpone=postpone,
-            apps=not no_app,
-            tests=not no_tests,
-            keys=keys,
-            poll=None if poll is None else seconds(poll),
-        )
+            return session.watch(
+                loaded,
+                made,
+                once=once,
+                postpone=postpone,
+                apps=not no_app,
+                tests=not no_tests,
+                keys=keys,
+                poll=None if poll is None else seconds(poll),
+                outside=None if once else ControlServer(loaded.root, os.environ),
+            )
+    except AlreadyWatching as error:
+        if once or not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise
+        click.echo(f"{error.message}.", err=True)
+        if not click.confirm("Follow it?", default=True, err=True):
+            return 0
+    from devloop.serve.client import Client
+    from devloop.serve.following import follow
+
+    # Its keys are its own terminal's: here they would be typed to nobody.
+    followed = options.make_reporter(reporter, output, absolute_paths, clear=clear)
+    with Client.of(loaded.root) as client:
+        return follow(client, followed)

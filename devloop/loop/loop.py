@@ -12,7 +12,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Collection
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Literal, TypeAlias
 
 import anyio
@@ -206,6 +206,16 @@ class Loop:
             answer: called once, when it is known what becomes of it.
         """
         self._send.send_nowait(Ask(action, by, answer))
+
+    def unheard(self) -> list[Ask]:
+        """What was asked for and not come to, once it has ended."""
+        found = []
+        with suppress(anyio.WouldBlock):
+            while True:
+                message = self._receive.receive_nowait()
+                if isinstance(message, Ask):
+                    found.append(message)
+        return found
 
     def emit(self, event: Event) -> None:
         """Let the reporter hear of something.

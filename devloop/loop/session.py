@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import anyio
@@ -23,6 +24,7 @@ from devloop.execute.parsing import Parsers
 from devloop.loop import collector, difference
 from devloop.loop.loop import Loop
 from devloop.loop.nodeids import holds, require_known
+from devloop.loop.outside import Inside, Outside
 from devloop.loop.project import Project
 from devloop.loop.requests import Mode
 from devloop.loop.scope import Scope
@@ -48,6 +50,7 @@ def watch(
     tests: bool,
     keys: bool,
     poll: float | None,
+    outside: Outside | None = None,
 ) -> int:
     """Run `devloop watch`.
 
@@ -60,6 +63,7 @@ def watch(
         tests: run them.
         keys: obey them, where there is a terminal.
         poll: seconds between two looks at the tree; None where it is watched.
+        outside: follows the session, and asks for what others want of it.
 
     Returns:
         The exit code.
@@ -75,8 +79,10 @@ def watch(
         keys=keys,
         poll=poll,
     )
-    joined = Joined(reporter, Locations(loaded.root).handle)
-    return _session("watch", loaded, joined, scope)
+    others = [Locations(loaded.root).handle]
+    if outside is not None:
+        others.append(outside.handle)
+    return _session("watch", loaded, Joined(reporter, *others), scope, outside=outside)
 
 
 def test(
@@ -168,11 +174,17 @@ def build(loaded: Loaded, reporter: Reporter, *, steps: tuple[str, ...] | None, 
 
 
 def _session(
-    command: str, loaded: Loaded, reporter: Reporter, scope: Scope, staged: Path | None = None
+    command: str,
+    loaded: Loaded,
+    reporter: Reporter,
+    scope: Scope,
+    *,
+    staged: Path | None = None,
+    outside: Outside | None = None,
 ) -> int:
     code = 3
     try:
-        code = anyio.run(_run, command, loaded, reporter, scope, staged)
+        code = anyio.run(_run, command, loaded, reporter, scope, staged, outside)
     except ReaderGone:
         code = 0
     except KeyboardInterrupt:
@@ -183,8 +195,33 @@ def _session(
 
 
 async def _run(
-    command: str, loaded: Loaded, reporter: Reporter, scope: Scope, staged: Path | None
+    command: str,
+    loaded: Loaded,
+    reporter: Reporter,
+    scope: Scope,
+    staged: Path | None,
+    outside: Outside | None,
 ) -> int:
+    inside = Inside(reporter.handle)
+    try:
+        async with nullcontext() if outside is None else outside.open(inside):
+            try:
+                return await _loops(command, loaded, reporter, scope, staged, inside)
+            finally:
+                inside.close()
+    except BaseExceptionGroup as group:
+        raise _only(group) from None
+
+
+async def _loops(
+    command: str,
+    loaded: Loaded,
+    reporter: Reporter,
+    scope: Scope,
+    staged: Path | None,
+    inside: Inside,
+) -> int:
+    """One loop after the other, as long as another configuration asks for another one."""
     cycles, code = 0, DevloopError.exit_code
     advised: set[str] = set()
     mode = Mode()
@@ -204,7 +241,9 @@ async def _run(
                 loop = Loop(project, possible, reporter, cycles=cycles, advised=advised, mode=mode)
                 for notice in (*project.store.notices, *notices):
                     loop.emit(notice)
+                inside.begin(loop)
                 code = await loop.run()
+                inside.end()
             if not loop.reload:
                 return code
             loop.emit(Notice(message="the configuration has changed: beginning anew"))

@@ -16,7 +16,7 @@ from devloop.select import tests as select_tests
 from devloop.select.category import Category
 from devloop.select.proofs import Proofs, ShadowTotals, WrongSkip
 from devloop.select.reach import Reach
-from devloop.select.records import Learned, Ran, Records
+from devloop.select.records import Learned, Ran, Records, Verdict
 from devloop.select.tests import Due
 from devloop.store.store import Store
 
@@ -58,6 +58,14 @@ class Verdicts:
         changed = self.records.changed_since(revision, self._codebase.contents)
         quiet = (Category.DOCUMENT, Category.BYPRODUCT)
         return [path for path in changed if self._codebase.categorise(path) not in quiet]
+
+    def of(self, path: str) -> tuple[Verdict, ...]:
+        """The last verdicts on the tests of a file.
+
+        Args:
+            path: relative to the root.
+        """
+        return tuple(one for one in self.records.verdicts.values() if one.path == path)
 
     def changes(self) -> tuple[Change, ...]:
         """What differs from the contents of the last run; nothing before the first."""

@@ -32,6 +32,10 @@ class Joined:
             take(event)
         self._shown.handle(event)
 
+    def recall(self, event: Event) -> None:
+        """Nobody but who is shown events has any use for it."""
+        self._shown.recall(event)
+
     def tick(self, now: float) -> None:
         """Let time pass on the screen."""
         self._shown.tick(now)

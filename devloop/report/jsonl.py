@@ -39,6 +39,9 @@ class JsonlReporter:
             return
         self._sink.write_bytes(to_json(event) + b"\n")
 
+    def recall(self, event: Event) -> None:
+        """Nothing: each line stands for itself."""
+
     def tick(self, now: float) -> None:
         """Nothing: a program has its own clock."""
 

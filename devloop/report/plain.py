@@ -80,6 +80,10 @@ class PlainReporter:
         else:
             self._other(event)
 
+    def recall(self, event: ev.Event) -> None:
+        """Take an event without a line."""
+        self._standing.apply(event)
+
     def tick(self, now: float) -> None:
         """Nothing: lines do not change."""
 

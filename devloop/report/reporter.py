@@ -26,6 +26,13 @@ class Reporter(Protocol):
             ReaderGone: nobody reads what is written; raised once, later events are dropped.
         """
 
+    def recall(self, event: Event) -> None:
+        """Take an event that is known already, as the ground for those that come; show nothing.
+
+        Args:
+            event: any.
+        """
+
     def tick(self, now: float) -> None:
         """Let time pass on the screen, some five times a second while a cycle goes on.
 

@@ -104,6 +104,11 @@ class TerminalReporter:
                 self._other(event)
             self._draw(event.t)
 
+    def recall(self, event: ev.Event) -> None:
+        """Take an event without a line."""
+        self._standing.apply(event)
+        self._footer.apply(event)
+
     def tick(self, now: float) -> None:
         """Move what moves while a cycle goes on.
 

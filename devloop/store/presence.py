@@ -40,7 +40,8 @@ def hold(root: Path) -> Iterator[None]:
             pid = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
             raise AlreadyWatching(
                 f"another `devloop watch` (pid {pid or 'unknown'}) runs in {root}",
-                hint="Stop it first; `devloop test` and `devloop build` work beside it.",
+                hint="`devloop status --follow` shows what it does, `devloop trigger` asks it for "
+                "something; `devloop test` and `devloop build` work beside it.",
             )
         os.truncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

@@ -152,6 +152,10 @@ class Watching:
         """All events of a kind with these fields, from the beginning."""
         return [e for e in tuple(self.events) if e["event"] == kind and fields.items() <= e.items()]
 
+    def of_cycle(self, number: int) -> list[Event]:
+        """All events of a cycle."""
+        return [event for event in tuple(self.events) if event.get("cycle") == number]
+
     def send(self, number: signal.Signals) -> None:
         """Signal devloop's own process, and none else."""
         self.process.send_signal(number)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -23,6 +23,10 @@ from devloop.config.types import DIAGNOSTIC_TOOLS, Config, OnBusy
 from devloop.editors import setup
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Watch = Callable[..., "Watching"]
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Watching
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -150,11 +154,13 @@ def project(tmp_path: Path, write_tree: Callable[[Path, str], None]) -> Path:
 
 
 @pytest.mark.parametrize("line", USE)
-def test_every_command_runs(project: Path, devloop: Run, line: str) -> None:
+def test_every_command_runs(project: Path, devloop: Run, watching: Watch, line: str) -> None:
     """Each line of the README does its work and ends well."""
     _, *words = shlex.split(line)
     if words[0] == "init":
         (project / "devloop.toml").unlink()
+    if words[0] in ("status", "trigger"):
+        watching(project, UVICORN_PORT="0").wait("cycle-finished")
     done = devloop(*words, cwd=project, DEVLOOP_ONCE="1", UVICORN_PORT="0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
