@@ -78,7 +78,7 @@ def devloop(tmp_path: Path, plain_environment: dict[str, str]) -> Devloop:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=120,
             check=False,
         )
 
@@ -121,7 +121,7 @@ class Watching:
         """What it has written to standard error."""
         return self._errors.read_text(errors="replace")
 
-    def wait(self, kind: str, timeout: float = 20.0, **fields: object) -> Event:
+    def wait(self, kind: str, timeout: float = 60.0, **fields: object) -> Event:
         """Go on to the next event of a kind with these fields; what was seen does not count."""
         deadline = time.monotonic() + timeout
         with self._news:
@@ -160,7 +160,7 @@ class Watching:
         """Signal devloop's own process, and none else."""
         self.process.send_signal(number)
 
-    def end(self, number: signal.Signals = signal.SIGINT, timeout: float = 15.0) -> int:
+    def end(self, number: signal.Signals = signal.SIGINT, timeout: float = 60.0) -> int:
         """End it with a signal; its exit code."""
         if self.process.poll() is None:
             self.send(number)
@@ -180,14 +180,14 @@ class Watching:
                 continue
         return found
 
-    def until(self, check: Callable[[], object], timeout: float = 20.0) -> None:
+    def until(self, check: Callable[[], object], timeout: float = 60.0) -> None:
         """Wait for what no event tells."""
         deadline = time.monotonic() + timeout
         while not check():
             assert time.monotonic() < deadline, self
             time.sleep(0.01)
 
-    def until_nothing_is_left(self, timeout: float = 10.0) -> None:
+    def until_nothing_is_left(self, timeout: float = 60.0) -> None:
         """Wait until all that it has started is gone."""
         deadline = time.monotonic() + timeout
         while left := self.started():
@@ -245,7 +245,7 @@ class Shell:
             ["-i"],
             cwd=str(root),
             env=environment,
-            timeout=20,
+            timeout=120,
             encoding="utf-8",
             dimensions=(24, 100),
         )
@@ -261,7 +261,7 @@ class Shell:
         """All that was written on it."""
         return self.log.getvalue()
 
-    def until(self, check: Callable[[], object], timeout: float = 20.0) -> None:
+    def until(self, check: Callable[[], object], timeout: float = 60.0) -> None:
         """Wait for what the screen does not tell."""
         deadline = time.monotonic() + timeout
         while not check():
@@ -278,7 +278,7 @@ class Shell:
         """Wait for the prompt, which must be as it was; the exit code."""
         self.child.expect(r"code (\d+)")
         code = int(str(self.child.match.group(1)))  # type: ignore[union-attr]
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not termios.tcgetattr(self.child.child_fd)[3] & termios.ICANON:
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -309,7 +309,7 @@ class Shell:
 
     def alone(self) -> None:
         """Wait until nothing lives that it has started."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while others := self.others():
             assert time.monotonic() < deadline, others
             time.sleep(0.02)

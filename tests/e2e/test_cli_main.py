@@ -169,7 +169,7 @@ def test_a_reader_that_goes_away_is_no_error(
         cwd=tmp_path,
         stdout=write,
         stderr=subprocess.PIPE,
-        timeout=50,
+        timeout=120,
         check=False,
     )
     os.close(write)
@@ -231,7 +231,7 @@ def run_broken(
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=120,
         check=False,
     )
 
@@ -255,7 +255,7 @@ def test_a_quick_command_imports_little(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=120,
         check=True,
     )
     imported = set(json.loads(done.stdout.splitlines()[-1]))

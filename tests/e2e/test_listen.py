@@ -89,7 +89,7 @@ class Requests:
 
     def _ask(self) -> None:
         while not self._over.wait(0.002):
-            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
             try:
                 connection.request("GET", "/")
                 self.answers.append(connection.getresponse().read().decode())
@@ -100,7 +100,7 @@ class Requests:
 
     def until(self, version: int) -> None:
         """Wait until that version answers."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self.answers[-1:] != [str(version)]:
             assert time.monotonic() < deadline, self.answers[-20:]
             time.sleep(0.005)

@@ -158,7 +158,7 @@ class Clients:
     def _ask(self) -> None:
         while not self._over.wait(0.005):
             began = time.time()
-            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
             try:
                 connection.request("GET", "/", headers={"Connection": "close"})
                 self.answers.append(Answer(began, int(connection.getresponse().read())))
@@ -169,7 +169,7 @@ class Clients:
 
     def until(self, version: int) -> None:
         """Wait until that version answers."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not any(answer.version == version for answer in self.answers[-20:]):
             assert time.monotonic() < deadline, self.answers[-20:]
             time.sleep(0.01)

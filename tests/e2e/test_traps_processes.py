@@ -56,7 +56,7 @@ def project(
 
 def served(port: int) -> str:
     """What the app answers."""
-    with urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+    with urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
         return str(answer.read().decode())
 
 
@@ -85,7 +85,7 @@ def test_lifetimes_never_overlap(tmp_path: Path, watching: Watch) -> None:
         print("up", flush=True)
         N = 0
         while True:
-            time.sleep(60)
+            time.sleep(600)
     """
     app = "\n".join(line[8:] for line in app.splitlines())
     root = project(tmp_path / "p", {"app.py": app}, more="ready = { log = 'up' }")

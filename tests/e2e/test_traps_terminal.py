@@ -27,11 +27,11 @@ SLOW = """
 import signal, sys, time
 def stop(*_):
     print("stopping", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 signal.signal(signal.SIGTERM, stop)
 print("app is up", flush=True)
 while True:
-    time.sleep(60)
+    time.sleep(600)
 """
 
 DEBUGGED = """
@@ -46,7 +46,7 @@ def show(*_):
 signal.signal(signal.SIGWINCH, show)
 show()
 while True:
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -64,7 +64,7 @@ def test_ctrl_c_three_times(shell: Callable[[dict[str, str]], Shell]) -> None:
         "@pytest.fixture(autouse=True)\n"
         "def slow():\n"
         "    yield\n"
-        "    time.sleep(60)\n"
+        "    time.sleep(600)\n"
     )
     at = shell(
         {
@@ -72,12 +72,12 @@ def test_ctrl_c_three_times(shell: Callable[[dict[str, str]], Shell]) -> None:
             "app.py": SLOW,
             "conftest.py": conftest,
             "test_it.py": "import time\ndef test_it():\n"
-            "    open('runs', 'w')\n    time.sleep(60)\n",
+            "    open('runs', 'w')\n    time.sleep(600)\n",
         }
     )
     at.run("watch")
     at.expect("app is up")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not (at.root / "runs").exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -93,7 +93,7 @@ def test_ctrl_c_three_times(shell: Callable[[dict[str, str]], Shell]) -> None:
 def test_one_ctrl_c_lets_all_end(shell: Callable[[dict[str, str]], Shell]) -> None:
     """P7: one alone is patient: the app ends in its own way, and the prompt is back."""
     ending = "time.sleep(0.5)\n    print('app has ended', flush=True)\n    sys.exit()\nsignal"
-    code = SLOW.replace("time.sleep(60)\nsignal", ending)
+    code = SLOW.replace("time.sleep(600)\nsignal", ending)
     at = shell({"devloop.toml": app(), "app.py": code})
     at.run("watch")
     at.expect("app is up")
@@ -179,7 +179,7 @@ def test_a_closed_terminal_ends_everything(
         person.child.send(before)
         person.expect("stopping" if before == "\x03" else "Stopped")
     person.child.close(force=False)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while left := person.others():
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
@@ -230,11 +230,11 @@ def test_a_problem_matcher_sees_whole_cycles(
         shlex.join([*devloop_command, "watch", "--reporter", "plain"]),
         cwd=str(root),
         env=plain_environment,
-        timeout=20,
+        timeout=120,
         encoding="utf-8",
     )
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not reached.exists():
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -310,7 +310,7 @@ def test_a_terminal_of_any_kind(
         cwd=str(tmp_path),
         env=environment,
         dimensions=(24, columns),
-        timeout=30,
+        timeout=120,
         encoding="utf-8",
     )
     child.expect(pexpect.EOF)

@@ -65,7 +65,7 @@ def warm(tmp_path: Path, port: int, watching: Watch) -> Callable[..., Watching]:
         (root / "devloop.toml").write_text(f"[apps.web]\ncommand = {words!r}\n{table}")
         watch = watching(root, APP_PORT=str(port))
         watch.cycle(outcome="passed")
-        value, deadline = 0, time.monotonic() + 20
+        value, deadline = 0, time.monotonic() + 60
         while watch.of("app-started")[-1]["start"] != "warm":
             assert time.monotonic() < deadline, watch
             value += 1
@@ -83,7 +83,7 @@ def save(watch: Watching, value: object) -> None:
 
 def served(port: int) -> str:
     """What the app answers."""
-    with urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+    with urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
         return str(answer.read().decode())
 
 

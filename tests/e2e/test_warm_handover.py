@@ -49,7 +49,7 @@ def get(port: int, path: str = "/", accept: str = "*/*") -> tuple[int, str]:
     """One request on a connection of its own: the status and the body."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Accept": accept})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -192,7 +192,7 @@ def test_a_stream_does_not_hold_the_new_code(root: Path, port: int, watching: Wa
     watch = watching(root)
     watch.cycle(outcome="passed")
     old = watch.of("app-started")[-1]["pid"]
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as stream:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as stream:
         stream.sendall(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
         assert stream.recv(1000)
         watch.save("shop.py", "VALUE = 1\n")
@@ -265,7 +265,7 @@ def test_another_address_lets_go_of_the_old_one(
 
     def refused() -> bool:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+            socket.create_connection(("127.0.0.1", port), timeout=60).close()
         except ConnectionRefusedError:
             return True
         return False

@@ -44,7 +44,7 @@ class Session:
 
     async def until(self, kind: type[E], check: Callable[[E], bool] = lambda _: True) -> E:
         """Wait for an event, or find it among those that were."""
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while True:
                 for event in self.events:
                     if isinstance(event, kind) and check(event):
@@ -65,7 +65,7 @@ class Session:
 def reported() -> Callable[..., Awaitable[list[ChangeSet]]]:
     """Wait until all of some paths have been reported; gives the change sets up to then."""
 
-    async def wait(watcher: Watcher, *paths: str, seconds: float = 15.0) -> list[ChangeSet]:
+    async def wait(watcher: Watcher, *paths: str, seconds: float = 60.0) -> list[ChangeSet]:
         left = set(paths)
         found: list[ChangeSet] = []
         with anyio.fail_after(seconds):

@@ -112,7 +112,7 @@ async def test_nothing_outlives_its_supervisor(
         guard, tmp_path, command=command, ready=UP, handover="drain", stop_timeout=timeout
     ) as session:
         pids = [(await ready(session)).pid for _ in range(2)]
-        with anyio.fail_after(15):
+        with anyio.fail_after(60):
             if how == "stop":
                 await session.app.stop()
             elif how == "kill":

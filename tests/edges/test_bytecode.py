@@ -30,7 +30,7 @@ def run(cwd: Path, environ: dict[str, str], *arguments: str) -> str:
     """What a fresh interpreter prints."""
     done = subprocess.run(
         [sys.executable, *arguments],
-        cwd=cwd, env=environ, capture_output=True, text=True, check=False, timeout=30,
+        cwd=cwd, env=environ, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     return done.stdout
 

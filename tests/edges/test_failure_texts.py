@@ -85,7 +85,7 @@ def test_every_style_of_traceback_is_read(tmp_path: Path, style: str) -> None:
         env=environ,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 1, done.stdout

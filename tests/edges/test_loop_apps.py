@@ -32,7 +32,7 @@ async def test_word_of_an_earlier_restart_settles_no_later_one(
     (tmp_path / "job.py").write_text("raise SystemExit(3)\n")
     send, receive = anyio.create_memory_object_stream[tuple[str, Settled, int]](10)
     project = Project.open(load(tmp_path))
-    with project.store, send, receive, anyio.fail_after(30):
+    with project.store, send, receive, anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
             apps = Apps(
                 project,

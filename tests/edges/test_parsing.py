@@ -202,7 +202,7 @@ async def test_an_idle_worker_that_was_killed(tmp_path: Path) -> None:
         await parsers.parse(["mod.py"])
         (worker,) = [child for child in children() if child.pid not in before]
         worker.send_signal(signal.SIGKILL)
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             while worker.is_running():  # noqa: ASYNC110 - wait() would take its end from asyncio
                 await anyio.sleep(0.01)
         found = await parsers.parse(["mod.py"])
@@ -252,7 +252,7 @@ async def test_several_parses_at_once(tmp_path: Path) -> None:
         ("#!/bin/sh\necho it is broken >&2\necho more >&2\nexit 3\n", "it is broken"),
         ("#!/bin/sh\nkill -9 $$\n", "SIGKILL"),
         ("no program\x00", "Exec format error"),
-        ("#!/bin/sh\nprintf '\\0\\0\\0\\2{}'; sleep 60\n", "unreadable"),
+        ("#!/bin/sh\nprintf '\\0\\0\\0\\2{}'; sleep 600\n", "unreadable"),
     ],
     ids=["missing", "silent", "words", "killed", "no-program", "babble"],
 )

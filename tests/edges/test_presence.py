@@ -19,7 +19,7 @@ sys.path.insert(0, sys.argv[1])
 from devloop.store.presence import hold
 with hold(Path(sys.argv[2])):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 

@@ -70,7 +70,7 @@ class Project:
 
     async def heard_of(self, done: Callable[[], object]) -> None:
         """Wait until the events so far make `done` true."""
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while not done():
                 await self.heard.wait()
 
@@ -263,8 +263,8 @@ async def test_independent_steps_run_side_by_side(project: Project) -> None:
             time.sleep(0.01)
         """
     project.steps = {
-        "a": Step(command=(*python(wait), "a", "b"), timeout="20s"),
-        "b": Step(command=(*python(wait), "b", "a"), timeout="20s"),
+        "a": Step(command=(*python(wait), "a", "b"), timeout="120s"),
+        "b": Step(command=(*python(wait), "b", "a"), timeout="120s"),
     }
     assert await project.run() == {"a": "built", "b": "built"}
 

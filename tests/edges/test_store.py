@@ -298,7 +298,7 @@ def test_a_read_only_folder(tmp_path: Path, existing: bool) -> None:
         """,
         str(tmp_path),
     )
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=60)
     tmp_path.chmod(0o755)
     (tmp_path / ".devloop").chmod(0o755)
     names, notices = out.splitlines()
@@ -325,7 +325,7 @@ def test_a_full_disk(tmp_path: Path, room: int) -> None:
         str(tmp_path),
         str(room),
     )
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=60)
     count, notices = out.splitlines()
     assert count == "300"
     assert "in memory" in notices
@@ -376,7 +376,7 @@ def test_a_file_system_without_locks(tmp_path: Path) -> None:
         """
     first, second = (python(code, str(root), name, preload=library) for name in "ab")
     for process in (first, second):
-        out, _ = process.communicate(timeout=50)
+        out, _ = process.communicate(timeout=60)
         assert "has no working locks" in out
         assert "|" not in out
     with Store.open(root, stamp="s") as store:
@@ -408,7 +408,7 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
         writer.stdin.write("\n")
         writer.stdin.flush()
     for writer in writers:
-        out, _ = writer.communicate(timeout=50)
+        out, _ = writer.communicate(timeout=60)
         assert (writer.returncode, out) == (0, "\n")
     with Store.open(tmp_path, stamp="s") as store:
         records = store.load_records()

@@ -62,7 +62,7 @@ class Screen:
 
     async def until(self, check: Callable[[], object], what: str) -> None:
         """Wait for something that comes soon."""
-        deadline = anyio.current_time() + 15
+        deadline = anyio.current_time() + 60
         while not check():
             assert anyio.current_time() < deadline, (what, self.lines, self.prompt, self.dialogue)
             await anyio.sleep(0.01)
@@ -243,7 +243,7 @@ async def test_a_shell_has_job_control(tmp_path: Path) -> None:
 async def test_typing_at_nobody_does_not_block(tmp_path: Path) -> None:
     """What an app never reads is dropped once its terminal is full."""
     terminal = Terminal()
-    with contextlib.closing(terminal), anyio.fail_after(10):
+    with contextlib.closing(terminal), anyio.fail_after(60):
         await terminal.type(b"x" * 100_000)
 
 
@@ -395,7 +395,7 @@ def stty(text: str | None) -> list[str]:
 
 def wait_for_cooked(shell: pexpect.spawn[str]) -> None:
     """Wait until the terminal takes lines again."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while not termios.tcgetattr(shell.child_fd)[3] & termios.ICANON:
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -49,7 +49,7 @@ class Heard:
 
     async def when(self, happened: Callable[[], bool]) -> None:
         """Wait until something is so."""
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             while not happened():
                 self._news = anyio.Event()
                 await self._news.wait()
@@ -275,7 +275,7 @@ async def test_of_two_quick_saves_the_last_content_is_reported(
             await anyio.sleep(number * 0.0005)
             path.write_text(f"V = {number} * {number}\n")
             last = path.stat()
-            with anyio.fail_after(10):
+            with anyio.fail_after(60):
                 while watcher.known["m.py"].signature.mtime_ns != last.st_mtime_ns:
                     await watcher.__anext__()
             assert watcher.known["m.py"].signature.size == last.st_size

@@ -125,7 +125,7 @@ def _vim(path: Path, text: str) -> None:
     subprocess.run(
         ["vim", "-n", "-es", "-u", "NONE", *script, str(path)],
         check=True,
-        timeout=20,
+        timeout=120,
         stdin=subprocess.DEVNULL,
     )
 
@@ -327,7 +327,7 @@ anyio.run(watch, Path(sys.argv[2]))
                 [sys.executable, "-c", program, whole, partly],
                 capture_output=True,
                 text=True,
-                timeout=30,
+                timeout=120,
                 check=False,
                 env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
             )
@@ -357,7 +357,7 @@ async def test_a_slow_save_ends_with_the_last_bytes(tmp_path: Path, reported: Re
     async with Watcher(tmp_path, config=Watch()) as watcher, anyio.create_task_group() as tasks:
         tasks.start_soon(anyio.to_thread.run_sync, write)
         read = ""
-        with anyio.fail_after(15):
+        with anyio.fail_after(60):
             while "V19 = 19\n" not in read:
                 await watcher.__anext__()
                 read = path.read_text()

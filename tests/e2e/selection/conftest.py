@@ -197,7 +197,7 @@ class Lab:
             },
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=120,
             check=False,
         )
         if done.returncode not in (0, 1, 2, 5):

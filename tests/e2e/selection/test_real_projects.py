@@ -137,7 +137,7 @@ def once(watching: Callable[..., Any], root: Path) -> list[dict[str, Any]]:
     return list(watch.events)
 
 
-def cycle(watch: Any, seconds: float = 20.0) -> list[dict[str, Any]]:
+def cycle(watch: Any, seconds: float = 60.0) -> list[dict[str, Any]]:
     """Go on to the next end of a cycle; all of the cycle's events."""
     number = watch.wait("cycle-finished", seconds)["cycle"]
     return [event for event in watch.events if event.get("cycle") == number]

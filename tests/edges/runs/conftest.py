@@ -62,7 +62,7 @@ class WarmRun(TestRun):
 
 async def until(true: Callable[[], bool]) -> None:
     """Wait until something is so, for half a minute at most."""
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         while not true():  # noqa: ASYNC110 - it is told by nobody
             await anyio.sleep(0.01)
 
@@ -124,7 +124,7 @@ class Project:
         if not any(wanted(event) for event in self.events):
             came = anyio.Event()
             self._listeners.append((wanted, came))
-            with anyio.fail_after(30):
+            with anyio.fail_after(60):
                 await came.wait()
 
     def _emit(self, event: Event) -> None:

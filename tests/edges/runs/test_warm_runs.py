@@ -201,7 +201,7 @@ class Pair:
         """Run warm, as soon as that is possible."""
         run = self.start(warm=True, **how)
         self.warm.foresee(run.plan)
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while not self.warm.ready:  # noqa: ASYNC110 - it is told by nobody
                 await anyio.sleep(0.01)
         result = await run.wait()
@@ -483,7 +483,7 @@ async def test_a_file_that_a_plugin_read_is_read_anew(
         await made.teach()
         assert (await made.run()).finished.outcome == "passed"
         reason = None
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             # What is read is found out when a first warm run has long been possible.
             while reason is None:
                 settings.write_text(settings.read_text() + "more")
@@ -608,7 +608,7 @@ async def test_a_killed_zygote_takes_no_run_with_it(pair: Callable[[str], Pair])
         (made.root / "begun").unlink(missing_ok=True)
         run = made.start(warm=True)
         made.warm.foresee(run.plan)
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while not made.warm.ready:  # noqa: ASYNC110 - it is told by nobody
                 await anyio.sleep(0.01)
             async with anyio.create_task_group() as tasks:
@@ -638,7 +638,7 @@ async def test_a_zygote_that_has_died_is_replaced(pair: Callable[[str], Pair]) -
     await made.run()
     for pid in made.warm.pids:
         psutil.Process(pid).kill()
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         while made.warm.ready:  # noqa: ASYNC110 - it is told by nobody
             await anyio.sleep(0.01)
     assert (await made.teach()).finished.outcome == "passed"

@@ -74,7 +74,7 @@ class Life:
 
     async def until(self, kind: str, count: int = 1) -> list[dict[str, Any]]:
         """Wait for that many messages of a kind."""
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while True:
                 found = [message for message in self.messages if message["m"] == kind]
                 if len(found) >= count:
@@ -98,7 +98,7 @@ class Life:
         """Signal its group, wait for its end, and give its exit code."""
         if self.popen.poll() is None:
             os.killpg(self.pid, number)
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             while self.popen.poll() is None:  # noqa: ASYNC110 - subprocess has no event
                 await anyio.sleep(0.005)
         self.close()

@@ -69,7 +69,7 @@ def url(held: Held) -> str:
 
 async def get(url: str, method: str = "GET", **options: dict[str, str]) -> httpx.Response:
     """Ask as a client does that knows nothing of devloop."""
-    async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
         return await client.request(method, url, **options)  # type: ignore[arg-type]
 
 
@@ -240,7 +240,7 @@ async def test_a_unix_socket_answers_too(
     """Whatever the app had bound answers."""
     page.show(failure)
     transport = httpx.AsyncHTTPTransport(uds=str(tmp_path / "app.sock"))
-    async with httpx.AsyncClient(transport=transport, timeout=20) as client:
+    async with httpx.AsyncClient(transport=transport, timeout=60) as client:
         answer = await client.get("http://localhost/", headers={"Accept": "application/json"})
     assert answer.status_code == 503
     assert json.loads(answer.text)["app"] == "web"

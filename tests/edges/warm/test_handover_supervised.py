@@ -87,9 +87,9 @@ def client(root: Path, port: int | None) -> httpx.AsyncClient:
     """A client that connects to the app, whatever the URL says."""
     if port is None:
         transport = httpx.AsyncHTTPTransport(uds=str(root / "app.sock"))
-        return httpx.AsyncClient(transport=transport, timeout=20)
+        return httpx.AsyncClient(transport=transport, timeout=60)
     return httpx.AsyncClient(
-        timeout=20, trust_env=False, mounts={"http://localhost": _To(f"http://127.0.0.1:{port}")}
+        timeout=120, trust_env=False, mounts={"http://localhost": _To(f"http://127.0.0.1:{port}")}
     )
 
 

@@ -80,7 +80,7 @@ async def test_configured_addresses_are_given_as_systemd_gives_them(
         with socket.socket(socket.AF_UNIX) as second:
             second.connect(str(tmp_path / "run/app.sock"))
             assert await anyio.to_thread.run_sync(second.recv, 100) == b"app.sock"
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             assert (await process.wait()).code == 0
 
 

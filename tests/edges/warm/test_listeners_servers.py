@@ -155,7 +155,7 @@ class Site:
     async def start(self, version: str) -> Life:
         """Start a process, and wait until it listens."""
         life = self.handover.start(*self._command, env={**self._env, "V": version})
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while not any(map(self._listens, life.messages)):
                 await life.more()
         return life
@@ -179,7 +179,7 @@ class Site:
         """Ask for a page, and give what it is."""
         reader, writer = await self.open(path)
         try:
-            with anyio.fail_after(30):
+            with anyio.fail_after(60):
                 head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
         finally:
             writer.close()
@@ -220,7 +220,7 @@ async def test_a_server_is_followed_by_its_successor(
         await anyio.sleep(0.3)
         assert used(old) - before < 0.2
         new = await site.start("new")
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while "waiting" not in answers:  # noqa: ASYNC110 - it is another task's
                 await anyio.sleep(0.01)
         assert answers == {"waiting": "new"}

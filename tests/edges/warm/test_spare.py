@@ -75,7 +75,7 @@ async def started(session: Any) -> AppStarted:
 
 async def stocked(session: Any, kind: str = "spare") -> None:
     """Wait until the next start can come from a spare."""
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         while not (session.app.warm.ready and session.app.warm.kind == kind):  # noqa: ASYNC110
             await anyio.sleep(0.01)
 
@@ -142,7 +142,7 @@ async def test_a_spare_that_dies_costs_a_cold_start(
         await started(session)
         await stocked(session)
         os.kill(session.app.warm.pids[0], signal.SIGKILL)
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             while session.app.warm.pids:  # noqa: ASYNC110 - the guardian tells
                 await anyio.sleep(0.01)
         assert (await started(session)).start == "cold"
@@ -160,7 +160,7 @@ async def test_what_cannot_be_held_decides_where_starts_come_from(
     write(root, "app.py", APP.replace('print("up"', f'{asks}; print("up"'))
     async with supervised(guard, root, **table(root)) as session:
         await started(session)
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while session.app.warm.record.spare is None:  # noqa: ASYNC110 - nobody is told
                 await anyio.sleep(0.01)
         await stocked(session, kind)

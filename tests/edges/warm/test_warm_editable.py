@@ -93,7 +93,7 @@ async def started(session: Any) -> tuple[str, str | None]:
     session.app.restart()
     assert await session.app.settled() == "ready", session.output
     event: AppStarted = session.all(AppStarted)[-1]
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         while not session.app.told_imports:  # noqa: ASYNC110 - nobody is told of it
             await anyio.sleep(0.01)
     return event.start, event.reason
@@ -101,7 +101,7 @@ async def started(session: Any) -> tuple[str, str | None]:
 
 async def stocked(session: Any) -> None:
     """Wait until the next start can come from what is held."""
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         while not session.app.warm.ready:  # noqa: ASYNC110 - nobody is told of it
             await anyio.sleep(0.01)
 

@@ -71,7 +71,7 @@ def said(session: Any) -> str:
 
 async def until(check: Callable[[], object]) -> None:
     """Wait for what nobody is told of."""
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         while not check():  # noqa: ASYNC110 - as it says
             await anyio.sleep(0.01)
 

@@ -80,7 +80,7 @@ async def started(session: Any, outcome: str = "ready") -> AppStarted:
 
 async def stocked(session: Any) -> None:
     """Wait until the next start can come from a zygote."""
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         while not session.app.warm.ready:  # noqa: ASYNC110 - nobody is told of it
             await anyio.sleep(0.01)
 
@@ -95,7 +95,7 @@ async def test_the_second_start_is_warm(supervised: Supervised, guard: Guard, ro
             again = await started(session)
             assert (again.start, again.reason) == ("warm", None)
         assert "dep" in session.app.warm.record.held
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             while not session.app.warm.record.audited:  # noqa: ASYNC110 - it tells by and by
                 await anyio.sleep(0.01)
         assert session.output.count("dep says 1\nup") == 4
@@ -272,10 +272,10 @@ async def test_what_is_imported_late_is_held_as_well(
         await stocked(session)
         assert "late" not in session.app.warm.record.modules
         (root / "request").touch()
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             while "done" not in session.output:  # noqa: ASYNC110 - any line may bring it
                 await anyio.sleep(0.01)
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             while "late" not in session.app.warm.record.held:  # noqa: ASYNC110 - as above
                 await anyio.sleep(0.01)
 
@@ -293,7 +293,7 @@ async def test_a_zygote_that_dies_costs_a_cold_start(
         pids = session.app.warm.pids
         for pid in pids[1:] if victim == "holder" else pids:
             os.kill(pid, signal.SIGKILL)
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             while any(tree.started(pid) for pid in pids[1:]):  # noqa: ASYNC110 - the kernel's
                 await anyio.sleep(0.01)
         assert tree.started(running.pid)
@@ -333,7 +333,7 @@ async def test_a_save_while_it_preloads(supervised: Supervised, guard: Guard, ro
     go = root.parent / "go"
     async with supervised(guard, root, **table(root, env={"GO": str(go)})) as session:
         await started(session)
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             while not session.app.warm.building:  # noqa: ASYNC110 - nobody is told of it
                 await anyio.sleep(0.01)
         event = await started(session)
@@ -411,7 +411,7 @@ async def test_what_forked_workers_import_is_held_as_well(
     async with supervised(guard, root, **table(root, command=command)) as session:
 
         async def held(name: str) -> None:
-            with anyio.fail_after(20):
+            with anyio.fail_after(60):
                 while name not in session.app.warm.record.held:  # noqa: ASYNC110 - see `stocked`
                     await anyio.sleep(0.01)
 
@@ -420,7 +420,7 @@ async def test_what_forked_workers_import_is_held_as_well(
         await stocked(session)
         assert "late" not in session.app.warm.record.modules
         (root / "request").touch()
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             while "done" not in session.output:  # noqa: ASYNC110 - any line may bring it
                 await anyio.sleep(0.01)
         assert (await started(session)).start == "warm"
@@ -428,6 +428,6 @@ async def test_what_forked_workers_import_is_held_as_well(
         await stocked(session)
         assert (await started(session)).start == "warm"
         assert session.app.warm.record.off is None
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         while tree.family([guard.pid]) != [guard.pid]:  # noqa: ASYNC110 - it reaps by and by
             await anyio.sleep(0.01)

@@ -51,7 +51,7 @@ class Life:
         self.text += data.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
         return bool(data)
 
-    async def until(self, text: str, seconds: float = 20) -> None:
+    async def until(self, text: str, seconds: float = 60) -> None:
         """Wait until it has printed something."""
         with anyio.move_on_after(seconds):
             while text not in self.text:
@@ -60,7 +60,7 @@ class Life:
                     break
         assert text in self.text, f"it did not print {text!r}: {self.text}"
 
-    async def end(self, seconds: float = 20) -> Ended:
+    async def end(self, seconds: float = 60) -> Ended:
         """Wait for its end, and that of its output."""
         with anyio.fail_after(seconds):
             async with anyio.create_task_group() as tasks:
@@ -220,7 +220,7 @@ def until() -> Callable[[Callable[[], object], str], Any]:
     """Wait for something that comes soon."""
 
     async def wait(check: Callable[[], object], what: str) -> None:
-        deadline = anyio.current_time() + 15
+        deadline = anyio.current_time() + 60
         while not check():
             assert anyio.current_time() < deadline, f"it did not happen: {what}"
             await anyio.sleep(0.01)

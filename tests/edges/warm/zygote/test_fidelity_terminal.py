@@ -45,7 +45,7 @@ signal.signal(signal.SIGTSTP, show)
 signal.signal(signal.SIGQUIT, show)
 try:
     print("ready", os.tcgetpgrp(0) == os.getpgrp(), flush=True)
-    time.sleep(60)
+    time.sleep(600)
 except KeyboardInterrupt:
     print("interrupted")
     raise

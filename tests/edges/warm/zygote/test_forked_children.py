@@ -45,7 +45,7 @@ async def told(life: Life, count: int) -> list[dict[str, Any]]:
     """What children tell, until there is as much as that."""
     assert life.running is not None
     found: list[dict[str, Any]] = []
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         while len(found) < count:
             await anyio.sleep(0.01)
             found += life.running.ledger.take()

@@ -381,7 +381,7 @@ async def test_all_end_when_devloop_is_killed(tmp_path: Path, until: Until) -> N
         [sys.executable, "loop.py"], cwd=tmp_path, stderr=None
     ) as process:
         assert process.stdout is not None
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             line = await BufferedByteReceiveStream(process.stdout).receive_until(b"\n", 999)
         word, *numbers = line.decode().split()
         assert word == "pids"
@@ -487,7 +487,7 @@ async def test_a_cold_start_that_can_be_asked(start: Starter) -> None:
     await life.until("runs")
     assert life.running is not None
     await life.running.order({"m": "report"})
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         got = await life.running.control.next()
     assert got is not None
     message, _ = got

@@ -91,7 +91,7 @@ class Program:
         text = await self._until_up(life)
         assert life.running is not None
         await life.running.order({"m": "report"})
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             while (got := await life.running.control.next()) is not None:
                 if got[0]["m"] == "called":
                     self.layers.called(got[0])
