@@ -160,10 +160,11 @@ def interpreter() -> Callable[[str], str]:
         candidates = [sys.executable, shutil.which(f"python{version}")]
         candidates += map(str, sorted(pyenv.glob(f"{version}.*/bin/python")))
         for candidate in filter(None, candidates):
-            command = [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
-            found = subprocess.run(command, capture_output=True, text=True, check=False)
-            if found.stdout.strip() == version:  # a shim may be there without an interpreter
-                return candidate
+            code = "import sys; print('%d.%d' % sys.version_info[:2], sys.executable)"
+            found = subprocess.run([candidate, "-c", code], capture_output=True, text=True)
+            told, _, path = found.stdout.strip().partition(" ")
+            if told == version:  # a shim may be there without an interpreter
+                return path
         pytest.skip(f"no Python {version} on this machine")
 
     return find

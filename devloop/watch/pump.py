@@ -12,6 +12,8 @@ from anyio.abc import TaskGroup
 
 from devloop.events import Change, Notice
 from devloop.watch.calm import Calm
+from devloop.watch.contents import Contents
+from devloop.watch.laying import Laying
 from devloop.watch.mute import PYTHON, Mutes
 from devloop.watch.notify import BackEnd, Event, NotifyUnavailable
 from devloop.watch.patterns import Named
@@ -79,13 +81,22 @@ class Pump:
         back_end: BackEnd,
     ) -> None:
         self.tree = tree
+        self.contents = Contents(tree)
         self.mutes = Mutes()
         self.wanted = wanted
         self._sifter = Sifter(tree)
-        self.polling: str | None = None
         self.swept_at = time.monotonic()
         self.sweep_seconds = 0.0
-        self._notifier = back_end(tasks, self._put, self._broken)
+        self.laying = Laying(
+            tree,
+            tasks,
+            back_end,
+            put=self._put,
+            lost=self._broken,
+            thread=self.thread,
+            reload=self._sifter.reload,
+            notice=notice,
+        )
         self._calm = Calm(debounce)
         self._patience = max(PATIENCE * debounce, 0.2)
         self._emit = emit
@@ -142,7 +153,7 @@ class Pump:
 
         A machine under load starves us again and again, and hardly ever overflows a queue.
         """
-        gap = self._notifier.stall()
+        gap = self.laying.notifier.stall()
         self._owed = self._owed or gap > 0
         pause = self.sweep_seconds / SWEEP_SHARE
         if gap > LONG_STALL or (self._owed and time.monotonic() - self.swept_at > pause):
@@ -156,45 +167,15 @@ class Pump:
         """
         self._pending.difference_update(paths)
 
-    async def lay(self) -> None:
-        """Watch all folders that matter; where that cannot be, `polling` says why."""
-        for _ in range(5):
-            self.tree.moved, renewed, self.tree.renewed = False, self.tree.renewed, False
-            folders = await self.thread(self.tree.attended)
-            if self.polling is not None:
-                return
-            tops = [self.tree.places.place(top) for top in self.tree.places.tops]
-            try:
-                await self._notifier.lay(folders, tops, anew=renewed)
-            except NotifyUnavailable as failure:
-                self._give_up(failure)
-            except OSError:  # a folder has vanished, or may not be read any more
-                await self.thread(self._sifter.reload)
-                self.tree.renewed = True
-                continue
-            return
-        self._give_up(NotifyUnavailable("folders come and go faster than they can be watched"))
-
     def close(self) -> None:
         """Watch no longer."""
-        self._notifier.close()
-
-    def _give_up(self, failure: NotifyUnavailable) -> None:
-        self.polling = failure.message
-        self._notifier.close()
-        self._notice(
-            Notice(
-                message=f"Files are polled, because {failure.message}.",
-                severity="warning",
-                hint=failure.hint,
-            )
-        )
+        self.laying.notifier.close()
 
     def _put(self, events: Iterable[Event]) -> None:
         now = time.monotonic()
         if self._seen is None:
             self._seen = now
-        self._came_at = now - self._notifier.late
+        self._came_at = now - self.laying.notifier.late
         for event in events:
             before = self._events.get(event.place)
             if before is not None and before.renewed:
@@ -204,7 +185,7 @@ class Pump:
 
     def _broken(self, failure: Exception | None) -> None:
         if isinstance(failure, NotifyUnavailable):
-            self._give_up(failure)
+            self.laying.give_up(failure)
         self.tree.moved = self.tree.renewed = True
         self.look_at_all(lost=True)
 
@@ -228,7 +209,7 @@ class Pump:
         while self.tree.moved or (self._sweep and not known):
             # What a new folder got before it was watched went unseen: hence a look at all.
             if self.tree.moved:
-                await self.lay()
+                await self.laying.lay()
                 self._laid_at = time.monotonic()
             self._sweep = self._owed = False
             begun = time.monotonic()
@@ -269,7 +250,7 @@ class Pump:
         if held:
             self._calm.extend(time.monotonic())
             await self._quiet()
-        if len(self._pending) > LARGE_BATCH and not self._notifier.tells_of_loss:
+        if len(self._pending) > LARGE_BATCH and not self.laying.notifier.tells_of_loss:
             self._sweep = self._lost = True
             await self._absorb()
 
@@ -279,16 +260,16 @@ class Pump:
             await self._wait(min(self._calm.until, end) - now)
 
     async def _deliver(self) -> None:
-        missing = await self.thread(self.tree.missing, self._pending)
+        missing = await self.thread(self.contents.missing, self._pending)
         since = time.monotonic()
         while missing and time.monotonic() - since < GRACE:
             await self._wait(LOOK)
-            missing = await self.thread(self.tree.missing, self._pending)
+            missing = await self.thread(self.contents.missing, self._pending)
         paths, self._pending = self._pending, set()
         self._calm.handed_on()
         self._tries += 1
         changes, again = await self.thread(
-            self.tree.examine, paths, missing, patient=self._tries < TRIES
+            self.contents.examine, paths, missing, patient=self._tries < TRIES
         )
         self._pending |= again
         self._calm.extend(time.monotonic())

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from devloop.config.types import Watch
-from devloop.events import Change
 from devloop.watch import names
 from devloop.watch.baseline import Baseline
 from devloop.watch.patterns import Named
 from devloop.watch.places import Places, above
-from devloop.watch.signatures import FOLDER, Known, Signature, Unsettled, look, signature_of
+from devloop.watch.signatures import FOLDER, Known, Signature, look, signature_of
 from devloop.watch.walk import RACY, Found, walk
 
 
@@ -149,97 +148,6 @@ class Tree:
         found = {self.places.place(path) for path in wanted}
         found.update(os.path.dirname(target) for target in self.links)
         return {place for place in found if os.path.isdir(place)}
-
-    def missing(self, paths: Iterable[str]) -> frozenset[str]:
-        """Those of some files that were there and are not.
-
-        Args:
-            paths: as they are reported.
-        """
-        return frozenset(
-            path
-            for path in paths
-            if path in self.baseline and not os.path.exists(self.places.place(path))
-        )
-
-    def examine(
-        self, paths: Iterable[str], deleted: Container[str], patient: bool = True
-    ) -> tuple[list[Change], set[str]]:
-        """Compare files with the baseline, which becomes what they are now.
-
-        Args:
-            paths: as they are reported.
-            deleted: those that may be missing; where another one is, it may come back.
-            patient: leave alone what is being written just now.
-
-        Returns:
-            What has changed, and the paths that are to be examined once more.
-        """
-        changes: list[Change] = []
-        again: set[str] = set()
-        now = time.time_ns()
-        for path in sorted(paths):
-            try:
-                kind = self.baseline.examine(
-                    path,
-                    now,
-                    entry=above(path) in self.listed,
-                    deleted=path in deleted,
-                    patient=patient,
-                )
-            except Unsettled:
-                again.add(path)
-                continue
-            if kind is not None:
-                changes.append(Change(path, kind))
-        return changes, again
-
-    def look(self, paths: Iterable[str]) -> list[Change]:
-        """Look at some files now, quiet ones too.
-
-        Args:
-            paths: files, or folders with all that is in them, as somebody wrote them.
-        """
-        files: set[str] = set()
-        for path in map(self.places.named, paths):
-            place = self.places.place(path)
-            files.update([path], self.baseline.below(path))
-            for folder, _, inner in os.walk(place):
-                files.update(self.places.reported(os.path.join(folder, name)) for name in inner)
-        return self.examine(files, deleted=files, patient=False)[0]
-
-    def learn(self, path: str, known: Known) -> None:
-        """Take over what somebody else has read, unless the file has changed since.
-
-        Args:
-            path: as it is reported.
-            known: what was read.
-        """
-        old = self.baseline.get(path)
-        if old is None or (old.signature == known.signature and old.digest is None):
-            self.baseline.put(path, known, time.time_ns())
-
-    def unread(self, size: int) -> list[str]:
-        """Files of which the bytes have not been read.
-
-        Args:
-            size: the largest, in bytes.
-        """
-        return [
-            path
-            for path, known in list(self.baseline.items())
-            if known.digest is None and 0 <= known.signature.size <= size
-        ]
-
-    def fill(self, paths: Iterable[str]) -> None:
-        """Read such files.
-
-        Args:
-            paths: as they are reported.
-        """
-        now = time.time_ns()
-        for path in paths:
-            self.baseline.fill(path, now)
 
     def files(self) -> dict[str, Signature]:
         """The signature of every watched file."""

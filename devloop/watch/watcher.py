@@ -109,7 +109,7 @@ class Watcher:
         )
         try:
             pace = self._pace()
-            await self._pump.lay()
+            await self._pump.laying.lay()
             self._pump.look_at_all(lost=False)  # what changed before the watches were laid
             self._tasks.start_soon(self._pump.run)
             self._tasks.start_soon(self._tick, pace)
@@ -157,7 +157,7 @@ class Watcher:
     @property
     def polling(self) -> str | None:
         """Why files are polled, as the end of a sentence; None where the system notifies."""
-        return self._pump.polling
+        return self._pump.laying.polling
 
     def scan(self) -> Scan:
         """All watched files as they were last seen, and what git tracks now."""
@@ -177,7 +177,7 @@ class Watcher:
             path: relative to the root, absolute outside it.
             known: what was read.
         """
-        self._tree.learn(path, known)
+        self._pump.contents.learn(path, known)
 
     def update(
         self,
@@ -208,7 +208,7 @@ class Watcher:
         Args:
             paths: files, or folders with all that is in them.
         """
-        changes = await self._pump.thread(self._tree.look, paths)
+        changes = await self._pump.thread(self._pump.contents.look, paths)
         self._pump.drop([change.path for change in changes])
         return tuple(changes)
 
@@ -235,7 +235,7 @@ class Watcher:
     def _pace(self) -> float | None:
         """Seconds between two looks at all files, where that is needed."""
         if self._poll is not None:
-            self._pump.polling = "that was asked for"
+            self._pump.laying.polling = "that was asked for"
             return self._poll
         for top in self._tree.places.tops:
             place = self._tree.places.place(top)
@@ -254,7 +254,7 @@ class Watcher:
         """Watch the clocks."""
         before = self._ahead()
         while True:
-            if pace is None and self._pump.polling is not None:
+            if pace is None and self._pump.laying.polling is not None:
                 pace = POLL
             every = self._sweep_every
             if pace is not None:
@@ -271,7 +271,7 @@ class Watcher:
 
     async def _fill(self) -> None:
         """Read what has not been read, a little at a time."""
-        paths = await self._pump.thread(self._tree.unread, FILL_SIZE)
+        paths = await self._pump.thread(self._pump.contents.unread, FILL_SIZE)
         for at in range(0, len(paths), FILL_AT_ONCE):
-            await self._pump.thread(self._tree.fill, paths[at : at + FILL_AT_ONCE])
+            await self._pump.thread(self._pump.contents.fill, paths[at : at + FILL_AT_ONCE])
             await anyio.sleep(0.002)

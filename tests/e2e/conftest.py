@@ -144,7 +144,7 @@ class Watching:
 
     def cycle(self, **fields: object) -> list[Event]:
         """Go on to the next end of a cycle with these fields; all of the cycle's events."""
-        self.wait("cycle-finished", 20.0, **fields)
+        self.wait("cycle-finished", 60.0, **fields)
         number = self.events[self.seen - 1]["cycle"]
         return [event for event in self.events if event.get("cycle") == number]
 
@@ -231,7 +231,7 @@ def watching(
         for one in begun:
             for pid in one.started():
                 os.kill(pid, signal.SIGKILL)
-            one.process.wait(5)
+            one.process.wait(60)
 
 
 class Shell:

@@ -357,5 +357,5 @@ def test_a_reader_that_goes_away_ends_it(
     with process.stdout, process.stderr:
         assert process.stdout.readline()
         process.stdout.close()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
         assert "Traceback" not in process.stderr.read()

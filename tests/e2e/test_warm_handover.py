@@ -122,7 +122,7 @@ def test_a_sudden_death_leaves_nothing(root: Path, port: int, watching: Watch, v
     until_warm(watch)
     if victim == "devloop":
         watch.send(signal.SIGKILL)
-        watch.process.wait(10)
+        watch.process.wait(60)
         watch.until_nothing_is_left()
         watch = watching(root)
     else:

@@ -56,7 +56,7 @@ def test_a_killed_watch_leaves_no_stale_lock(tmp_path: Path) -> None:
         assert process.stdout.readline() == b"held\n"
         assert holder(tmp_path) == process.pid
         process.kill()
-        process.wait(10)
+        process.wait(60)
     assert holder(tmp_path) is None
     with hold(tmp_path):
         assert holder(tmp_path) == os.getpid()

@@ -133,7 +133,7 @@ def once(watching: Callable[..., Any], root: Path) -> list[dict[str, Any]]:
     """The events of `devloop watch --once`, which ends by itself."""
     watch = watching(root, "--once")
     watch.wait("session-finished", timeout=120)
-    assert watch.process.wait(10) in (0, 1), str(watch)
+    assert watch.process.wait(60) in (0, 1), str(watch)
     return list(watch.events)
 
 

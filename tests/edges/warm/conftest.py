@@ -83,7 +83,7 @@ class Life:
 
     async def more(self) -> None:
         """Wait until it tells more."""
-        assert self._control.fileno() >= 0, f"it has ended: {self.popen.wait(5)}"
+        assert self._control.fileno() >= 0, f"it has ended: {self.popen.wait(60)}"
         await self._news.wait()
 
     def order(self, kind: str) -> None:
