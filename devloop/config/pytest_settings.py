@@ -102,7 +102,7 @@ def config_files(root: Path, args: Sequence[str] = ()) -> tuple[str, ...]:
     Returns:
         Those that pytest would look at in the root, and the one that it finds elsewhere.
     """
-    names = [*_LOADERS]
+    names = [*FILES]
     try:
         found = _find(root, args)
     except ConfigError as error:
@@ -198,6 +198,9 @@ _LOADERS: dict[str, Callable[[Path], dict[str, Any] | None]] = {
     "setup.cfg": _setup_cfg,
 }
 """In pytest's order; the first that holds settings for it is the only one that counts."""
+
+FILES = tuple(_LOADERS)
+"""The names of the files in which pytest looks for settings."""
 
 _SUFFIXES: dict[str, Callable[[Path], dict[str, Any] | None]] = {
     ".toml": _any_toml,

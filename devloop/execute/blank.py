@@ -133,6 +133,10 @@ class Blank:
         self._asking = anyio.Lock()
         self._number = 0
         self._owns_output = False
+        self._ahead: dict[str, Any] | None = None
+        self.waits = False
+        """It has gone ahead, as far as it may."""
+
         self.importing: str | None = None
         """The module that it imports, or did when it ended."""
 
@@ -253,9 +257,8 @@ class Blank:
             fault=fault,
             refused=answer["refused"],
             env=None if answer["env"] is None else frozenset([*answer["env"], *answer["settings"]]),
-            files={path: tuple(sign) if sign else None for path, sign in answer["files"]},
-            folders={path: (mtime, own) for path, mtime, own in answer["folders"]},
             seconds=time.monotonic() - began,
+            **_noted(answer),
         )
 
     async def trace(
@@ -323,6 +326,94 @@ class Blank:
             raise
         return Blank(self._guard, process, control, self._command, self._output, self._said)
 
+    async def copy(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Have it copy pages of memory that it will write to; it does not answer.
+
+        Args:
+            ranges: from `pages.copied`.
+        """
+        if ranges:
+            await self._control.send({"m": "copy", "ranges": list(ranges), "n": 0})
+
+    async def go_ahead(self, order: Order) -> None:
+        """Have it begin with a command that is not wanted yet; `run` then has it go on.
+
+        Args:
+            order: which; its descriptors are of no account.
+
+        Raises:
+            Declined: it cannot; it has ended by that.
+        """
+        self._ahead = self._settled(order)
+        await self._go_ahead(self._ahead, trace=False)
+        self.waits = True
+
+    async def probe(self, order: Order) -> Layered:
+        """Find out what a command does before it is wanted; this process ends by that.
+
+        Args:
+            order: which.
+
+        Returns:
+            What it reads.
+
+        Raises:
+            Declined: it does what must not be done before it is wanted.
+        """
+        began = time.monotonic()
+        answer = await self._go_ahead(self._settled(order), trace=True)
+        if self._output.take():
+            raise Declined("prints something")
+        return Layered(
+            loaded={},
+            fault=None,
+            refused=None,
+            env=frozenset(),
+            seconds=time.monotonic() - began,
+            **_noted(answer),
+        )
+
+    async def _go_ahead(self, settled: dict[str, Any], *, trace: bool) -> dict[str, Any]:
+        message = {"m": "ahead", **settled, "trace": trace}
+        answer = await self._ask(message, (), ANSWER_TIMEOUT)
+        if answer["m"] == "declined":
+            raise Declined(answer["reason"])
+        return answer
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether it has gone ahead, or is about to."""
+        return self._ahead is not None
+
+    def suits(self, order: Order) -> bool:
+        """Whether it has gone ahead with nothing else.
+
+        Args:
+            order: what it shall become.
+        """
+        return self._ahead is None or self._ahead == self._settled(order)
+
+    def _settled(self, order: Order) -> dict[str, Any]:
+        """What a command is the same by, whenever it is wanted."""
+        env = dict(order.env)
+        if order.command.shell:
+            _as_shell(env, order.cwd)
+        outer = env.get(tree.MARK)
+        env[tree.MARK] = f"{outer}/{self.process.mark}" if outer else self.process.mark
+        return {
+            **_entry(order.command),
+            "options": list(order.command.options),
+            "name": order.command.name,
+            "env": env,
+            "cwd": order.cwd,
+            "umask": order.umask,
+            "terminal": order.terminal,
+            "variable": tree.MARK,
+            "handover": order.handover,
+            "folders": list(order.folders),
+            "learn": list(order.learn),
+        }
+
     async def run(self, order: Order) -> Running:
         """Have it become a command.
 
@@ -335,26 +426,11 @@ class Blank:
         Raises:
             Declined: it cannot; it has ended by that.
         """
-        env = dict(order.env)
-        if order.command.shell:
-            _as_shell(env, order.cwd)
-        outer = env.get(tree.MARK)
-        env[tree.MARK] = f"{outer}/{self.process.mark}" if outer else self.process.mark
         message = {
             "m": "run",
-            **_entry(order.command),
-            "options": list(order.command.options),
-            "name": order.command.name,
-            "env": env,
-            "cwd": order.cwd,
-            "umask": order.umask,
-            "terminal": order.terminal,
-            "variable": tree.MARK,
-            "handover": order.handover,
+            **self._settled(order),
             "held": [dict(known) for known, _ in order.held],
             "passed": [name for name, _ in order.passed],
-            "folders": list(order.folders),
-            "learn": list(order.learn),
             "said": self._said.decode("latin-1"),
         }
         ledger = Ledger()
@@ -422,6 +498,13 @@ def _as_shell(env: dict[str, str], cwd: str) -> None:
         right = False
     if not right:
         env["PWD"] = os.path.realpath(cwd)
+
+
+def _noted(answer: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "files": {path: tuple(sign) if sign else None for path, sign in answer["files"]},
+        "folders": {path: (mtime, own) for path, mtime, own in answer["folders"]},
+    }
 
 
 def _entry(command: Python) -> dict[str, Any]:

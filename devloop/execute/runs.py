@@ -288,7 +288,7 @@ class TestRun:
             group.start_soon(reader.run)
             group.start_soon(self._carry_out, process, channel)
             finished = anyio.Event()
-            group.start_soon(self._receive, channel, finished)
+            group.start_soon(self._receive, channel, finished, process.pid)
             group.start_soon(self._limit_end, process, finished)
             ended = await process.wait()
             group.cancel_scope.cancel()
@@ -300,12 +300,14 @@ class TestRun:
         root = os.path.realpath(self._root)
         return {"m": "select", "root": root, "files": files, "teach": self._warm is not None}
 
-    async def _receive(self, channel: Channel, finished: anyio.Event) -> None:
+    async def _receive(self, channel: Channel, finished: anyio.Event, pid: int) -> None:
         async for batch in channel.receive():
             for message in batch:
                 self._state.take(message)
-            if self._state.finish_code is not None:
+            if self._state.finish_code is not None and not finished.is_set():
                 finished.set()
+                if self._warm is not None:
+                    await self._warm.finishing(pid)
             # Thousands of quick tests must not keep the rest of devloop waiting.
             await anyio.lowlevel.checkpoint()
 

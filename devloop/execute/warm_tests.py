@@ -19,10 +19,12 @@ import anyio
 import msgspec
 
 from devloop.errors import GuardianLost
+from devloop.execute.ahead import Ahead
 from devloop.execute.command import Python
 from devloop.execute.guard import Guard
 from devloop.execute.interpreter import Interpreter
 from devloop.execute.orders import Declined, Order, Running
+from devloop.execute.pytest_around import around
 from devloop.execute.staleness import Origin
 from devloop.execute.zygote import FORKS, Zygote
 from devloop.inside import messages
@@ -119,6 +121,8 @@ class WarmTests:
         self._refused: str | None = None
         self._zygote: Zygote | None = None
         self._origin: Origin | None = None
+        self._ahead: Ahead | None = None
+        self._last: Start | None = None
         self._outdated: str | None = None
         self._busy = False
         self._warm = False
@@ -139,6 +143,16 @@ class WarmTests:
     def pids(self) -> list[int]:
         """The processes that wait for a run."""
         return self._zygote.pids if self._zygote is not None else []
+
+    @property
+    def ahead(self) -> int | None:
+        """The process id of the next run, where it has gone ahead (`ahead.py`)."""
+        return self._zygote.ahead if self._zygote is not None else None
+
+    @property
+    def refused_ahead(self) -> str | None:
+        """Why the next run does not go ahead, where that has been tried."""
+        return self._ahead.refused if self._ahead is not None else None
 
     # A run
 
@@ -168,31 +182,14 @@ class WarmTests:
         """
         self._busy, self._warm, self.misled = True, False, None
         self.reason = self._judge(start.plan)
-        self._plan = start.plan
-        if self._zygote is None or self.reason is not None:
+        self._plan, self._last = start.plan, start
+        if self._ahead is None or self.reason is not None:
             return None
-        interpreter = start.plan.interpreter.path
-        argv = (interpreter, str(RUNNER), *start.args)
-        command = Python(argv, Path(interpreter).name, (), "module", ENTRY, start.args)
         with Path(os.devnull).open("rb") as null, anyio.CancelScope(shield=True):  # noqa: ASYNC230
-            passed = [(messages.CHANNEL, start.channel)]
-            ready = {messages.WORKERS: str(start.workers)} if start.workers else {}
-            env = {**start.plan.env, **ready}
-            order = Order(
-                command,
-                env,
-                self._root,
-                null.fileno(),
-                start.output,
-                start.output,
-                passed=passed,
-                folders=start.plan.folders,
-                stop_signal=SIGINT,
-                stop_timeout=TEARDOWN,
-            )
+            order = self._order(start, null.fileno())
             try:
                 with anyio.fail_after(PATIENCE):
-                    running = await (await self._zygote.take()).run(order)
+                    running = await (await self._ahead.take(order)).run(order)
                 self._warm = True
                 return running
             except Declined as declined:
@@ -201,6 +198,23 @@ class WarmTests:
                 self.reason = "the process that holds its imports did not answer"
         self._outdated = self.reason
         return None
+
+    def _order(self, start: Start, null: int) -> Order:
+        interpreter = start.plan.interpreter.path
+        argv = (interpreter, str(RUNNER), *start.args)
+        workers = {messages.WORKERS: str(start.workers)} if start.workers else {}
+        return Order(
+            Python(argv, Path(interpreter).name, (), "module", ENTRY, start.args),
+            {**start.plan.env, **workers},
+            self._root,
+            null,
+            start.output,
+            start.output,
+            passed=[(messages.CHANNEL, start.channel)],
+            folders=start.plan.folders,
+            stop_signal=SIGINT,
+            stop_timeout=TEARDOWN,
+        )
 
     def _judge(self, plan: Plan) -> str | None:
         """Why the run must be a cold one; None also where there is no zygote yet."""
@@ -236,6 +250,15 @@ class WarmTests:
         self._record = known or WarmRecord()
         self._rewritten = frozenset(self._record.rewritten)
         return True
+
+    async def finishing(self, pid: int) -> None:
+        """A run's process has nothing left to do but to end.
+
+        Args:
+            pid: its id.
+        """
+        if self._warm and self._zygote is not None:
+            await self._zygote.learn(pid)
 
     def ended(self, told: Iterable[Mapping[str, Any]]) -> None:
         """A run has ended.
@@ -302,12 +325,23 @@ class WarmTests:
                     self._outdated = declined.reason
             if self._refused is None and names and (self._outdated or not self.ready or new):
                 await self._build(plan, names, out)
+            if self._refused is None:
+                await self._go_ahead()
         except Declined as declined:
             if self._stamp == stamp:
                 self._refused = declined.reason
                 await self._drop()
         except GuardianLost:
             return
+
+    async def _go_ahead(self) -> None:
+        if self._ahead is None or self._last is None or self._last.workers:
+            return
+        try:
+            await self._ahead.prepare(self._order(self._last, -1))
+        except Declined:
+            self._outdated = DIED
+            self._news.set()
 
     async def _build(self, plan: Plan, names: tuple[str, ...], out: Mapping[str, str]) -> None:
         interpreter, stamp = plan.interpreter, self._stamp
@@ -327,6 +361,7 @@ class WarmTests:
                 await zygote.close()
             raise
         old, self._zygote, self._origin, self._outdated = self._zygote, zygote, origin, None
+        self._ahead = Ahead(zygote, around)
         left = {**self._record.left_out, **out, **found.failed, **found.unsafe}
         self._record = msgspec.structs.replace(
             self._record,
@@ -344,7 +379,7 @@ class WarmTests:
             origin.add((), traced.files, traced.env)
 
     async def _drop(self) -> None:
-        zygote, self._zygote, self._origin = self._zygote, None, None
+        zygote, self._zygote, self._origin, self._ahead = self._zygote, None, None, None
         if zygote is not None:
             await zygote.close()
 

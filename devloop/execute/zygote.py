@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal
 
 import anyio
+import anyio.to_thread
 
+from devloop.execute import pages
 from devloop.execute.blank import Blank, preloaded
 from devloop.execute.command import Python
 from devloop.execute.guard import Guard
@@ -84,6 +86,8 @@ class Zygote:
         self._root: Blank | None = None
         self._holder: Blank | None = None
         self._ready: Blank | None = None
+        self._passed_over: list[Blank] = []
+        self._pages: list[tuple[int, int]] | None = None
         self._forking = anyio.Lock()
 
     async def __aenter__(self) -> Zygote:
@@ -119,6 +123,7 @@ class Zygote:
 
     async def close(self) -> None:
         """End it, and what is forked in advance; commands run on."""
+        await self._end_passed_over()
         for blank in (self._ready, self._holder, self._root):
             if blank is not None:
                 await blank.close()
@@ -132,8 +137,13 @@ class Zygote:
     @property
     def pids(self) -> list[int]:
         """The process ids of all that waits here."""
-        blanks = (self._root, self._holder, self._ready)
+        blanks = (self._root, self._holder, self._ready, *self._passed_over)
         return [blank.process.pid for blank in blanks if blank and blank.process.ended is None]
+
+    @property
+    def ahead(self) -> int | None:
+        """The process id of what stands ready and has gone ahead (see `Blank.go_ahead`)."""
+        return self._ready.process.pid if self._ready is not None and self._ready.waits else None
 
     def suits(
         self, command: Python, env: Mapping[str, str], cwd: str, terminal: Size | None
@@ -220,7 +230,7 @@ class Zygote:
             )
         async with self._forking:
             old, self._holder = [self._ready, self._holder], holder
-            self._ready = None
+            self._ready = self._pages = None
         for blank in old:
             if blank is not None:
                 await blank.close()
@@ -293,12 +303,50 @@ class Zygote:
             Declined: it cannot be forked.
             GuardianLost: the guardian has died.
         """
-        async with self._forking:
-            if await self._stocked() is None:
-                self._ready = await self.fork()
+        await self._end_passed_over()
+        await self.stand_by(lambda _: True)
 
-    async def take(self) -> Blank:
+    async def learn(self, pid: int) -> None:
+        """See which pages a process has copied by now that has come from here; once is enough.
+
+        Args:
+            pid: its process id; it may have ended.
+        """
+        if self._pages is None:
+            self._pages = await anyio.to_thread.run_sync(pages.copied, pid) or None
+
+    async def _end_passed_over(self) -> None:
+        while self._passed_over:
+            await self._passed_over.pop().close()
+
+    async def stand_by(self, suits: Callable[[Blank], bool]) -> Blank:
+        """Have a blank stand ready that suits what is next.
+
+        Args:
+            suits: says whether the one that was forked in advance does.
+
+        Returns:
+            That one, or another one in its place; it goes on standing ready.
+
+        Raises:
+            Declined: it cannot be forked.
+            GuardianLost: the guardian has died.
+        """
+        async with self._forking:
+            blank = await self._stocked()
+            if blank is not None and not suits(blank):
+                self._passed_over.append(blank)
+                blank = None
+            if blank is None:
+                blank = self._ready = await self.fork()
+                await blank.copy(self._pages or ())
+            return blank
+
+    async def take(self, suits: Callable[[Blank], bool] = lambda _: True) -> Blank:
         """Get a blank that holds the modules.
+
+        Args:
+            suits: says whether the one that was forked in advance will do.
 
         Returns:
             The one that was forked in advance, or another one.
@@ -310,6 +358,9 @@ class Zygote:
         async with self._forking:
             blank = await self._stocked()
             self._ready = None
+            if blank is not None and not suits(blank):
+                self._passed_over.append(blank)
+                blank = None
             return await self.fork() if blank is None else blank
 
     async def _stocked(self) -> Blank | None:

@@ -150,6 +150,11 @@ def place(kind: str, target: str) -> None:
     first = os.getcwd() if kind == "module" else os.path.dirname(os.path.realpath(target))
     if PLACEHOLDER in sys.path:
         sys.path[sys.path.index(PLACEHOLDER)] = first
+    forget_folders()
+
+
+def forget_folders() -> None:
+    """Have the import system look anew into all folders but those of the installation."""
     libraries = (sys.prefix + os.sep, sys.base_prefix + os.sep)
     for entry in list(sys.path_importer_cache):
         if not entry.startswith(libraries):

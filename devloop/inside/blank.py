@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import sys
 
-from . import appearing, become, hiding, listeners, modules, orders, preload, settings
+from . import ahead, appearing, become, hiding, listeners, modules, orders, pages, preload, settings
 from .control import Control, private
 from .entry import Entry, Unfit, put_main
 from .forking import fork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, NoReturn, TypeVar
+
+    T = TypeVar("T")
 
 VERSION = 1
 
@@ -67,6 +70,10 @@ class Blank:
                 self._preload(order)
             elif kind == "layer":
                 self._layer(order)
+            elif kind == "copy":
+                pages.copy(order["ranges"])
+            elif kind == "ahead":
+                return self._go_ahead(order)
             elif kind == "run":
                 return self._run(order, fds)
 
@@ -176,41 +183,80 @@ class Blank:
             reason = os.strerror(-pid) if pid else "its process was killed"
             self._answer({"m": "declined", "reason": f"it cannot fork: {reason}"})
 
-    def _run(self, order: dict[str, Any], fds: list[int]) -> Entry:
-        try:
-            reason, entry = self._become(order, fds)
-        except OSError as error:
-            reason, entry = f"{error.filename or 'its setup'}: {error.strerror}", None
-        except Unfit as error:
-            reason, entry = str(error), None
-        except Exception as error:
-            reason, entry = f"its setup: {type(error).__name__}: {error}", None
-        if entry is None:
-            self._answer({"m": "declined", "reason": reason})
-            os._exit(0)
-        orders.send({"m": "running", "pid": os.getpid(), "n": self._number})
+    def _go_ahead(self, order: dict[str, Any]) -> Entry:
+        """Begin with the command, of which it is not yet known when it is wanted."""
+        entry = self._unless_declined(self._become, order)
+        self._control.move(orders.FIRST_DESCRIPTOR)
+        ahead.begin(self._wait)
+        if order["trace"]:
+            ahead.note(self._decline)
         return entry
 
-    def _become(self, order: dict[str, Any], fds: list[int]) -> tuple[str, Entry | None]:
-        """Turn into the command; all that may be declined comes before what cannot be undone.
+    def _wait(self) -> None:
+        """Wait, in the midst of the command, until it is wanted."""
+        if (noting := ahead.noting) is not None:
+            noting.__exit__()
+            become.flush()
+            files = [[path, sign] for path, sign in noting.files.items()]
+            folders = [[path, *known] for path, known in noting.folders.items()]
+            self._answer({"m": "waits", "files": files, "folders": folders})
+            os._exit(0)
+        self._homes = hiding.homes(self._birth.modules)
+        self._answer({"m": "waits"})
+        got = self._control.receive()
+        if got is None:
+            os._exit(0)
+        order, fds = got
+        self._number = order["n"]
+        become.forget_folders()
+        self._unless_declined(self._take_on, order, fds)
+        self._runs()
 
-        Returns:
-            Why not, or the command.
-        """
+    def _run(self, order: dict[str, Any], fds: list[int]) -> Entry:
+        entry = self._unless_declined(self._become, order)
+        self._unless_declined(self._take_on, order, fds)
+        self._runs()
+        return entry
+
+    def _runs(self) -> None:
+        orders.send({"m": "running", "pid": os.getpid(), "n": self._number})
+
+    def _unless_declined(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Do a part of becoming a command; what cannot be done ends this process."""
+        try:
+            return work(*arguments)
+        except OSError as error:
+            self._decline(f"{error.filename or 'its setup'}: {error.strerror}")
+        except Unfit as error:
+            self._decline(str(error))
+        except Exception as error:
+            self._decline(f"its setup: {type(error).__name__}: {error}")
+
+    def _decline(self, reason: str) -> NoReturn:
+        self._answer({"m": "declined", "reason": reason})
+        os._exit(0)
+
+    def _become(self, order: dict[str, Any]) -> Entry:
+        """Turn into the command, as far as that is the same whenever it is wanted."""
         birth, entry = self._birth, order["entry"]
         if not become.own(birth.guardian):
-            return "the guardian is not its parent", None
+            raise Unfit("the guardian is not its parent")
         if (reason := settings.differs(order, birth)) is not None:
-            return reason, None
+            raise Unfit(reason)
         become.environment(order["env"], birth, self._written)
         sys.orig_argv[:] = order["argv"]
         sys.argv[:] = [_first(entry), *order["args"]]
         become.place(entry["kind"], entry["target"])
-        if (name := hiding.hidden(self._homes, order["folders"])) is not None:
-            return f"the project has a module {name} of its own", None
         command = Entry(entry["kind"], entry["target"])
         if order.get("umask") is not None:
             os.umask(order["umask"])
+        modules.begin()
+        return command
+
+    def _take_on(self, order: dict[str, Any], fds: list[int]) -> None:
+        """Take on what there is only once the command is wanted."""
+        if (name := hiding.hidden(self._homes, order["folders"])) is not None:
+            raise Unfit(f"the project has a module {name} of its own")
         become.descriptors(fds[:3], terminal=order["terminal"])
         os.write(1, order["said"].encode("latin-1"))
         become.renew()
@@ -218,14 +264,12 @@ class Blank:
         for name, passed in zip(order["passed"], fds[3 + len(order["held"]) :]):  # noqa: B905
             os.environ[name] = str(passed)
         orders.install(self._control, fds[-1])
-        modules.begin()
         if order["handover"]:
             listeners.install(zip(order["held"], fds[3:]))  # noqa: B905 - 3.10 has it
         orders.listen()
         for target in order["learn"]:
             _part("keep").watch(target, orders.send)
         become.interruptible()
-        return "", command
 
 
 def _part(name: str) -> Any:

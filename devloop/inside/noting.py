@@ -24,7 +24,7 @@ _KERNEL = ("/dev/", "/proc/", "/sys/")
 _CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _FINDER = "<frozen importlib._bootstrap_external>"
 
-_ACTS = {
+ACTS = {
     "subprocess.Popen": "runs a program",
     "os.system": "runs a program",
     "os.exec": "runs a program",
@@ -60,6 +60,7 @@ class Noting:
         self.files: dict[str, tuple[int, int, int] | None] = {}
         self.folders: dict[str, tuple[int, bool]] = {}
         self.acts: list[str] = []
+        self.kinds = ACTS
         self._within: set[int] = set()
         version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
         libraries = {f"{prefix}/lib/{version}/" for prefix in (sys.prefix, sys.base_prefix)}
@@ -95,8 +96,8 @@ class Noting:
                 self._listed(arguments[0])
             elif event == "sqlite3.connect":
                 self._opened(arguments[0], None, 0)
-            elif event in _ACTS:
-                self.acts.append(_ACTS[event])
+            elif event in self.kinds:
+                self.acts.append(self.kinds[event])
         finally:
             self._within.discard(thread)
 

@@ -76,16 +76,25 @@ _channel: Channel | None = None
 _modules: tuple[str, ...] = ()
 
 
-def begin(fd: int, modules: tuple[str, ...]) -> None:
-    """Take the channel, before pytest starts; in a worker this is never called.
+def prepare(modules: tuple[str, ...]) -> None:
+    """Before pytest starts; in a worker this is never called.
+
+    Args:
+        modules: our modules' names, in the order in which they are loaded.
+    """
+    global _modules
+    _modules = modules
+    warm.GIVEN.update(os.environ)
+
+
+def begin(fd: int) -> None:
+    """Take the channel: the run is wanted. In a worker this is never called.
 
     Args:
         fd: the channel's descriptor.
-        modules: our modules' names, in the order in which they are loaded.
     """
-    global _channel, _modules
-    _channel, _modules = Channel(fd), modules
-    warm.GIVEN.update(os.environ)
+    global _channel
+    _channel = Channel(fd)
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -93,9 +102,14 @@ def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
     warm.renew(pluginmanager)
 
 
-@pytest.hookimpl(hookwrapper=True)
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_load_initial_conftests() -> Generator[None, Any, None]:
-    """A conftest.py that does not import is a failure with a place, not a wrong use of pytest."""
+    """A conftest.py that does not import is a failure with a place, not a wrong use of pytest.
+
+    Up to here nothing has been read but pytest's settings: whoever has gone ahead waits here.
+    """
+    if (ahead := sys.modules.get("_devloop.ahead")) is not None:
+        ahead.meet()
     outcome = yield
     if outcome.excinfo is not None and _channel is not None:
         error = outcome.excinfo[1]

@@ -77,21 +77,32 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     modules = {name: load(name) for name in MODULES}
     messages, stream = modules["messages"], modules["pytest_stream"]
-    channel = take_channel(messages.CHANNEL)
-    if (orders := sys.modules.get("_devloop.orders")) is not None:
-        orders.leave()  # a test run hears orders through its channel
-    if count := int(os.environ.pop(messages.WORKERS, "0")):
-        nursery = load("pytest_nursery")
-        if (order := nursery.settle(count)) is not None:
-            nursery.work(order)
-            return
-    messages.write(channel, {"m": "hello", "v": messages.VERSION, "pid": os.getpid()})
-    stream.begin(channel, tuple(PREFIX + name for name in MODULES))
+    orders, ahead = (sys.modules.get(f"_devloop.{name}") for name in ("orders", "ahead"))
+
+    def connect() -> None:
+        channel = take_channel(messages.CHANNEL)
+        if orders is not None:
+            orders.leave()  # a test run hears orders through its channel
+        messages.write(channel, {"m": "hello", "v": messages.VERSION, "pid": os.getpid()})
+        stream.begin(channel)
+
+    if ahead is not None and ahead.unwanted():
+        ahead.then(connect)
+    else:
+        if count := int(os.environ.pop(messages.WORKERS, "0")):
+            nursery = load("pytest_nursery")
+            if (order := nursery.settle(count)) is not None:
+                nursery.work(order)
+                return
+        connect()
+    stream.prepare(tuple(PREFIX + name for name in MODULES))
     sys.argv[1:1] = ["-p", PLUGIN]
     try:
         runpy.run_module("pytest", run_name="__main__", alter_sys=True)
-    except SystemExit as end:
-        if orders is not None and isinstance(end.code, int):
+    except BaseException as end:
+        if ahead is not None:
+            ahead.meet()
+        if orders is not None and isinstance(end, SystemExit) and isinstance(end.code, int):
             load("quick_exit").leave(end.code)
         raise
 

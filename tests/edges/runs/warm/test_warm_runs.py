@@ -5,12 +5,11 @@ All that the other files of this folder test holds for both; this is about what 
 
 from __future__ import annotations
 
-import os
+import json
 import re
 import shutil
 import signal
-import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,62 +18,18 @@ import psutil
 import pytest
 
 from devloop import events
-from devloop.config import pytest_settings
-from devloop.execute.guard import Guard
-from devloop.execute.interpreter import Interpreter, probe
+from devloop.execute.interpreter import Interpreter
 from devloop.execute.run_state import RunResult
-from devloop.execute.runs import Chosen, TestRun
-from devloop.execute.warm_tests import POSSIBLE, WarmTests
+from devloop.execute.runs import TestRun
+from devloop.execute.warm_tests import POSSIBLE
 
 if TYPE_CHECKING:
-    from tests.edges.runs.conftest import Project
+    from tests.edges.runs.warm.conftest import Pair
 
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.skipif(not POSSIBLE, reason="nothing is forked here"),
 ]
-
-PLUGIN = """
-    pytest_shapes/__init__.py
-        import logging, os, pytest, random, uuid, warnings
-        pytest.register_assert_rewrite("shape_helpers")
-
-        NUMBERS = random.Random()
-        KNOWN = random.Random(1)
-        KIND = os.environ.get("KIND", "none")
-        logging.getLogger("shapes").addHandler(logging.NullHandler())
-        warnings.filterwarnings("ignore", "of the plugin")
-
-        @pytest.fixture
-        def shape():
-            from pytest_shapes import more
-            return more.check
-
-        def pytest_report_header(config):
-            return f"shapes: {config.rootpath.name}"
-    pytest_shapes/more.py
-        def check(left, right):
-            assert left == right
-            return True
-    shape_helpers.py
-        def check_sorted(values):
-            assert values == sorted(values)
-    plain_library.py
-        def check_even(number):
-            assert number % 2 == 0
-    shapes-1.0.dist-info/METADATA
-        Metadata-Version: 2.1
-        Name: shapes
-        Version: 1.0
-    shapes-1.0.dist-info/entry_points.txt
-        [pytest11]
-        shapes = pytest_shapes
-    shapes-1.0.dist-info/RECORD
-        pytest_shapes/__init__.py,,
-        pytest_shapes/more.py,,
-        shape_helpers.py,,
-        plain_library.py,,
-"""
 
 TESTS = """
     pytest.ini
@@ -163,125 +118,6 @@ TESTS = """
 """
 
 
-class Pair:
-    """A project whose runs are warm or cold, as is asked for.
-
-    Args:
-        project: its folder, and the events.
-        guard: owns the processes.
-        warm: holds the imports.
-    """
-
-    def __init__(self, project: Project, guard: Guard, warm: WarmTests) -> None:
-        self.project = project
-        self.warm = warm
-        self.root = project.root
-        self._guard = guard
-
-    def start(self, *, warm: bool, args: tuple[str, ...] = (), workers: int = 0) -> TestRun:
-        """Make a run."""
-        project = self.project
-        project.events.clear()
-        return TestRun(
-            self._guard,
-            project.interpreter,
-            self.root,
-            Chosen(args=args, workers=workers, folders=(str(self.root), str(self.root / "tests"))),
-            pytest_settings.read(self.root),
-            project.env,
-            project._emit,
-            self.warm if warm else None,
-        )
-
-    async def cold(self, **how: Any) -> dict[str, Any]:
-        """Run cold, and tell what it showed."""
-        return self.shown(await self.start(warm=False, **how).wait())
-
-    async def run(self, **how: Any) -> RunResult:
-        """Run warm, as soon as that is possible."""
-        run = self.start(warm=True, **how)
-        self.warm.foresee(run.plan)
-        with anyio.fail_after(60):
-            while not self.warm.ready:  # noqa: ASYNC110 - it is told by nobody
-                await anyio.sleep(0.01)
-        result = await run.wait()
-        started = self.project.of(events.RunStarted)
-        assert [(event.start, event.reason) for event in started] == [("warm", None)]
-        return result
-
-    async def teach(self, **how: Any) -> RunResult:
-        """Run as a session's first run does."""
-        return await self.start(warm=True, **how).wait()
-
-    def shown(self, result: RunResult) -> dict[str, Any]:
-        """All that a person sees of a run, but for times and addresses."""
-        of = self.project.of
-        return {
-            "tests": sorted(
-                (e.nodeid, e.outcome, bare(e.traceback or ""), e.captured)
-                for e in of(events.TestFinished)
-            ),
-            "problems": sorted(
-                (d.path, d.line or 0, bare(d.message)) for d in of(events.Diagnostic)
-            ),
-            "outcome": result.finished.outcome,
-            "counts": (result.finished.passed, result.finished.failed, result.finished.errors),
-            "code": result.code,
-            "collected": result.collected,
-            "broken": {path: bare(text) for path, text in result.broken.items()},
-        }
-
-
-def bare(text: str) -> str:
-    """A text without addresses and temporary folders."""
-    return re.sub(r"0x[0-9a-f]+|pytest-\d+|gw\d", "…", text)
-
-
-@pytest.fixture(scope="session")
-def shapes(
-    interpreter: Interpreter,
-    tmp_path_factory: pytest.TempPathFactory,
-    write_tree: Callable[[Path, str], None],
-) -> Interpreter:
-    """An environment with pytest, and a plugin of which every kind of module is rewritten."""
-    root = tmp_path_factory.mktemp("environment")
-    command = [interpreter.path, "-m", "venv", "--without-pip", str(root / ".venv")]
-    subprocess.run(command, check=True, capture_output=True)
-    (site,) = (root / ".venv/lib").glob("python*/site-packages")
-    (site / "ours.pth").write_text("\n".join(interpreter.sites) + "\n")
-    write_tree(site, PLUGIN)
-    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    return probe(str(root / ".venv/bin/python"), root, env)
-
-
-@pytest.fixture
-def start() -> str:
-    """These choose for themselves."""
-    return "cold"
-
-
-@pytest.fixture
-async def pair(
-    project: Callable[[str], Project], guard: Guard, shapes: Interpreter
-) -> AsyncIterator[Callable[[str], Pair]]:
-    """Make a project that can be run both ways."""
-    pairs: list[Pair] = []
-    async with anyio.create_task_group() as tasks:
-
-        def make(text: str) -> Pair:
-            made = project(text)
-            made.interpreter = shapes
-            warm = WarmTests(guard, made.root, (), None)
-            tasks.start_soon(warm.run)
-            pairs.append(Pair(made, guard, warm))
-            return pairs[-1]
-
-        yield make
-        for one in pairs:
-            one.project.events.clear()  # they are of both kinds
-        tasks.cancel_scope.cancel()
-
-
 @pytest.mark.parametrize("workers", [0, 2])
 async def test_a_warm_run_shows_what_a_cold_one_shows(
     pair: Callable[[str], Pair], workers: int
@@ -296,7 +132,7 @@ async def test_a_warm_run_shows_what_a_cold_one_shows(
     assert "[2, 1] == [1, 2]" in texts["tests/test_all.py::test_marked_by_a_plugin"]
     await made.teach(workers=workers)
     for _ in range(2):
-        assert made.shown(await made.run(workers=workers)) == cold
+        assert made.shown(await made.run(workers=workers, ahead=not workers)) == cold
 
 
 @pytest.mark.real
@@ -314,7 +150,7 @@ async def test_clicks_own_tests_show_the_same(
     assert cold["outcome"] == "passed"
     assert cold["counts"][0] > 2000
     await made.teach()
-    assert made.shown(await made.run()) == cold
+    assert made.shown(await made.run(ahead=True)) == cold
 
 
 async def test_other_arguments_are_heeded_at_once(pair: Callable[[str], Pair]) -> None:
@@ -325,7 +161,7 @@ async def test_other_arguments_are_heeded_at_once(pair: Callable[[str], Pair]) -
         cold = await made.cold(args=args)
         assert made.shown(await made.teach(args=args)) == cold
         assert made.project.of(events.RunStarted)[0].start == "cold"
-        assert made.shown(await made.run(args=args)) == cold
+        assert made.shown(await made.run(args=args, ahead=True)) == cold
 
 
 STATE = """
@@ -376,21 +212,19 @@ async def test_tests_meet_what_they_meet_in_a_cold_run(
     pair: Callable[[str], Pair], tmp_path: Path
 ) -> None:
     """Arguments, paths, flags, environment, descriptors, handlers, options, plugins."""
-    import json
-
     made = pair(STATE)
+    made.project.env["STATE"] = str(tmp_path / "state")
     await made.teach()
     seen = []
-    for name in ("cold", "warm"):
-        made.project.env["STATE"] = str(tmp_path / name)
-        if name == "cold":
+    for kind in ("cold", "warm", "ahead"):
+        if kind == "cold":
             shown = await made.cold()
         else:
-            shown = made.shown(await made.run())
+            shown = made.shown(await made.run(ahead=kind == "ahead"))
         assert shown["outcome"] == "passed", shown
-        seen.append(json.loads((tmp_path / name).read_text()))
-    cold, warm = ({k: re.sub(r"0x\w+", "", repr(v)) for k, v in one.items()} for one in seen)
-    assert warm == cold
+        seen.append(json.loads((tmp_path / "state").read_text()))
+    cold, *others = ({k: re.sub(r"0x\w+", "", repr(v)) for k, v in one.items()} for one in seen)
+    assert others == [cold, cold]
 
 
 async def test_two_runs_draw_different_numbers(pair: Callable[[str], Pair]) -> None:
@@ -722,14 +556,15 @@ async def test_coverage_counts_the_same_lines(pair: Callable[[str], Pair]) -> No
     (made.root / "covered.json").unlink()
     await made.teach(args=args)
     (made.root / "covered.json").unlink()
-    assert (await made.run(args=args)).finished.outcome == "passed"
+    assert (await made.run(args=args, ahead=True)).finished.outcome == "passed"
     assert covered() == cold != {}
 
 
+@pytest.mark.parametrize("how", [{"workers": 2}, {"args": ("-n", "2")}])
 async def test_workers_are_forked_and_one_that_dies_is_replaced(
-    pair: Callable[[str], Pair],
+    pair: Callable[[str], Pair], how: dict[str, Any]
 ) -> None:
-    """They hold what the zygote holds, and are otherwise those of a cold run."""
+    """They hold what the zygote holds, whoever asks for them, and are else those of a cold run."""
     made = pair("""
         tests/test_it.py
             import os, pathlib, pytest, sys
@@ -738,21 +573,24 @@ async def test_workers_are_forked_and_one_that_dies_is_replaced(
                 names = {k: v for k, v in os.environ.items() if k.startswith("PYTEST_XDIST")}
                 names.pop("PYTEST_XDIST_TESTRUNUID")
                 names.pop("PYTEST_XDIST_WORKER")
+                forked = pathlib.Path("forked")
                 with open("seen", "a") as file:
+                    forked.write_text(str("_devloop.blank" in sys.modules))
                     print(names, sys.argv[1:], sys.path, os.getcwd(), file=file)
                 if n == 3 and pathlib.Path("die").exists():
                     os._exit(3)
     """)
     seen = []
-    await made.cold(workers=2)
+    await made.cold(**how)
     seen.append(set((made.root / "seen").read_text().splitlines()))
     (made.root / "seen").unlink()
-    await made.teach(workers=2)
+    await made.teach(**how)
     (made.root / "seen").unlink()
-    await made.run(workers=2)
+    await made.run(**how)
     seen.append(set((made.root / "seen").read_text().splitlines()))
+    assert (made.root / "forked").read_text() == "True"
     assert seen[1] == seen[0]
     (made.root / "die").touch()
-    cold = await made.cold(workers=2)
-    assert made.shown(await made.run(workers=2)) == cold
+    cold = await made.cold(**how)
+    assert made.shown(await made.run(**how)) == cold
     assert ("tests/test_it.py::test_it[3]", "failed") in [test[:2] for test in cold["tests"]]

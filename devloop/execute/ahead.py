@@ -1,0 +1,101 @@
+"""What the next start has done before it is wanted (`inside/ahead.py`).
+
+A process that waits begins with the command that it will probably become. Whether the command
+bears that, and what it reads by then, is found out by a process that is thrown away. Where one
+of these has changed since then, or another command is wanted, another process is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+
+from devloop.execute.blank import Blank
+from devloop.execute.orders import Declined, Order
+from devloop.execute.reads import Reads
+from devloop.execute.zygote import Zygote
+
+
+class Ahead:
+    """Has a zygote's next process go ahead with a command.
+
+    Args:
+        zygote: whose.
+        around: what the command finds by other means than by opening files and listing folders,
+            as a value that is equal while that is the same.
+    """
+
+    def __init__(self, zygote: Zygote, around: Callable[[Order], Hashable]) -> None:
+        self._zygote = zygote
+        self._around = around
+        self._order: Order | None = None
+        self._found: Hashable = None
+        self._reads: Reads | None = None
+        self.refused: str | None = None
+        """Why the command does not go ahead that was tried last."""
+
+    async def prepare(self, order: Order) -> None:
+        """Have the process that stands ready go ahead, if that may be.
+
+        Args:
+            order: what it will probably become; its descriptors are of no account.
+
+        Raises:
+            Declined: none can be forked.
+            GuardianLost: the guardian has died.
+        """
+        order = _lasting(order)
+        if order != self._order or (self.refused is None and not self._fresh(order)):
+            await self._probe(order)
+        if self.refused is not None:
+            return
+        blank = await self._zygote.stand_by(self._suits(order))
+        if not blank.is_ahead:
+            try:
+                await blank.go_ahead(order)
+            except Declined as declined:
+                self.refused = declined.reason
+
+    async def take(self, order: Order) -> Blank:
+        """Get a process for a command.
+
+        Args:
+            order: what it shall become.
+
+        Returns:
+            The one that stands ready, where it has done what that would do.
+
+        Raises:
+            Declined: there is none, and none can be forked.
+            GuardianLost: the guardian has died.
+        """
+        return await self._zygote.take(self._suits(order))
+
+    def _suits(self, order: Order) -> Callable[[Blank], bool]:
+        return lambda blank: not blank.is_ahead or (blank.suits(order) and self._fresh(order))
+
+    def _fresh(self, order: Order) -> bool:
+        """Whether what the command reads is what it was."""
+        if self._reads is None or self._reads.stale(order.env) is not None:
+            return False
+        return self._around(order) == self._found
+
+    async def _probe(self, order: Order) -> None:
+        self._order, self._found = order, self._around(order)
+        reads = Reads(order.command.program, order.env, ())
+        blank = await self._zygote.fork()
+        try:
+            changed = reads.add(await blank.probe(order))
+        except Declined as declined:
+            self._reads, self.refused = None, declined.reason
+        else:
+            self._reads = reads if changed is None else None
+            self.refused = None if changed is None else f"{changed} changes"
+        finally:
+            await blank.close()
+
+
+def _lasting(order: Order) -> Order:
+    """An order without what each start has anew."""
+    passed = [(name, -1) for name, _ in order.passed]
+    return replace(order, stdin=-1, stdout=-1, stderr=-1, held=(), passed=passed)

@@ -1,0 +1,179 @@
+"""Runs that have begun before they are wanted meet what others meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import psutil
+import pytest
+
+from devloop.execute.interpreter import Interpreter
+from devloop.execute.warm_tests import POSSIBLE
+
+if TYPE_CHECKING:
+    from tests.edges.runs.warm.conftest import Pair
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(not POSSIBLE, reason="nothing is forked here"),
+]
+
+PID = """
+    test_it.py
+        import os, pathlib
+        def test_it():
+            pathlib.Path("pid").write_text(str(os.getpid()))
+"""
+
+
+async def outcome(made: Pair) -> str | None:
+    """What a run comes to that has gone ahead when something changes."""
+    return (await made.run()).finished.outcome
+
+
+async def gone_ahead(made: Pair) -> int:
+    """Wait until the next run has gone ahead; gives its process id."""
+    with anyio.fail_after(60):
+        while (pid := made.warm.ahead) is None:  # noqa: ASYNC110 - it is told by nobody
+            await anyio.sleep(0.01)
+    return pid
+
+
+async def test_a_run_is_the_process_that_has_gone_ahead(pair: Callable[[str], Pair]) -> None:
+    """Once for each run, for as long as nothing else changes than the project's modules."""
+    made = pair(PID)
+    await made.teach()
+    pids = set()
+    for _ in range(3):
+        pid = await gone_ahead(made)
+        assert await outcome(made) == "passed"
+        assert int((made.root / "pid").read_text()) == pid
+        pids.add(pid)
+    assert len(pids) == 3
+
+
+async def test_settings_of_now_are_those_that_count(pair: Callable[[str], Pair]) -> None:
+    """They are edited after the run has gone ahead."""
+    made = pair("""
+        test_it.py
+            import warnings
+            def test_it():
+                warnings.warn("here")
+    """)
+    await made.teach()
+    await gone_ahead(made)
+    (made.root / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    assert await outcome(made) == "failed"
+
+
+async def test_the_root_of_a_run_is_that_of_now(pair: Callable[[str], Pair]) -> None:
+    """A setup.py makes its folder the root, though pytest never opens it."""
+    made = pair("""
+        sub/test_it.py
+            import pathlib
+            def test_it(request):
+                below = request.config.rootpath.name == "sub"
+                assert pathlib.Path("sub/setup.py").exists() == below
+    """)
+    (made.root / "pytest.ini").unlink()
+    await made.teach(args=("sub",))
+    await gone_ahead(made)
+    (made.root / "sub/setup.py").touch()
+    assert (await made.run(args=("sub",))).finished.outcome == "passed"
+
+
+async def test_a_plugin_of_the_projects_own_is_imported_when_it_is_wanted(
+    pair: Callable[[str], Pair],
+) -> None:
+    """One that pytest loads with its options, before any conftest.py."""
+    made = pair("""
+        pytest.ini
+            [pytest]
+            addopts = -p own
+        own.py
+            VALUE = 1
+        test_it.py
+            import own
+            def test_it():
+                assert own.VALUE == 1
+    """)
+    await made.teach()
+    pid = await gone_ahead(made)
+    (made.root / "own.py").write_text("VALUE = 2222\n")
+    assert await outcome(made) == "failed"
+    assert pid != await gone_ahead(made)
+
+
+async def test_a_file_that_a_plugin_reads_is_read_anew(
+    pair: Callable[[str], Pair], shapes: Interpreter
+) -> None:
+    """One that it reads when it declares its options, which is before the run is wanted."""
+    plugin = Path(shapes.sites[0]) / "reads_options.py"
+    plugin.write_text("""
+def pytest_addoption(parser):
+    parser.addoption("--value", default=open("settings.txt").read())
+""")
+    made = pair("""
+        settings.txt
+            one
+        test_it.py
+            def test_it(request):
+                assert request.config.option.value.strip() == open("settings.txt").read().strip()
+    """)
+    made.project.env["PYTEST_PLUGINS"] = "reads_options"
+    try:
+        await made.teach()
+        await gone_ahead(made)
+        for text in ("two", "three"):
+            (made.root / "settings.txt").write_text(text)
+            assert await outcome(made) == "passed"
+    finally:
+        plugin.unlink()
+
+
+@pytest.mark.parametrize(
+    "acts",
+    [
+        "open('seen', 'a').write('x')",
+        "import socket; socket.socket().bind(('127.0.0.1', 0)); open('seen', 'a').write('x')",
+        "import threading; threading.Thread(target=open, args=('seen', 'a')).start()",
+        "print('seen', flush=True)",
+    ],
+)
+async def test_what_others_would_see_is_not_done_ahead(
+    pair: Callable[[str], Pair], shapes: Interpreter, acts: str
+) -> None:
+    """A plugin that writes, listens, starts a thread or prints when it declares its options."""
+    plugin = Path(shapes.sites[0]) / "acts.py"
+    plugin.write_text(f"def pytest_addoption(parser):\n    {acts}\n")
+    made = pair(PID)
+    made.project.env["PYTEST_PLUGINS"] = "acts"
+    try:
+        await made.teach()
+        (made.root / "seen").unlink(missing_ok=True)
+        for _ in range(2):
+            assert await outcome(made) == "passed"
+        with anyio.fail_after(60):
+            while made.warm.refused_ahead is None:  # noqa: ASYNC110 - it is told by nobody
+                await anyio.sleep(0.01)
+        assert made.warm.ahead is None
+        seen = made.root / "seen"
+        assert not seen.exists() or len(seen.read_text()) <= 2
+    finally:
+        plugin.unlink()
+
+
+async def test_one_that_has_gone_ahead_and_is_killed_harms_no_run(
+    pair: Callable[[str], Pair],
+) -> None:
+    """The run starts cold, if nobody has noticed by then, and the next one is warm (W20)."""
+    made = pair(PID)
+    await made.teach()
+    pid = await gone_ahead(made)
+    psutil.Process(pid).kill()
+    assert (await made.teach()).finished.outcome == "passed"
+    assert int((made.root / "pid").read_text()) != pid
+    assert await outcome(made) == "passed"
