@@ -40,6 +40,9 @@ NAMING = (
 )  # fmt: skip
 """Where a project names what its tests need."""
 
+MOST = 32
+"""Workers that are made ready at most, whatever the user's own options ask for."""
+
 SERIAL_OPTIONS = ("-s", "--capture=no", "--pdb", "--trace", "--usepdb")
 
 
@@ -95,7 +98,8 @@ def choose(
         MissingDistribution: a number of workers is asked for, and xdist is not installed.
     """
     if _asks(args) or _blocked((*addopts, *args)):
-        return Workers()
+        asked = _asked((*addopts, *args), cpus or _cpus())
+        return Workers(asked if interpreter.xdist is not None else 0)
     if setting == 0:
         return Workers(args=("-n0",) if _asks(addopts) and interpreter.xdist else ())
     if setting != "auto":
@@ -111,8 +115,10 @@ def choose(
     guess = sum(known) / len(known) if known else UNKNOWN
     predicted = [guess if value is None else value for value in seconds]
     if _asks(addopts):
-        short = len(known) == len(seconds) and sum(known) < WORTH and interpreter.xdist
-        return Workers(args=("-n0",)) if short else Workers()
+        if interpreter.xdist is None:
+            return Workers()
+        short = len(known) == len(seconds) and sum(known) < WORTH
+        return Workers(args=("-n0",)) if short else Workers(_asked(addopts, cpus or _cpus()))
     count = min(cpus or _cpus(), len(predicted))
     serial = sum(predicted)
     if (
@@ -199,6 +205,23 @@ def _asks(words: Sequence[str]) -> bool:
         or (word.startswith("-n") and not word.startswith("--"))
         for word in words
     )
+
+
+def _asked(words: Sequence[str], cpus: int) -> int:
+    """How many workers options ask for, as far as that is plain; the last one counts."""
+    count = 0
+    for index, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name not in ("-n", "--numprocesses"):
+            short = word.startswith("-n") and not equals
+            value = word[2:] if short else ""
+        elif not equals:
+            value = next(iter(words[index + 1 :]), "")
+        if value in ("auto", "logical"):
+            count = cpus
+        elif value.isdecimal():
+            count = int(value)
+    return 0 if _blocked(words) else min(count, MOST)
 
 
 def _blocked(words: Sequence[str]) -> bool:

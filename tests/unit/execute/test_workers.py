@@ -104,17 +104,30 @@ def test_a_number_is_taken_as_it_is() -> None:
     assert choose(0, [60.0], WITHOUT, addopts=("-n", "auto")) == Workers()
 
 
-@pytest.mark.parametrize("option", ["-n2", "--numprocesses=2", "--tx=popen"])
-def test_the_users_own_arguments_decide(option: str) -> None:
-    """Whatever the setting and the prediction are."""
-    assert choose("auto", [60.0] * 9, WITH, args=(option,), cpus=4) == Workers()
-    assert choose(4, [60.0] * 9, WITH, args=(option,), cpus=4) == Workers()
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        (("-n2",), 2),
+        (("--numprocesses=2",), 2),
+        (("--numprocesses", "2"), 2),
+        (("-n", "3", "-n0"), 0),
+        (("-n", "logical"), 4),
+        (("-n1000",), 32),
+        (("--tx=popen",), 0),
+        (("-n",), 0),
+    ],
+)
+def test_the_users_own_arguments_decide(options: tuple[str, ...], count: int) -> None:
+    """Whatever setting and prediction are; so many workers as they plainly ask for are ready."""
+    assert choose("auto", [60.0] * 9, WITH, args=options, cpus=4) == Workers(count)
+    assert choose(4, [60.0] * 9, WITH, args=options, cpus=4) == Workers(count)
+    assert choose(4, [60.0] * 9, WITHOUT, args=options, cpus=4) == Workers()
 
 
 def test_workers_of_pytests_settings_stand_unless_the_run_is_known_to_be_short() -> None:
     """A project with `-n auto` still gets the verdict of one quick test at once."""
-    assert choose("auto", [60.0] * 9, WITH, addopts=("-n", "auto"), cpus=4) == Workers()
-    assert choose("auto", [None], WITH, addopts=("-n", "auto"), cpus=4) == Workers()
+    assert choose("auto", [60.0] * 9, WITH, addopts=("-n", "auto"), cpus=4) == Workers(4)
+    assert choose("auto", [None], WITH, addopts=("-n", "auto"), cpus=4) == Workers(4)
     assert choose("auto", [0.1], WITH, addopts=("-n", "auto"), cpus=4) == Workers(args=("-n0",))
 
 
