@@ -6,12 +6,10 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypeAlias
 
 from devloop.execute.orders import Layered
+from devloop.execute.signs import sign_of
 from devloop.execute.staleness import Origin
-
-Sign: TypeAlias = "tuple[int, int, int] | None"
 
 _MODULES = (".py", ".so", ".pyd")
 
@@ -30,7 +28,7 @@ class Reads:
     def __init__(self, program: str, env: Mapping[str, str], expected: Iterable[str]) -> None:
         self._origin = Origin(program, (), env)
         self._began = time.time_ns()
-        self._before = {path: _sign(path) for path in expected}
+        self._before = {path: sign_of(path) for path in expected}
         self._folders: dict[str, tuple[int, frozenset[str], bool]] = {}
 
     def add(self, layered: Layered) -> str | None:
@@ -44,13 +42,13 @@ class Reads:
         """
         files: dict[str, tuple[int, int]] = {}
         for path in filter(None, layered.loaded.values()):
-            now = _sign(path)
+            now = sign_of(path)
             early = self._before.get(path)
             if now is None or (now != early and (early is not None or now[0] >= self._began)):
                 return path
             files[path] = now[:2]
         for path, sign in layered.files.items():
-            if _sign(path) != sign:
+            if sign_of(path) != sign:
                 return path
             if sign is not None:
                 files[path] = sign[:2]
@@ -112,14 +110,6 @@ def _is_package(folder: str, name: str) -> bool:
     return name.isidentifier() and Path(folder, name).is_dir()
 
 
-def _sign(path: str) -> Sign:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - of all modules, at each start
-    except (OSError, ValueError):
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
-
-
 def _mtime(path: str) -> int | None:
-    sign = _sign(path)
-    return None if sign is None else sign[0]
+    found = sign_of(path)
+    return None if found is None else found[0]

@@ -9,16 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypeAlias
 
-Sign: TypeAlias = "tuple[int, int, int] | None"
-"""Modification time in nanoseconds, size, inode; None for a file that is not there."""
-
-READ_BY_LIBRARIES = (
-    "GOTO_", "GOMP_", "HWLOC_", "KMP_", "LANG", "LC_", "LD_", "MALLOC_", "MKL_", "NUMEXPR_",
-    "OMP_", "OPENBLAS_", "OPENSSL_", "PYTHON", "SSL_", "TMPDIR", "TZ",
-)  # fmt: skip
-"""Beginnings of the names of variables that libraries in C read, which nobody can observe."""
+from devloop.execute.signs import Sign, sign_of, signs
+from devloop.inside.variables import KEPT, LATER
 
 OURS = ("DEVLOOP_", "LINES", "COLUMNS")
 """Variables that say nothing to a module, and differ from start to start."""
@@ -39,7 +32,7 @@ class Origin:
         self._env = dict(env)
         self._read: frozenset[str] | None = frozenset()
         folder = Path(program).parent
-        self._interpreter = _signs(
+        self._interpreter = signs(
             [program, str(folder / "pyvenv.cfg"), str(folder.parent / "pyvenv.cfg")]
         )
         folders = [entry for entry in path if _is_folder(entry)]
@@ -49,7 +42,7 @@ class Origin:
             for name in _listing(entry)
             if name.endswith((".pth", ".egg-link"))
         ]
-        self._installed = _signs([*folders, *starts])
+        self._installed = signs([*folders, *starts])
         self._files: dict[str, Sign] = {}
 
     def add(
@@ -66,9 +59,9 @@ class Origin:
             env: the variables that were read; one that ends in ``*`` stands for all that begin
                 so, and None for all there are.
         """
-        self._files.update(_signs(modules))
+        self._files.update(signs(modules))
         for path, (mtime, size) in files.items():
-            sign = _sign(path)
+            sign = sign_of(path)
             same = sign is not None and sign[:2] == (mtime, size)
             self._files[path] = sign if same else (mtime, size, -1)
         if self._read is not None:
@@ -85,7 +78,7 @@ class Origin:
         """
         for paths, what in ((self._interpreter, "the interpreter"), (self._installed, "")):
             for path, sign in paths.items():
-                if _sign(path) != sign:
+                if sign_of(path) != sign:
                     return f"{what or path} changed"
         if (name := self._other_variable(env)) is not None:
             return f"${name} changed"
@@ -119,22 +112,10 @@ class Origin:
         )
         if self._read is None:
             return next(iter(differing), None)
-        starts = (*READ_BY_LIBRARIES, *(name[:-1] for name in self._read if name.endswith("*")))
+        starts = (*KEPT, *LATER, *(name[:-1] for name in self._read if name.endswith("*")))
         return next(
             (name for name in differing if name in self._read or name.startswith(starts)), None
         )
-
-
-def _signs(paths: Iterable[str]) -> dict[str, Sign]:
-    return {path: _sign(path) for path in paths}
-
-
-def _sign(path: str) -> Sign:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - a thousand of them, at each start
-    except (OSError, ValueError):
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _is_folder(path: str) -> bool:

@@ -12,6 +12,7 @@ import sys
 
 from .control import private
 from .state import State, settled
+from .variables import WHEN_LOADED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,14 +89,11 @@ class Environment:
         lately, self._lately = self._lately, set()
         # What an import has set so itself, it sets in any process.
         for name in sorted({*altered}.difference(self.written)):
-            in_c = name.startswith(READ_IN_C) and any(map(_is_compiled, map(file_of, news)))
+            in_c = name.startswith(WHEN_LOADED) and any(map(_is_compiled, map(file_of, news)))
             if in_c or lately is None or name in lately:
                 return f"reads ${name}, which the command sets"
         return None
 
-
-READ_IN_C = ("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "BLIS_", "NUMEXPR_", "VECLIB_")
-"""How the names of variables begin that compiled modules read when they are loaded."""
 
 _METHODS = ("__getitem__", "__setitem__", "__delitem__", "__iter__", "copy")
 

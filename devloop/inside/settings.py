@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from .variables import KEPT
+
 # ruff: noqa: PTH109
 
 TYPE_CHECKING = False
@@ -38,32 +40,11 @@ def differs(order: dict[str, Any], birth: Birth) -> str | None:
 
 
 def _settings(env: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in env.items() if name.startswith(SETTINGS)}
+    return {name: value for name, value in env.items() if name.startswith(KEPT)}
 
 
 COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
 """What Python sets LC_CTYPE to where the locale is C (PEP 538)."""
 
-SETTINGS = (
-    "PYTHON",
-    "LC_",
-    "LANG",
-    "LD_",
-    "DYLD_",
-    "MALLOC_",
-    "GLIBC_",
-    "OPENSSL_",
-    "SSL_",
-    "OMP_",
-    "GOMP_",
-    "KMP_",
-    "MKL_",
-    "OPENBLAS_",
-    "BLIS_",
-    "NUMEXPR_",
-    "VECLIB_",
-)
-"""How their names begin. That they are read in C cannot be seen from here."""
-
-VARIABLES = [f"{start}*" for start in SETTINGS]
-"""The same, as devloop is told of variables that were read."""
+VARIABLES = [f"{start}*" for start in KEPT]
+"""Those of `variables.KEPT`, as devloop is told of variables that were read."""
