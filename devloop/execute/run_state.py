@@ -18,6 +18,7 @@ from devloop.events import (
     TestOutcome,
     TestStarted,
 )
+from devloop.execute.recorded import Recorded
 from devloop.select.records import Ran
 from devloop.select.selection import SelectedFile
 
@@ -58,6 +59,7 @@ class RunState:
     Args:
         emit: takes events.
         selection: what was to run; None for everything.
+        recorded: takes what was recorded; None where nothing is.
         narrowed: the user has asked for a part of the tests just this once, so that what was
             left out is no less due.
     """
@@ -66,11 +68,13 @@ class RunState:
         self,
         emit: Callable[[Event], None],
         selection: Sequence[SelectedFile] | None,
+        recorded: Recorded | None = None,
         *,
         narrowed: bool,
     ) -> None:
         self._emit = emit
         self._selection = selection
+        self._recorded = recorded
         self._narrowed = narrowed
         self._collected: dict[str, tuple[str, ...]] = {}
         self._deselected: set[str] = set()
@@ -105,6 +109,8 @@ class RunState:
             self._emit(TestStarted(nodeid=nodeid))
         elif kind == "test":
             self._test(message)
+        elif kind == "recorded" and self._recorded is not None:
+            self._recorded.take(message)
         elif kind == "collected" and not self.stopping:
             self._take_collected(message)
         elif kind == "broken" and not self.stopping:
@@ -198,7 +204,12 @@ class RunState:
         )
         return RunResult(
             finished,
-            Ran(self._outcomes, self._whole(), frozenset(self._broken)),
+            Ran(
+                self._outcomes,
+                self._whole(),
+                frozenset(self._broken),
+                recording=self._recorded.recording(self._nodeid) if self._recorded else None,
+            ),
             {} if self._partial else self._collected,
             frozenset(self._deselected),
             self._broken,

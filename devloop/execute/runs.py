@@ -21,6 +21,7 @@ from devloop.execute import priority
 from devloop.execute.channel import Channel
 from devloop.execute.guard import Ended, Guard, Process, Spawn
 from devloop.execute.interpreter import Interpreter
+from devloop.execute.recorded import Recorded
 from devloop.execute.run_state import RunResult, RunState
 from devloop.execute.streams import Reader, Tail
 from devloop.execute.warm_tests import NOT_YET, RUNNER, TEARDOWN, Plan, Start, WarmTests
@@ -47,6 +48,8 @@ class Chosen(msgspec.Struct, frozen=True):
         workers: ``[tests] workers``.
         seconds: what each file's due tests have taken, as far as that is known.
         folders: those that pytest may put on `sys.path`, absolute.
+        record: note on what each test depends.
+        memos: keys ``path::qualname`` of functions that keep results, as far as the sources say.
     """
 
     selection: tuple[SelectedFile, ...] | None = None
@@ -56,6 +59,8 @@ class Chosen(msgspec.Struct, frozen=True):
     workers: Literal["auto"] | int = "auto"
     seconds: Mapping[str, float] = {}
     folders: tuple[str, ...] = ()
+    record: bool = True
+    memos: tuple[str, ...] = ()
 
 
 class TestRun:
@@ -178,7 +183,10 @@ class TestRun:
         return result
 
     def _fresh(self) -> RunState:
-        return RunState(self._emit, self._tests.selection, narrowed=bool(self._tests.once))
+        recorded = Recorded(self._interpreter) if self._tests.record else None
+        return RunState(
+            self._emit, self._tests.selection, recorded, narrowed=bool(self._tests.once)
+        )
 
     def _change_order(self, order: Literal["finish", "interrupt"]) -> None:
         self._order = order
@@ -298,7 +306,14 @@ class TestRun:
         selection = self._tests.selection
         files = None if selection is None else [(f.path, list(f.nodeids)) for f in selection]
         root = os.path.realpath(self._root)
-        return {"m": "select", "root": root, "files": files, "teach": self._warm is not None}
+        return {
+            "m": "select",
+            "root": root,
+            "files": files,
+            "teach": self._warm is not None,
+            "record": self._tests.record,
+            "memos": self._tests.memos,
+        }
 
     async def _receive(self, channel: Channel, finished: anyio.Event, pid: int) -> None:
         async for batch in channel.receive():

@@ -19,13 +19,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from devloop.inside import messages
+    from devloop.inside import messages, record
     from devloop.inside import pytest_warm as warm
     from devloop.inside.pytest_choice import Choice
     from devloop.inside.pytest_places import Places, plain, summary, traceback_text
+    from devloop.inside.pytest_record import Record
     from devloop.inside.pytest_workers import INPUT, STOPPED, Controller, Worker
 else:
     messages = sys.modules["_devloop_messages"]
+    record = sys.modules["_devloop_record"]
+    Record = sys.modules["_devloop_pytest_record"].Record
     warm = sys.modules["_devloop_pytest_warm"]
     Choice = sys.modules["_devloop_pytest_choice"].Choice
     Places = sys.modules["_devloop_pytest_places"].Places
@@ -73,6 +76,7 @@ class Channel:
 
 
 _channel: Channel | None = None
+_chosen: dict[str, Any] | None = None
 _modules: tuple[str, ...] = ()
 
 
@@ -93,8 +97,13 @@ def begin(fd: int) -> None:
     Args:
         fd: the channel's descriptor.
     """
-    global _channel
+    global _channel, _chosen
     _channel = Channel(fd)
+    _chosen = _channel.receive()
+    # From before the first conftest.py is imported.
+    if _chosen is not None and _chosen["record"]:
+        given = warm.GIVEN or os.environ
+        record.begin("main", _chosen["root"], _chosen["memos"], given)
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -148,21 +157,26 @@ def pytest_configure(config: pytest.Config) -> None:
         worker = Worker(config, settings, lambda: warm.told(config))
         files = settings["files"]
         choice = Choice(places.relative, files and [(p, ids) for p, ids in files], worker.publish)
-        plugins: tuple[object, ...] = (worker, choice, Attach(places))
+        plugins: list[object] = [worker, choice, Attach(places)]
+        send = worker.publish
     elif _channel is not None:
-        chosen = _channel.receive()
+        chosen, send = _chosen, _channel.send
         if chosen is None:
             pytest.exit("devloop is gone", returncode=3)
         places = Places(chosen["root"])
         choice = Choice(places.relative, chosen["files"], _channel.send)
-        settings = {key: chosen[key] for key in ("root", "files", "teach")}
+        settings = {key: chosen[key] for key in ("root", "files", "teach", "record", "memos")}
         controller = Controller(_modules, settings, _channel.send)
         stream = Stream(config, _channel, choice, places, controller, teach=chosen["teach"])
         if config.getoption("capture", "fd") in {"no", "tee-sys"}:
             divert_terminal(config, _channel)
-        plugins = (choice, Attach(places), stream, controller)
+        plugins = [choice, Attach(places), stream, controller]
     else:
         return
+    if (recording := record.current()) is not None:
+        recording.recorder.process.name = getattr(config, "workerinput", {}).get("workerid", "main")
+        # Before the one that tells of the end of the session.
+        plugins.insert(0, Record(recording, send, choice.nodeid))
     for plugin in plugins:
         config.pluginmanager.register(plugin)
 

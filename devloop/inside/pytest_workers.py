@@ -77,6 +77,9 @@ class Controller:
             raise ImportError("xdist.remote")
         remote = Path(spec.origin)
         files = [(name, sys.modules[name].__file__) for name in self._modules]
+        given = dict(sys.modules["_devloop_pytest_warm"].GIVEN)
+        begin = "worker", self._settings["root"], self._settings["memos"], given
+        recorded = f"sys.modules['_devloop_record'].begin(*{begin!r})"
         lines = [
             "import importlib.util, sys",
             f"for name, path in {files!r}:",
@@ -85,6 +88,7 @@ class Controller:
             "        spec = importlib.util.spec_from_file_location(name, path)",
             "        sys.modules[name] = importlib.util.module_from_spec(spec)",
             "        spec.loader.exec_module(sys.modules[name])",
+            *([recorded] if self._settings["record"] else ()),
             "spec = None",
             "del importlib, sys, name, path, spec",
             f"exec(compile({remote.read_text(encoding='utf-8')!r}, {str(remote)!r}, 'exec'))",

@@ -18,7 +18,10 @@ from types import ModuleType
 PREFIX = "_devloop_"
 PLUGIN = PREFIX + "pytest_stream"
 MODULES = (
-    "messages", "pytest_places", "pytest_choice", "pytest_workers", "pytest_warm", "pytest_stream",
+    "messages", "pytest_places", "pytest_choice", "pytest_workers", "pytest_warm",
+    "naming", "record_ground", "record_contexts", "record_askers", "record_bodies", "record_calls",
+    "record_files", "record_environ", "record_imports", "record", "pytest_record",
+    "pytest_stream",
 )  # fmt: skip
 FIRST_DESCRIPTOR = 64
 """Tests of socket activation and the like use the lowest descriptors; ours is above them."""

@@ -1,0 +1,104 @@
+"""PYTEST_DONT_REWRITE: on whose behalf something is read, looked for or imported.
+
+pytest reads sources to rewrite their assertions and to show their lines; that is no test's doing.
+The same call of the same library is, where a test or the project's code has asked for it. So the
+frames tell: the innermost one that is neither the standard library's nor ours.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from devloop.inside.record_ground import Ground
+
+OWN, LIBRARY, IMPORTING, RUNNER, OTHER, PROJECT = range(6)
+
+RUNNERS = frozenset(
+    {
+        "_pytest", "pytest", "pluggy", "xdist", "execnet", "coverage", "pytest_cov",
+        "pytest_timeout", "pytest_asyncio", "pytest_randomly", "pytest_rerunfailures",
+        "pytest_sugar", "_hypothesis_pytestplugin",
+    }
+)  # fmt: skip
+"""The packages that run tests and watch over them."""
+
+READERS_OF_SOURCES = frozenset({"hypothesis"})
+"""Packages that read sources for a digest that decides on nothing."""
+
+
+class Askers:
+    """Tells who asks.
+
+    Args:
+        ground: tells the project's files.
+    """
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._kinds: dict[str, int] = {}
+        self._library = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120
+
+    def who(self) -> tuple[int, list[Any], Any]:
+        """Who has called.
+
+        Returns:
+            `IMPORTING`, `RUNNER`, `OTHER` or `PROJECT`; the code of the standard library by which
+            that has called, innermost first; and its own frame, where there is one.
+        """
+        frame: Any = sys._getframe(2)
+        through: list[Any] = []
+        while frame is not None:
+            kind = self.kind(frame)
+            if kind > LIBRARY:
+                return kind, through, frame
+            if kind == LIBRARY:
+                through.append(frame.f_code)
+            frame = frame.f_back
+        return PROJECT, through, None
+
+    def importer(self) -> int:
+        """Who imports: as `who`, but beyond the import system and pytest's part in it.
+
+        Returns:
+            `RUNNER` where nobody else is found.
+        """
+        frame: Any = sys._getframe(2)
+        while frame is not None:
+            kind = self.kind(frame)
+            if kind in (OTHER, PROJECT):
+                return kind
+            frame = frame.f_back
+        return RUNNER
+
+    def kind(self, frame: Any) -> int:
+        """Whose a frame is."""
+        filename = frame.f_code.co_filename
+        kind = self._kinds.get(filename)
+        if kind is None:
+            kind = self._kinds[filename] = self._kind(filename, frame.f_globals)
+        return kind
+
+    def reads_for_a_digest(self, frame: Any) -> bool:
+        """Whether a frame is of a package that reads sources to no effect."""
+        name = str(frame.f_globals.get("__name__", "")) if frame is not None else ""
+        return name.partition(".")[0] in READERS_OF_SOURCES
+
+    def _kind(self, filename: str, names: Any) -> int:
+        if "importlib" in filename and "_bootstrap" in filename:
+            return IMPORTING
+        if filename.startswith("<frozen "):
+            return LIBRARY
+        name = str(names.get("__name__", ""))
+        if name.startswith("_devloop"):
+            return OWN
+        top = name.partition(".")[0]
+        if top in RUNNERS:
+            return RUNNER
+        if self._ground.source(filename) is not None:
+            return PROJECT
+        if filename.startswith(self._library) and "/site-packages/" not in filename:
+            return LIBRARY
+        return OTHER if filename[:1] != "<" or top != "__main__" else PROJECT

@@ -1,0 +1,263 @@
+"""PYTEST_DONT_REWRITE: which functions of the project run, and in which context.
+
+`sys.monitoring` (PEP 669) tells of each code object that begins for the first time. Those of the
+project are then told of once in each context: an event that has come is disabled, and when the
+context changes just those that have come are armed again. That has to be done with local events
+of a tool of our own: a global rearming (``restart_events``) would be one for coverage and
+debuggers too.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import CodeType
+
+    from devloop.inside import naming
+    from devloop.inside.record_contexts import Context, Recorder
+    from devloop.inside.record_ground import Ground
+else:
+    naming = sys.modules["_devloop_naming"]
+
+POSSIBLE = hasattr(sys, "monitoring")
+"""Whether functions can be told apart here; since Python 3.12."""
+
+CACHING = ("cache", "memo")
+"""What the decorators of functions have in their names that keep results."""
+
+
+class Calls:
+    """Notes the functions that run.
+
+    Args:
+        recorder: takes them.
+        ground: tells the project's files.
+        memos: keys ``path::qualname`` of functions that keep results, beside those that their
+            decorators give away.
+    """
+
+    def __init__(self, recorder: Recorder, ground: Ground, memos: frozenset[str]) -> None:
+        self._recorder = recorder
+        self._ground = ground
+        self._memos = memos
+        self._numbers: dict[int, int] = {}
+        self._codes: dict[int, CodeType] = {}
+        self._disarmed: dict[int, CodeType] = {}
+        self._kept: dict[int, Context] = {}
+        self._open: dict[int, list[Any]] = {}
+        self._wrapped: dict[int, tuple[CodeType, str]] = {}
+        self._lines: dict[str, list[str]] = {}
+        self._main = threading.main_thread().ident
+        self._monitoring: Any = getattr(sys, "monitoring", None)
+
+    def start(self) -> bool:
+        """Begin.
+
+        Returns:
+            False where no tool can be had: debuggers and profilers hold all of them.
+        """
+        monitoring = self._monitoring
+        free = [tool for tool in (4, 3, 5, 2) if monitoring.get_tool(tool) is None]
+        if len(free) < 2:
+            return False
+        finder, teller = free[:2]
+        events = monitoring.events
+        monitoring.use_tool_id(finder, "devloop")
+        monitoring.use_tool_id(teller, "devloop")
+        self._set_local = monitoring.set_local_events
+        self._teller = teller
+        self._usual = events.PY_START | events.PY_RESUME
+        self._keeping = self._usual | events.PY_RETURN | events.PY_YIELD
+        self._returning = events.PY_RETURN
+        for tool, event, callback in (
+            (finder, events.PY_START, self._found),
+            (finder, events.PY_THROW, self._thrown),
+            (finder, events.PY_UNWIND, self._unwound),
+            (teller, events.PY_START, self._told()),
+            (teller, events.PY_RESUME, self._told()),
+            (teller, events.PY_RETURN, self._left),
+            (teller, events.PY_YIELD, self._left),
+        ):
+            monitoring.register_callback(tool, event, callback)
+        # These three have no local form, or are of use before a function is known.
+        monitoring.set_events(finder, events.PY_START | events.PY_THROW | events.PY_UNWIND)
+        self._recorder.switched = self._rearmer()
+        self._hear_of_wrappers()
+        return True
+
+    def _rearmer(self) -> Callable[[Context], None]:
+        disarmed, set_local = self._disarmed, self._set_local
+        teller, usual = self._teller, self._usual
+
+        def rearm(context: Context) -> None:
+            for ident in disarmed.keys() - context.fired:
+                code = disarmed.pop(ident)
+                set_local(teller, code, 0)
+                set_local(teller, code, usual)
+
+        return rearm
+
+    def _told(self) -> Callable[[CodeType, int], Any]:
+        """What is called where a known function begins or goes on."""
+        recorder, numbers, disarmed = self._recorder, self._numbers, self._disarmed
+        kept, main, thread = self._kept, self._main, threading.get_ident
+        disable = self._monitoring.DISABLE
+
+        def told(code: CodeType, _: int) -> Any:
+            ident = id(code)
+            context = recorder.top
+            context.deps.add(numbers[ident])
+            if ident in kept:
+                self._enter(code, kept[ident])
+                kept[ident].deps.add(numbers[ident])
+                return None
+            if thread() != main:
+                return None  # it could be disabled for another context than the one it is noted in
+            context.fired.add(ident)
+            disarmed[ident] = code
+            return disable
+
+        return told
+
+    def _found(self, code: CodeType, _: int) -> Any:
+        """A code object begins for the first time, or for the first after a global rearming."""
+        disable = self._monitoring.DISABLE
+        path = self._ground.source(code.co_filename)
+        if path is None:
+            return disable
+        try:
+            self._take(code, path)
+        except Exception as error:
+            self._recorder.broke(error)
+        return disable
+
+    def _take(self, code: CodeType, path: str) -> None:
+        ident = id(code)
+        recorder = self._recorder
+        if ident in self._numbers:
+            recorder.top.deps.add(self._numbers[ident])
+            return
+        key = naming.key_of(code)
+        if not path.endswith(".py"):
+            dep = f"r {path}"  # a template, compiled
+        elif key is not None:
+            dep = f"f {path}::{key}"
+        elif code.co_name == "<module>":
+            self._begin_module(code, path)
+            return
+        else:
+            return
+        number = self._numbers[ident] = recorder.number(dep)
+        self._codes[ident] = code  # its id must not become another's
+        recorder.top.deps.add(number)
+        events = self._usual
+        if key is not None and (memo := self._memo(code, path, key)) is not None:
+            kept = self._kept[ident] = recorder.named("memo", memo)
+            kept.deps.add(number)
+            events = self._keeping
+            self._enter(code, kept)
+        self._set_local(self._teller, code, events)
+
+    def _begin_module(self, code: CodeType, path: str) -> None:
+        recorder = self._recorder
+        # Which conftest.py files a test has is known without asking.
+        if recorder.top is not recorder.process or path.rpartition("/")[2] != "conftest.py":
+            recorder.add(f"m {path}")
+        self._enter(code, recorder.named("module", path))
+        self._set_local(self._teller, code, self._returning)
+
+    def _enter(self, code: CodeType, context: Context) -> None:
+        opened = self._open.get(id(code))
+        if self._recorder.is_open(context):
+            if opened is not None:
+                opened[2] += 1
+            return
+        self._open[id(code)] = [code, context, 1]
+        self._recorder.enter(context)
+
+    def _left(self, code: CodeType, _: int, __: object) -> None:
+        """The body of a module or of a function that keeps results has come to its end."""
+        opened = self._open.get(id(code))
+        if opened is not None:
+            opened[2] -= 1
+            if not opened[2]:
+                del self._open[id(code)]
+                self._recorder.leave(opened[1])
+
+    def _unwound(self, code: CodeType, offset: int, error: object) -> None:
+        if self._open:
+            self._left(code, offset, error)
+
+    def _thrown(self, code: CodeType, _: int, __: object) -> None:
+        """An exception is thrown into a generator or coroutine; also by closing it."""
+        number = self._numbers.get(id(code))
+        if number is not None:
+            self._recorder.top.deps.add(number)
+
+    def _memo(self, code: CodeType, path: str, key: str) -> str | None:
+        """The key under which results are kept of what some code does; None where none are."""
+        wrapped = self._wrapped.get(id(code))
+        if wrapped is not None:
+            return wrapped[1]
+        memo = f"{path}::{key}"
+        return memo if memo in self._memos or self._is_decorated(code, path) else None
+
+    def _is_decorated(self, code: CodeType, path: str) -> bool:
+        lines = self._lines.get(path)
+        if lines is None:
+            within, mine = self._recorder.within, threading.get_ident()
+            within.add(mine)
+            lines = self._lines[path] = _read(code.co_filename)
+            within.discard(mine)
+        # The first line of decorated code is that of its first decorator.
+        above = lines[code.co_firstlineno - 1 : code.co_firstlineno]
+        if not above or above[0].lstrip()[:1] != "@":
+            return False
+        for line in lines[code.co_firstlineno - 1 :]:
+            text = line.strip()
+            if text.startswith(("def ", "async def ")):
+                return False
+            if any(word in text.lower() for word in CACHING):
+                return True
+        return False
+
+    def _hear_of_wrappers(self) -> None:
+        """Notice the functions that are given to `functools`, however that is called."""
+        tools: Any = functools
+        real, initialise = tools._lru_cache_wrapper, functools.cached_property.__init__
+
+        def wrapper(function: Any, *arguments: Any) -> Any:
+            self._keep(function)
+            return real(function, *arguments)
+
+        @functools.wraps(initialise)
+        def init(self_: Any, func: Any) -> None:
+            self._keep(func)
+            initialise(self_, func)
+
+        tools._lru_cache_wrapper = wrapper
+        tools.cached_property.__init__ = init
+
+    def _keep(self, function: Any) -> None:
+        outer = getattr(function, "__code__", None)
+        # What it wraps gives the name by which the project knows it.
+        inner = getattr(inspect.unwrap(function), "__code__", outer) if outer is not None else None
+        if outer is not None and inner is not None:
+            path = self._ground.source(inner.co_filename)
+            key = naming.key_of(inner)
+            if path is not None and key is not None:
+                self._wrapped[id(outer)] = (outer, f"{path}::{key}")
+
+
+def _read(filename: str) -> list[str]:
+    try:
+        return Path(filename).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []

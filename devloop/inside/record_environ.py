@@ -1,0 +1,103 @@
+"""PYTEST_DONT_REWRITE: the environment variables that are read through `os.environ`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from devloop.inside import record_askers as askers
+    from devloop.inside.record_askers import Askers
+    from devloop.inside.record_contexts import Recorder
+else:
+    askers = sys.modules["_devloop_record_askers"]
+
+VOLATILE = frozenset(
+    {
+        "_", "SHLVL", "PWD", "OLDPWD", "WINDOWID", "TERM_SESSION_ID", "SHELL_SESSION_ID",
+        "SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY", "TMUX", "TMUX_PANE", "STY", "GPG_TTY",
+        "XDG_SESSION_ID",
+        "DBUS_SESSION_BUS_ADDRESS", "INVOCATION_ID", "JOURNAL_STREAM", "PYTEST_CURRENT_TEST",
+        "PYTEST_VERSION", "TMPDIR", "TEMP", "TMP", "CPR_TIMEOUT",
+    }
+)  # fmt: skip
+"""What differs from one terminal to the next, or from one test to the next."""
+
+VOLATILE_PREFIXES = ("DEVLOOP_", "PYTEST_XDIST_", "COV_CORE_", "VSCODE_", "ITERM_", "KITTY_")
+
+COPIERS = (f"{os.sep}unittest{os.sep}mock.py",)
+"""The files of the standard library that copy the environment only to restore it."""
+
+
+class Environ:
+    """Notes what is read.
+
+    Args:
+        recorder: takes it.
+        asked: tells who reads.
+        given: the environment that the run was started with: what has another value was set by
+            the tests.
+    """
+
+    def __init__(self, recorder: Recorder, asked: Askers, given: Mapping[str, str]) -> None:
+        self._recorder = recorder
+        self._asked = asked
+        self._given = dict(given)
+
+    def wrap(self) -> None:
+        """Begin. All that a mapping can do comes down to these methods."""
+        kind: Any = type(os.environ)
+        get, every, copy, length = (
+            vars(kind)[name] for name in ("__getitem__", "__iter__", "copy", "__len__")
+        )
+
+        def getitem(environ: Any, key: Any) -> Any:
+            __tracebackhide__ = True
+            self._read(key, environ)
+            return get(environ, key)
+
+        def iterate(environ: Any) -> Iterator[Any]:
+            self._read("*", environ)
+            return iter(every(environ))
+
+        def copied(environ: Any) -> Any:
+            self._read("*", environ)
+            return copy(environ)
+
+        def size(environ: Any) -> int:
+            self._read("*", environ)
+            return int(length(environ))
+
+        kind.__getitem__, kind.__iter__, kind.copy, kind.__len__ = getitem, iterate, copied, size
+
+    def _read(self, key: Any, environ: Any) -> None:
+        recorder = self._recorder
+        noted = ("v", key)
+        try:
+            if noted in recorder.top.looked or recorder.broken:
+                return
+            name = key if key.__class__ is str else os.fsdecode(key)
+            if name in VOLATILE or name.startswith(VOLATILE_PREFIXES):
+                return
+            who, through, _ = self._asked.who()
+            if who == askers.RUNNER:
+                return
+            if name == "*":
+                if any(code.co_filename.endswith(COPIERS) for code in through):
+                    return
+            elif self._is_set_here(name, environ):
+                return
+            recorder.top.looked.add(noted)
+            recorder.add(f"v {name}")
+        except (TypeError, UnicodeError):
+            return  # no name of a variable: the mapping says so
+        except Exception as error:
+            recorder.broke(error)
+
+    def _is_set_here(self, name: str, environ: Any) -> bool:
+        """Whether the tests themselves have set a variable, or taken it away."""
+        value = environ._data.get(os.fsencode(name))
+        given = self._given.get(name)
+        return bool(value != (None if given is None else os.fsencode(given)))

@@ -1,0 +1,236 @@
+"""PYTEST_DONT_REWRITE: the files that are read and written, listed and looked for.
+
+Audit events (PEP 578) tell of what is opened and listed. There is none for `os.stat` and its
+like: so the functions of the `os` module are wrapped, which the import system does not use.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import stat
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from devloop.inside import record_askers as askers
+    from devloop.inside.record_askers import Askers
+    from devloop.inside.record_contexts import Recorder
+    from devloop.inside.record_ground import Ground
+else:
+    askers = sys.modules["_devloop_record_askers"]
+
+CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+SOURCES = (".py", ".pyi")
+LOOKING = ("stat", "lstat", "access", "readlink")
+ASKING = frozenset(
+    {"exists", "lexists", "isfile", "isdir", "islink", "ismount", "samefile", "is_file", "is_dir",
+     "is_symlink", "is_mount", "is_block_device", "is_char_device", "is_fifo", "is_socket", "which",
+     "_access_check", "access", "mkdir", "makedirs"}
+)  # fmt: skip
+"""The functions that only ask whether something is there, and what kind of thing it is."""
+
+RESOLVING = frozenset({"realpath", "_joinrealpath"})
+"""Those that follow links; what they find on the way does not matter where there is none."""
+
+
+class Files:
+    """Notes what is read, written, listed and looked for.
+
+    Args:
+        recorder: takes it.
+        ground: tells the paths that matter.
+        asked: tells who reads.
+    """
+
+    def __init__(self, recorder: Recorder, ground: Ground, asked: Askers) -> None:
+        self._recorder = recorder
+        self._ground = ground
+        self._asked = asked
+        self._real_stat = os.stat
+
+    def handlers(self) -> dict[str, Callable[[tuple[Any, ...]], None]]:
+        """What is to be called with the arguments of an audit event, by its name."""
+        return {
+            "open": self._opened,
+            "os.listdir": self._listed,
+            "os.scandir": self._listed,
+            "os.mkdir": self._made,
+            "os.rename": self._renamed,
+            "os.link": self._renamed,
+            "os.symlink": self._renamed,
+            "os.truncate": self._made,
+            "sqlite3.connect": self._connected,
+            "ctypes.dlopen": self._loaded,
+        }
+
+    def wrap(self) -> None:
+        """Hear of what is looked for."""
+        for name in LOOKING:
+            real = getattr(os, name)
+            wrapped = self._looking(real)
+            setattr(os, name, wrapped)
+            for members in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks,
+                            os.supports_effective_ids):  # fmt: skip
+                if real in members:
+                    members.add(wrapped)
+
+    def _looking(self, real: Any) -> Any:
+        note = self._looked
+
+        @functools.wraps(real)
+        def look(path: Any, *arguments: Any, **options: Any) -> Any:
+            __tracebackhide__ = True
+            try:
+                found = real(path, *arguments, **options)
+            except (FileNotFoundError, NotADirectoryError):
+                note(path, None)
+                raise
+            note(path, found)
+            return found
+
+        return look
+
+    def _exists(self, path: Any) -> bool:
+        try:
+            self._real_stat(path)
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def _looked(self, name: Any, found: Any) -> None:
+        """Something was looked for.
+
+        Args:
+            name: as it was given.
+            found: what came of it; None where it is not there.
+        """
+        if name.__class__ is int or self._recorder.broken:
+            return
+        try:
+            text = name if name.__class__ is str else os.fsdecode(name)
+            if found is False:  # `os.access` does not tell what is missing from what is forbidden
+                found = self._exists(text) or None
+            noted = (found is None, text)
+            if noted in self._recorder.top.looked:
+                return
+            path = self._ground.path(text)
+            if path is None:
+                if text[:1] == "/":
+                    self._recorder.top.looked.add(noted)
+                return
+            who, through, frame = self._asked.who()
+            if who in (askers.RUNNER, askers.IMPORTING):
+                return
+            names = {code.co_name for code in through}
+            if text[:1] == "/":
+                self._recorder.top.looked.add(noted)
+            if self._is_own(path) or not names.isdisjoint(RESOLVING):
+                return
+            if found is None:
+                self._recorder.add(f"x {path}")
+            elif through and through[0].co_filename.endswith("linecache.py"):
+                if not self._asked.reads_for_a_digest(frame):
+                    self._recorder.add(f"t {path}")
+            elif names.isdisjoint(ASKING) and stat.S_ISREG(getattr(found, "st_mode", 0)):
+                self._read(path)  # its size, or its time
+            else:
+                self._recorder.add(f"e {path}")
+        except Exception as error:
+            self._recorder.broke(error)
+
+    def _is_own(self, path: str) -> bool:
+        """Whether this process has made it, or a folder above it."""
+        made = self._recorder.made
+        while made:
+            if path in made:
+                return True
+            path, slash, _ = path.rpartition("/")
+            if not slash:
+                break
+        return False
+
+    def _opened(self, arguments: tuple[Any, ...]) -> None:
+        name, _, flags = arguments
+        if name.__class__ is int:
+            return
+        changing = flags & CHANGING if flags.__class__ is int else 0
+        recorder = self._recorder
+        noted = ("r", name)
+        if not changing and noted in recorder.top.looked:
+            return
+        path = self._ground.path(name)
+        if path is None:
+            return
+        who, _, frame = self._asked.who()
+        if who in (askers.RUNNER, askers.IMPORTING):
+            return
+        if changing:
+            if flags & os.O_TRUNC or not self._exists(name):
+                recorder.made.add(path)
+            elif not flags & os.O_WRONLY:
+                self._read(path)
+            recorder.add(f"w {path}")
+            return
+        if name.__class__ is str and name[:1] == "/":
+            recorder.top.looked.add(noted)
+        if not (path.endswith(SOURCES) and self._asked.reads_for_a_digest(frame)):
+            self._read(path)
+
+    def _read(self, path: str) -> None:
+        if self._is_own(path):
+            return
+        if path.endswith(SOURCES):
+            self._recorder.add(f"t {path}")
+        elif self._exists(self._absolute(path)):
+            self._recorder.add(f"r {path}")
+        else:
+            self._recorder.add(f"x {path}")
+
+    def _absolute(self, path: str) -> str:
+        return path if path[:1] == "/" else f"{self._ground.root}/{path}"
+
+    def _listed(self, arguments: tuple[Any, ...]) -> None:
+        name = "." if not arguments or arguments[0] is None else arguments[0]
+        path = None if name.__class__ is int else self._ground.path(name)
+        if path is None or self._is_own(path):
+            return
+        who, _, _ = self._asked.who()
+        if who not in (askers.RUNNER, askers.IMPORTING):
+            self._recorder.add(f"l {path}" if self._exists(name) else f"x {path}")
+
+    def _made(self, arguments: tuple[Any, ...]) -> None:
+        self._write(arguments[0])
+
+    def _renamed(self, arguments: tuple[Any, ...]) -> None:
+        self._write(arguments[1])
+
+    def _write(self, name: Any) -> None:
+        path = None if name.__class__ is int else self._ground.path(name)
+        if path is not None and self._asked.who()[0] not in (askers.RUNNER, askers.IMPORTING):
+            if not self._exists(name):
+                self._recorder.made.add(path)
+            self._recorder.add(f"w {path}")
+
+    def _connected(self, arguments: tuple[Any, ...]) -> None:
+        name = arguments[0]
+        if isinstance(name, str) and name.startswith("file:"):
+            name = name[5:].partition("?")[0]
+        if not name or name == ":memory:":
+            return
+        path = self._ground.path(name)
+        if path is None:
+            return
+        if not self._exists(name):
+            self._recorder.made.add(path)
+            self._recorder.add(f"w {path}")
+        else:
+            self._read(path)
+
+    def _loaded(self, arguments: tuple[Any, ...]) -> None:
+        name = arguments[0]
+        if isinstance(name, (str, bytes)) and b"/" in os.fsencode(name):
+            path = self._ground.path(name)
+            if path is not None:
+                self._read(path)
