@@ -126,6 +126,26 @@ class Lab:
         url = {"url": self.root.as_uri(), "dir_info": {"editable": True}}
         (metadata / "direct_url.json").write_text(json.dumps(url))
 
+    @property
+    def site(self) -> Path:
+        """The folder of what is installed in the project's own environment."""
+        (found,) = self.root.glob(".venv/lib/python*/site-packages")
+        return found
+
+    def selected(self, files: Mapping[str, str | None]) -> set[str]:
+        """What an edit selects, which is then taken back: the ends of nodeids, by test name."""
+        before = self.write(files)
+        try:
+            return {nodeid.rpartition("::")[2] for nodeid in self.due()}
+        finally:
+            self.write(before)
+
+    def edit(self, path: str, old: str, new: str) -> dict[str, str | None]:
+        """The edit that replaces the only occurrence of a text in a file."""
+        text = (self.root / path).read_text(encoding="utf-8")
+        assert text.count(old) == 1, (path, old)
+        return {path: text.replace(old, new)}
+
     def git(self, *arguments: str) -> str:
         """Run git in the project."""
         settings = ["-c", "user.name=A Tester", "-c", "user.email=tester@example.org"]
@@ -319,3 +339,32 @@ def distribution() -> Callable[..., str]:
         return str(target / "site-packages")
 
     return fetch
+
+
+@pytest.fixture
+def recorded(
+    lab: Callable[..., Lab],
+    tmp_path: Path,
+    distribution: Callable[..., str],
+    interpreter: Callable[[str], str],
+    write_tree: Callable[[Path, str], None],
+) -> Callable[..., Lab]:
+    """Make a project whose Python records functions (3.12), run and record all its tests.
+
+    It has an environment of its own in ``.venv``, so that a test may install something there.
+    """
+
+    def make(text: str, *requirements: str, record: bool = True) -> Lab:
+        root = tmp_path / "project"
+        write_tree(root, text)
+        made = lab(root, record=False)
+        command = [interpreter("3.12"), "-m", "venv", "--without-pip", str(root / ".venv")]
+        subprocess.run(command, check=True, capture_output=True)
+        made.python = str(root / ".venv/bin/python")
+        libraries = distribution("pytest==8.3.5", "pytest-xdist==3.6.1", *requirements)
+        (made.site / "libraries.pth").write_text(f"{libraries}\n")
+        if record:
+            made.record()
+        return made
+
+    return make
