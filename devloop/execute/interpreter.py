@@ -43,6 +43,9 @@ class Interpreter(msgspec.Struct, frozen=True):
         plugins: the modules that distributions installed in place name as pytest plugins.
         library: the top-level modules of its standard library.
         stamp: a digest of what else is told here; it changes with every install.
+        core: a digest of what acts on every test: the interpreter itself, the plugins of pytest,
+            and ``.pth`` files.
+        installed: for each distribution what changes when another one takes its place.
     """
 
     path: str
@@ -57,6 +60,8 @@ class Interpreter(msgspec.Struct, frozen=True):
     plugins: tuple[str, ...]
     library: frozenset[str]
     stamp: str
+    core: str = ""
+    installed: Mapping[str, str] = {}
 
     @property
     def pytest(self) -> str | None:
@@ -211,8 +216,8 @@ def _answer(process: subprocess.Popen[bytes], path: str, environ: Mapping[str, s
             where=KEY,
             hint=_HINT,
         )
-    stamp = hashlib.blake2b(digest_size=16)
-    stamp.update(json.dumps([found[key] for key in _STAMPED], sort_keys=True).encode())
+    installed = {name: f"{version} {at}" for name, (version, at) in found["distributions"].items()}
+    core = {name: installed.get(name) for name in found["acting"]}
     sites = tuple(found["sites"])
     return Interpreter(
         path=path,
@@ -226,8 +231,15 @@ def _answer(process: subprocess.Popen[bytes], path: str, environ: Mapping[str, s
         roots=tuple(found["roots"]),
         plugins=tuple(found["plugins"]),
         library=frozenset(found["library"]),
-        stamp=stamp.hexdigest(),
+        stamp=_digest([found[key] for key in _STAMPED]),
+        core=_digest([core, *(found[key] for key in _STAMPED if key != "distributions")]),
+        installed=installed,
     )
+
+
+def _digest(value: Any) -> str:
+    data = json.dumps(value, sort_keys=True).encode()
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 _STAMPED = ("version", "cache_tag", "executable", "prefix", "path", "distributions", "plugins")

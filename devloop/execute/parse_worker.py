@@ -46,11 +46,13 @@ class Parsed(msgspec.Struct, frozen=True, array_like=True, gc=False):
         signature: size, mtime_ns, ctime_ns and inode, as they were while it was read.
         digest: of its bytes, BLAKE2b of 16 bytes; empty where it cannot be read.
         facts: what it says; with a problem where it cannot be read or compiled.
+        outline: what it consists of, packed; empty where it does not compile.
     """
 
     signature: tuple[int, int, int, int]
     digest: bytes
     facts: Facts
+    outline: bytes = b""
 
 
 class _Hello(msgspec.Struct, tag="hello", tag_field="m"):

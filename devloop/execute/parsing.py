@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +22,7 @@ from devloop.graph.facts import Facts, SourceProblem
 
 __all__ = ["FACTS", "Parsed", "Parsers"]
 
-FACTS = 1
+FACTS = 2
 """The version of what is found in a source; facts of another one are found anew."""
 
 BATCH = 40
@@ -63,23 +63,29 @@ class Parsers:
             await worker.end()
 
     async def parse(
-        self, paths: Iterable[str], *, on_progress: Callable[[int, int], None] | None = None
+        self,
+        paths: Iterable[str],
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
+        on_outlines: Callable[[Mapping[bytes, bytes]], None] | None = None,
     ) -> dict[str, Parsed]:
         """Read and parse files.
 
         Args:
             paths: relative to the root, or absolute.
             on_progress: called with how many of how many are done, after each batch.
+            on_outlines: called after each batch with the outlines by fingerprint, which are
+                too large to be kept.
 
         Returns:
-            What was found, by path; files that do not exist and what is no regular file are
-            left out.
+            What was found, by path, without outlines; files that do not exist and what is no
+            regular file are left out.
 
         Raises:
             InterpreterError: the project's interpreter does not run, or cannot be used.
             ParserLost: worker after worker died.
         """
-        work = _Work(list(dict.fromkeys(paths)), on_progress)
+        work = _Work(list(dict.fromkeys(paths)), on_progress, on_outlines)
         count = min(self._most, len(work.batches))
         if count == 1:
             await self._run(work)
@@ -138,11 +144,17 @@ class Parsers:
 class _Work:
     """The files of one `Parsers.parse`: those that wait, and what was found."""
 
-    def __init__(self, paths: list[str], on_progress: Callable[[int, int], None] | None) -> None:
+    def __init__(
+        self,
+        paths: list[str],
+        on_progress: Callable[[int, int], None] | None,
+        on_outlines: Callable[[Mapping[bytes, bytes]], None] | None,
+    ) -> None:
         self.batches = deque(paths[i : i + BATCH] for i in range(0, len(paths), BATCH))
         self.found: dict[str, Parsed] = {}
         self.error: DevloopError | None = None
         self._on_progress = on_progress
+        self._on_outlines = on_outlines
         self._total = len(paths)
         self._done = 0
         self._suspects: set[str] = set()
@@ -150,9 +162,14 @@ class _Work:
 
     def answered(self, batch: list[str], files: list[Parsed | None]) -> None:
         self._lost = 0
+        outlines = {}
         for path, parsed in zip(batch, files, strict=True):
             if parsed is not None:
-                self.found[path] = parsed
+                if parsed.outline:
+                    outlines[parsed.facts.fingerprint] = parsed.outline
+                self.found[path] = Parsed(parsed.signature, parsed.digest, parsed.facts)
+        if self._on_outlines is not None and outlines:
+            self._on_outlines(outlines)
         self._done += len(batch)
         if self._on_progress is not None:
             self._on_progress(self._done, self._total)

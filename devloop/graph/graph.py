@@ -244,6 +244,14 @@ class Graph:
             Edge(one, path, names.KINDS[self._kind(one, path, own)]) for one in sorted(found)
         )
 
+    def is_plugin(self, path: str) -> bool:
+        """Whether pytest, or every test, loads a file whatever it is imported by.
+
+        Args:
+            path: of the file.
+        """
+        return any(edge.kind in ("plugin", "always") for edge in self.importers(path))
+
     def closure(self, paths: Iterable[str]) -> frozenset[str]:
         """What files can execute.
 

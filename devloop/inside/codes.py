@@ -16,24 +16,42 @@ LONGEST = 200
 """Longer strings name no module; in characters."""
 
 
-def digest_of(code: CodeType) -> tuple[bytes, set[str], list[str]]:
+class Part:
+    """One code object of a module.
+
+    Attributes:
+        code: it.
+        outer: the code object in which it stands; None for the module's.
+        digest: the same for the same instructions, names and constants, whatever their
+            positions, the file and the process.
+        strings: its constants.
+    """
+
+    __slots__ = ("code", "digest", "outer", "strings")
+
+    def __init__(self, code: CodeType, outer: Part | None) -> None:
+        self.code = code
+        self.outer = outer
+        self.digest = b""
+        self.strings: list[str] = []
+
+
+def parts_of(code: CodeType) -> list[Part]:
     """Digest a module's code, and all code in it.
 
     Args:
         code: of a module.
 
     Returns:
-        The digest: the same for the same instructions, names and constants, whatever their
-        positions, the file and the process; all names that the code uses; and all its strings.
+        The module's own code first, and every other one after the one in which it stands.
     """
-    hashed = blake2b(digest_size=DIGEST_SIZE)
-    names: set[str] = set()
-    strings: list[str] = []
-    todo = [code]
+    found: list[Part] = []
+    todo = [Part(code, None)]
     while todo:
-        part = todo.pop()
+        own = todo.pop()
+        found.append(own)
+        part, strings = own.code, own.strings
         instructions = part.co_code
-        names.update(part.co_names)
         words = [
             f"{len(instructions)} {part.co_flags} {part.co_argcount}"
             f" {part.co_posonlyargcount} {part.co_kwonlyargcount} {part.co_name}",
@@ -45,7 +63,7 @@ def digest_of(code: CodeType) -> tuple[bytes, set[str], list[str]]:
         for constant in part.co_consts:
             kind = type(constant)
             if kind is CodeType:
-                todo.append(constant)
+                todo.append(Part(constant, own))
                 words.append("code")
             elif kind is str:
                 strings.append(constant)
@@ -55,12 +73,26 @@ def digest_of(code: CodeType) -> tuple[bytes, set[str], list[str]]:
             else:
                 words.append(repr(constant))
         text = "\n".join(words).encode()
-        hashed.update(b"%d " % len(text))
+        hashed = blake2b(b"%d " % len(text), digest_size=DIGEST_SIZE)
         hashed.update(text)
         hashed.update(instructions)
         # Which instructions a handler covers (3.11+); before, instructions said so.
         hashed.update(getattr(part, "co_exceptiontable", b""))
-    return hashed.digest(), names, strings
+        own.digest = hashed.digest()
+    return found
+
+
+def digest_of(parts: Iterable[Part], size: int = DIGEST_SIZE) -> bytes:
+    """One digest of several parts.
+
+    Args:
+        parts: in their order.
+        size: in bytes.
+    """
+    hashed = blake2b(digest_size=size)
+    for part in parts:
+        hashed.update(part.digest)
+    return hashed.digest()
 
 
 def _canonical(constant: Any, strings: list[str]) -> str:

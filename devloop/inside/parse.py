@@ -2,8 +2,8 @@
 
 devloop starts it in the project's root and asks with frames of `messages`:
 ``{"m": "parse", "paths": [...]}`` is answered by ``{"m": "parsed", "files": [...]}``, one entry a
-path: null where there is no such file, else ``[signature, digest, facts]`` with the facts as
-`source` gives them. The worker ends when its standard input does.
+path: null where there is no such file, else ``[signature, digest, facts, outline]`` with the
+facts as `source` gives them, bytes in base64. The worker ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from typing import Any
 
 from . import messages
 from .codes import DIGEST_SIZE
-from .source import facts, problem
+from .source import problem
+from .source import read as read_source
 
 EXTENSION_MODULES = (".so", ".pyd")
 TRIES = 5
@@ -54,7 +55,7 @@ def read(path: str) -> list[Any] | None:
         path: relative to the working folder, or absolute.
 
     Returns:
-        Signature (size, mtime_ns, ctime_ns, inode), digest of the content in base64 and facts;
+        Signature (size, mtime_ns, ctime_ns, inode), digest of the content, facts and outline;
         None where there is no such file, or it is not a regular one.
     """
     try:
@@ -78,9 +79,15 @@ def read(path: str) -> list[Any] | None:
     except OSError as error:
         return _unreadable(path, error)
     digest = blake2b(content, digest_size=DIGEST_SIZE).digest()
-    text = b2a_base64(digest, newline=False).decode()
-    found = [text] if path.endswith(EXTENSION_MODULES) else facts(content)
-    return [_signature(after), text, found]
+    text = _text(digest)
+    if path.endswith(EXTENSION_MODULES):
+        return [_signature(after), text, [text], ""]
+    found, outline = read_source(content)
+    return [_signature(after), text, found, _text(outline)]
+
+
+def _text(data: bytes) -> str:
+    return b2a_base64(data, newline=False).decode()
 
 
 def _signature(status: os.stat_result) -> list[int]:
@@ -94,4 +101,4 @@ def _unreadable(path: str, error: OSError) -> list[Any] | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    return [_signature(status), "", problem(b"", f"cannot be read: {error.strerror}")]
+    return [_signature(status), "", problem(b"", f"cannot be read: {error.strerror}"), ""]

@@ -51,6 +51,7 @@ def installed(path: list[str]) -> dict[str, Any]:
     roots: list[str] = []
     names: list[str] = []
     editables: list[str] = []
+    acting: list[str] = []
     for site in sites:
         for name in listing(site):
             full = os.path.join(site, name)
@@ -58,6 +59,8 @@ def installed(path: list[str]) -> dict[str, Any]:
                 project, _, version = name.rpartition(".")[0].partition("-")
                 version = version.partition("-py")[0]
                 distributions.setdefault(canonical(project), [version, mtime(full)])
+                if plugins(full):
+                    acting.append(canonical(project))
                 editable = editable_folder(full) if name.endswith(".dist-info") else None
                 if editable:
                     editables.append(editable)
@@ -80,6 +83,7 @@ def installed(path: list[str]) -> dict[str, Any]:
     ]
     return {
         "distributions": distributions,
+        "acting": sorted({*acting, *(n for n in distributions if n.endswith(".pth"))}),
         "plugins": sorted(set(names)),
         "roots": roots,
         "sites": sites,

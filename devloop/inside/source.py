@@ -14,7 +14,8 @@ from types import CodeType
 from typing import Any
 
 from .calls import IMPORTERS, Calls, assigned, exported_unbound
-from .codes import DIGEST_SIZE, digest_of, imports_of, modules_named
+from .codes import DIGEST_SIZE, digest_of, imports_of, modules_named, parts_of
+from .outline import outline
 from .statements import Statements
 
 LIMIT = 8 << 20
@@ -30,19 +31,32 @@ def facts(source: bytes) -> list[Any]:
     Returns:
         The fields of `devloop.graph.facts.Facts`, bytes in base64.
     """
+    return read(source)[0]
+
+
+def read(source: bytes) -> tuple[list[Any], bytes]:
+    """Find the facts and the outline of one source.
+
+    Args:
+        source: the file's bytes.
+
+    Returns:
+        As `facts`, and as `outline`; nothing for what does not compile, or has no tree.
+    """
     if len(source) > LIMIT:
         message = f"larger than {LIMIT >> 20} MiB: not read, so what it imports is not known"
-        return problem(source, message, dynamic=[""])
+        return problem(source, message, dynamic=[""]), b""
     try:
         return _compiled(source)
     except SyntaxError as error:
-        return problem(source, error.msg or type(error).__name__, error.lineno, error.offset)
+        message = error.msg or type(error).__name__
+        return problem(source, message, error.lineno, error.offset), b""
     except RecursionError:
-        return problem(source, "too deeply nested for the compiler")
+        return problem(source, "too deeply nested for the compiler"), b""
     except MemoryError:
-        return problem(source, "too complex for the compiler")
+        return problem(source, "too complex for the compiler"), b""
     except (ValueError, OverflowError, LookupError) as error:
-        return problem(source, str(error))
+        return problem(source, str(error)), b""
 
 
 def problem(
@@ -70,7 +84,7 @@ def problem(
     return [digest.decode(), [], [], dynamic or [], [], [], where]
 
 
-def _compiled(source: bytes) -> list[Any]:
+def _compiled(source: bytes) -> tuple[list[Any], bytes]:
     statements, calls = Statements(), Calls()
     plugins: set[str] = set()
     listed: set[str] = set()
@@ -84,9 +98,11 @@ def _compiled(source: bytes) -> list[Any]:
         code = compile(source, "source", "exec", 0, True, 0)
         statements.imports = imports_of(code)
         calls.dynamic.add("")
-        digest, _, texts = digest_of(code)
+        parts, found = parts_of(code), b""
     else:
-        digest, names, texts = digest_of(code)
+        parts = parts_of(code)
+        found = outline(tree, parts)
+        names = {name for part in parts for name in part.code.co_names}
         if not names.isdisjoint(IMPORTERS):
             calls.walk(tree, statements.renamed)
         if "pytest_plugins" in names:
@@ -97,8 +113,9 @@ def _compiled(source: bytes) -> list[Any]:
             listed = assigned(tree, "_APPS")[0]
         if "__all__" in names and (missing := exported_unbound(tree)):
             statements.imports.append(["", 1, sorted(missing), False])
-    return [
-        b2a_base64(digest, newline=False).decode(),
+    texts = [text for part in parts for text in part.strings]
+    facts = [
+        b2a_base64(digest_of(parts), newline=False).decode(),
         statements.imports + [[module, level, [], False] for module, level in sorted(calls.named)],
         modules_named(texts, source, words="" in calls.dynamic),
         sorted(calls.dynamic),
@@ -106,3 +123,4 @@ def _compiled(source: bytes) -> list[Any]:
         sorted(listed),
         None,
     ]
+    return facts, found

@@ -66,7 +66,7 @@ class Statements:
                     continue
                 line = self._header(statement, kind, bodies)
                 under = over = typing
-                if kind is ast.If and _has_type_checking(statement.test):
+                if kind is ast.If and has_type_checking(statement.test):
                     negated = isinstance(statement.test, ast.UnaryOp)
                     under, over = typing or not negated, typing or negated
                 for name in bodies:
@@ -124,12 +124,16 @@ def _onto_line(line: int, nodes: list[Any]) -> None:
                 nodes.append(value)
 
 
-def _has_type_checking(test: ast.expr) -> bool:
-    """Whether a condition is false at run time, or its negation is."""
+def has_type_checking(test: ast.expr) -> bool:
+    """Whether a condition is false at run time, or its negation is.
+
+    Args:
+        test: of an ``if``.
+    """
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         test = test.operand
     elif isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
-        return any(not isinstance(v, ast.UnaryOp) and _has_type_checking(v) for v in test.values)
+        return any(not isinstance(v, ast.UnaryOp) and has_type_checking(v) for v in test.values)
     if isinstance(test, ast.Attribute):
         return test.attr == "TYPE_CHECKING"
     return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from devloop.graph.facts import Facts
 from devloop.graph.graph import Graph
 from devloop.graph.layout import Layout
+from devloop.loop.observed import Observed
 from devloop.loop.toolchain import Toolchain
 from devloop.select.category import EXTENSIONS, Category, category
 from devloop.watch.signatures import Known
@@ -26,6 +27,7 @@ class Codebase:
         test_files: sorted.
         tracked: the files that git tracks; None outside git.
         muted: files that what runs here writes again and again; they are no reason for anything.
+        observed: what tests were seen to look at beside what is watched anyway.
     """
 
     def __init__(self, toolchain: Toolchain) -> None:
@@ -37,6 +39,26 @@ class Codebase:
         self.test_files: tuple[str, ...] = ()
         self.tracked: frozenset[str] | None = None
         self.muted: frozenset[str] = frozenset()
+        self.observed = Observed()
+
+    def observe(self, observed: Observed) -> None:
+        """Take up what tests were seen to look at.
+
+        Args:
+            observed: all of it.
+        """
+        self.observed = observed
+        self.contents.update(self.observed.facts(self.known))
+
+    def take_observed(self, found: Mapping[str, Known]) -> None:
+        """Take up files that count only because tests were seen to look at them.
+
+        Args:
+            found: signature and digest of each.
+        """
+        facts: dict[str, Facts] = {}
+        for path, known in found.items():
+            self._take(path, known, None, facts)
 
     def categorise(self, path: str) -> Category:
         """Tell what a path is to selection.
@@ -47,9 +69,13 @@ class Codebase:
         Returns:
             Its category.
         """
-        if path in self.muted:
+        if path in self.muted or self._is_written(path):
             return Category.BYPRODUCT
         return category(path, configuration=self._toolchain.configuration, tracked=self.tracked)
+
+    def _is_written(self, path: str) -> bool:
+        """Whether tests write a file, and nobody else is known to."""
+        return path in self.observed.written and path not in (self.tracked or ())
 
     def begin(
         self, files: Collection[str], stored: Mapping[str, tuple[Known, Facts | None]]
@@ -65,7 +91,7 @@ class Codebase:
             self._take(path, known, found, facts)
         self._lay_out(files)
         self.graph = Graph.build(self.layout, facts)
-        self.contents.update(self._toolchain.facts())
+        self._update_facts()
 
     def absorb(
         self,
@@ -95,7 +121,14 @@ class Codebase:
             self._relayout(facts)
         else:
             self.graph = self.graph.with_files(facts)
-        self.contents.update(self._toolchain.facts())
+        self._update_facts()
+
+    def _update_facts(self) -> None:
+        now = {**self._toolchain.facts(), **self.observed.facts(self.known)}
+        # What is not installed any more is gone.
+        for path in [path for path in self.contents if path[0] == "<" and path not in now]:
+            del self.contents[path]
+        self.contents.update(now)
 
     def _relayout(self, facts: Mapping[str, Facts | None]) -> None:
         """Files came or went: the roots and the test files may be others."""
@@ -119,5 +152,5 @@ class Codebase:
         if found is not None:
             facts[path] = found
             self.contents[path] = found.fingerprint
-        elif self.categorise(path) is not Category.BYPRODUCT:
+        elif path in self.observed.files or self.categorise(path) is not Category.BYPRODUCT:
             self.contents[path] = known.digest or repr(known.signature).encode()

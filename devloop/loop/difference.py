@@ -13,6 +13,7 @@ from pathlib import Path
 from devloop.execute.parsing import Parsers
 from devloop.loop.project import Project
 from devloop.select.category import SOURCES
+from devloop.select.records import ABSENT
 from devloop.watch import revisions
 from devloop.watch.revisions import Difference
 from devloop.watch.scan import covered
@@ -72,11 +73,13 @@ def objects(differences: Iterable[Difference]) -> frozenset[str]:
     )
 
 
-async def fingerprints(root: Path, names: Iterable[str], parsers: Parsers) -> Mapping[str, bytes]:
+async def fingerprints(
+    project: Project, names: Iterable[str], parsers: Parsers
+) -> Mapping[str, bytes]:
     """Find the fingerprints of sources that git holds.
 
     Args:
-        root: the project's.
+        project: whose store is given the outlines.
         names: of git's objects.
         parsers: the workers.
 
@@ -86,8 +89,8 @@ async def fingerprints(root: Path, names: Iterable[str], parsers: Parsers) -> Ma
     import anyio.to_thread
 
     with tempfile.TemporaryDirectory(prefix="devloop-revision-") as folder:
-        paths = await anyio.to_thread.run_sync(_written, root, names, Path(folder))
-        parsed = await parsers.parse(paths.values())
+        paths = await anyio.to_thread.run_sync(_written, project.root, names, Path(folder))
+        parsed = await parsers.parse(paths.values(), on_outlines=project.store.save_outlines)
     return {name: parsed[path].facts.fingerprint for name, path in paths.items() if path in parsed}
 
 
@@ -103,19 +106,23 @@ def _written(root: Path, names: Iterable[str], folder: Path) -> Mapping[str, str
 
 def changed(
     differences: Iterable[Difference], known: Mapping[str, bytes], contents: Mapping[str, bytes]
-) -> frozenset[str]:
+) -> Mapping[str, bytes]:
     """The paths whose content is another one in what matters to selection.
 
     Args:
         differences: from git.
         known: the fingerprints of objects; what has none counts as changed.
         contents: of the tree.
+
+    Returns:
+        Each with the content from before.
     """
-    found = set()
+    found = {}
     for one in differences:
         path = one.change.path
         before = known.get(one.before or "")
         after = known.get(one.after) if one.after is not None else contents.get(path)
         if before is None or before != after:
-            found.add(path)
-    return frozenset(found)
+            # Of what is no source any name of the content will do: it is another one.
+            found[path] = ABSENT if one.before is None else before or one.before.encode()
+    return found

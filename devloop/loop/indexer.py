@@ -28,8 +28,14 @@ from devloop.watch.patterns import Named
 from devloop.watch.scan import Scan
 from devloop.watch.signatures import Known, Signature, look
 
+OUTLINES = 400
+"""How many outlines are written in one transaction while a project is read."""
+
 RECENT = 10_000_000_000
 """Nanoseconds since its last edit within which a source that was never read counts as edited."""
+
+FOLDER = b"folder"
+"""The content of a folder of which nothing else is known."""
 
 Progress = Callable[[int, int], None]
 
@@ -151,7 +157,7 @@ class Indexer:
         code = [path for path in self._unread if path.endswith(SOURCES)]
         others = [path for path in self._unread if not path.endswith(SOURCES)]
         with collector_at_rest():
-            parsed = await parsers.parse(code, on_progress=on_progress) if code else {}
+            parsed = await self._parse(code, parsers, on_progress)
             rest = await anyio.to_thread.run_sync(digests, self._root, others)
             self._absorb(parsed, rest, self._gone)
         known = self._codebase.known
@@ -161,7 +167,16 @@ class Indexer:
             if path not in known or known[path].signature != signature
         )
         self._unread, self._gone = {}, []
+        self.read_observed()
         await self._read_ignored(tuple(self._codebase.graph.files), parsers)
+
+    def read_observed(self) -> None:
+        """Read the files that count only because tests were seen to look at them."""
+        codebase = self._codebase
+        unknown = codebase.observed.files - codebase.known.keys() - self._unread.keys()
+        folders = {path for path in unknown if (self._root / path).is_dir()}
+        codebase.take_observed(digests(self._root, unknown - folders))
+        codebase.contents.update(dict.fromkeys(folders, FOLDER))
 
     def saved_before_reading(self) -> tuple[Change, ...]:
         """What was saved between the survey and the reading, outputs of steps left out."""
@@ -227,7 +242,7 @@ class Indexer:
         gone = [change.path for change in changes if change.kind == "deleted"]
         there = [path for path in paths if path not in set(gone)]
         code = [path for path in there if path.endswith(SOURCES)]
-        parsed = await parsers.parse(code) if code else {}
+        parsed = await self._parse(code, parsers)
         others = {
             path: known[path] for path in there if path in known and not path.endswith(SOURCES)
         }
@@ -268,10 +283,29 @@ class Indexer:
         while paths := modules_at(self._root, self._codebase.graph.missing(importers)):
             code = [path for path in paths if path.endswith(SOURCES)]
             others = [path for path in paths if not path.endswith(SOURCES)]
-            parsed = await parsers.parse(code) if code else {}
+            parsed = await self._parse(code, parsers)
             self._absorb(parsed, digests(self._root, others), ())
             self.ignored.update(paths)
             importers = [path for path in paths if path in self._codebase.graph.files]
+
+    async def _parse(
+        self, paths: Collection[str], parsers: Parsers, on_progress: Progress | None = None
+    ) -> Mapping[str, Parsed]:
+        """Parse sources, and leave their outlines to the store, some at a time."""
+        if not paths:
+            return {}
+        waiting: dict[bytes, bytes] = {}
+
+        def take(outlines: Mapping[bytes, bytes]) -> None:
+            waiting.update(outlines)
+            if len(waiting) >= OUTLINES:
+                self._store.save_outlines(waiting)
+                waiting.clear()
+
+        parsed = await parsers.parse(paths, on_progress=on_progress, on_outlines=take)
+        if waiting:
+            self._store.save_outlines(waiting)
+        return parsed
 
     def _absorb(
         self, parsed: Mapping[str, Parsed], others: Mapping[str, Known], gone: Collection[str]

@@ -77,8 +77,9 @@ def find_affected(project: Project, *, since: str | None = None, staged: bool = 
     if since is not None or staged:
         found = difference.staged(project) if staged else difference.since(project, since or "")
         changes = tuple(one.change for one in found)
-        changed = _changed(project, found)
-        due = select_tests.reached(project.graph, project.records, changed, project.categorise)
+        before = _changed(project, found)
+        changed = frozenset(before)
+        due = select_tests.reached(project.present(), before)
     else:
         changes = project.verdicts.changes()
         changed = frozenset(change.path for change in changes)
@@ -101,7 +102,7 @@ def find_affected(project: Project, *, since: str | None = None, staged: bool = 
     )
 
 
-def _changed(project: Project, differences: Collection[Difference]) -> frozenset[str]:
+def _changed(project: Project, differences: Collection[Difference]) -> Mapping[str, bytes]:
     """The paths among them whose content is another one in what matters to selection."""
     known: Mapping[str, bytes] = {}
     if objects := difference.objects(differences):
@@ -115,7 +116,7 @@ async def _fingerprints(project: Project, objects: Collection[str]) -> Mapping[s
     from devloop.execute.parsing import Parsers
 
     async with Parsers(project.interpreter.path, project.root) as parsers:
-        return await difference.fingerprints(project.root, objects, parsers)
+        return await difference.fingerprints(project, objects, parsers)
 
 
 def why(loaded: Loaded, *, target: str, file: str | None) -> int:

@@ -23,15 +23,18 @@ from devloop.loop import entries
 from devloop.loop.codebase import Codebase
 from devloop.loop.collector import collector_at_rest
 from devloop.loop.indexer import Applied, Indexer
+from devloop.loop.observed import Observed
 from devloop.loop.reading import relative
 from devloop.loop.toolchain import Toolchain
 from devloop.loop.verdicts import Verdicts
 from devloop.select.apps import AppTarget
 from devloop.select.category import Category
-from devloop.select.records import Records
+from devloop.select.delta import Present
+from devloop.select.records import Ran, Records
 from devloop.select.tests import Due
 from devloop.store.store import Store
 from devloop.watch.scan import scan
+from devloop.watch.signatures import Known
 
 __all__ = ["Applied", "Project"]
 
@@ -63,6 +66,7 @@ class Project:
             root, self.config, self.toolchain, self.codebase, store, keep=root == loaded.root
         )
         self.verdicts = Verdicts(self.codebase, store)
+        self._observe(Observed.of(self.records, self._given()))
         self._scripts = entries.console_scripts(root)
 
     @classmethod
@@ -92,6 +96,45 @@ class Project:
             project = cls(folder, loaded, interpreter, Store.open(root, stamp=stamp))
             project.indexer.survey(found)
         return project
+
+    def _given(self) -> Mapping[str, str]:
+        """The environment that tests are given."""
+        return {**for_project(os.environ, self.interpreter.path), **self.config.tests.env}
+
+    def _observe(self, observed: Observed) -> None:
+        """Keep an eye on what tests were seen to look at, beside what is watched anyway."""
+        self.codebase.observe(observed)
+        self.indexer.read_observed()
+
+    def learn(
+        self,
+        ran: Ran,
+        contents: Mapping[str, bytes],
+        known: Mapping[str, Known],
+        changed: Mapping[str, bytes],
+    ) -> frozenset[str]:
+        """Keep what a run has shown, and keep an eye on what it has looked at.
+
+        Args:
+            ran: the run.
+            contents: what it ran on.
+            known: signatures and digests of the files then.
+            changed: of what has become another one meanwhile the content now.
+
+        Returns:
+            As `Verdicts.learn`.
+        """
+        if ran.recording is not None:
+            before = self.codebase.observed
+            self._observe(before.joined(ran.recording, self._given()))
+            now = self.codebase.contents
+            fresh = self.codebase.observed.files - before.files
+            contents = {
+                **{path: now[path] for path in fresh if path in now},
+                **contents,
+                **self.codebase.observed.facts(known),
+            }
+        return self.verdicts.learn(ran, contents, changed)
 
     @property
     def complete(self) -> bool:
@@ -144,6 +187,10 @@ class Project:
         """
         return self.codebase.categorise(path)
 
+    def present(self) -> Present:
+        """What selection is to know of the project as it is now."""
+        return self.verdicts.present()
+
     def due(self) -> Due:
         """The tests that are due, by the records."""
         return self.verdicts.due(complete=self.complete)
@@ -164,7 +211,8 @@ class Project:
         configuration = {relative(str(path), self.root) for path in self.loaded.files}
         named = _named_files(self.root, self.config)
         ignored = self.indexer.ignored
-        return frozenset({*named, *configuration, *ignored, *self.interpreter.sites})
+        observed = self.codebase.observed.files
+        return frozenset({*named, *configuration, *ignored, *observed, *self.interpreter.sites})
 
     def python_path(self) -> dict[str, str]:
         """The environment by which a copy of the project finds its own modules first."""

@@ -185,9 +185,9 @@ class Requests:
             raise UsageError("the project is still being read", hint="Try again in a moment.")
         differences = await anyio.to_thread.run_sync(difference.since, project, revision)
         objects = difference.objects(differences)
-        known = await difference.fingerprints(project.root, objects, self._parsers)
+        known = await difference.fingerprints(project, objects, self._parsers)
         changed = difference.changed(differences, known, project.contents)
-        found = select_tests.reached(project.graph, project.records, changed, project.categorise)
+        found = select_tests.reached(project.present(), changed)
         if not found.files:
             raise UsageError(f"what has changed since {revision} reaches no test")
         return found

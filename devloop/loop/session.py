@@ -119,7 +119,7 @@ def test(
     async def prepare(project: Project, parsers: Parsers) -> None:
         assert since is not None
         objects = difference.objects(difference.since(project, since))
-        known.update(await difference.fingerprints(project.root, objects, parsers))
+        known.update(await difference.fingerprints(project, objects, parsers))
 
     def choose(project: Project) -> Due:
         if everything:
@@ -128,7 +128,7 @@ def test(
             # Steps may have run since the fingerprints were found: git is asked anew.
             differences = difference.since(project, since)
             changed = difference.changed(differences, known, project.contents)
-            due = select_tests.reached(project.graph, project.records, changed, project.categorise)
+            due = select_tests.reached(project.present(), changed)
         else:
             due = project.due()
         whole = {file.path for file in due.files if not file.nodeids}

@@ -198,7 +198,7 @@ class Shadow:
         self._tried.update(name for file in self._files for name in file.nodeids)
         self._tried.difference_update(found.unclear)
         assumed = {nodeid: project.records.verdicts[nodeid].outcome for nodeid in found.other}
-        project.verdicts.learn(found.ran, self._contents, ())
+        project.learn(found.ran, self._contents, project.codebase.known, {})
         now = functools.partial(WrongSkip, at=time.time())
         skips = [
             now(nodeid=nodeid, assumed=assumed[nodeid], outcome=outcome)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 
@@ -15,12 +15,14 @@ from devloop.execute.warm_tests import WarmTests
 from devloop.loop.project import Project
 from devloop.loop.scope import Scope
 from devloop.plan.busy import Impact
+from devloop.select.delta import UNKNOWN
 from devloop.select.focus import Focus, joined, left, narrowed
 from devloop.select.proofs import assumed, still_due
 from devloop.select.reach import Reach
-from devloop.select.records import GOOD
+from devloop.select.records import ABSENT, GOOD
 from devloop.select.selection import SelectedFile
-from devloop.select.tests import Due, by_file, failing
+from devloop.select.tests import Due, by_file, failing, reached_of, reaches
+from devloop.watch.signatures import Known
 
 
 class Running(msgspec.Struct):
@@ -29,16 +31,34 @@ class Running(msgspec.Struct):
     Args:
         run: the run.
         contents: what it was planned on.
+        known: signatures and digests of the files then.
         files: the test files that it was given.
-        changed: paths that have become others since it was planned.
+        changed: the content that paths have now which have become others since it was planned;
+            `UNKNOWN` where there were several.
         asked: what of it somebody has asked for.
     """
 
     run: TestRun
     contents: Mapping[str, bytes]
+    known: Mapping[str, Known]
     files: frozenset[str]
-    changed: set[str]
+    changed: dict[str, bytes]
     asked: Due
+
+    def note(self, paths: Iterable[str], contents: Mapping[str, bytes]) -> None:
+        """Note what has become another one.
+
+        Args:
+            paths: those.
+            contents: as they are now.
+        """
+        for path in paths:
+            now = contents.get(path, ABSENT)
+            planned_on = self.contents.get(path, ABSENT)
+            # It may have met what came in between.
+            self.changed[path] = (
+                now if self.changed.get(path, now) == now != planned_on else UNKNOWN
+            )
 
 
 class Tests:
@@ -98,7 +118,7 @@ class Tests:
         """The tests that are known to fail, whether or not they ran lately."""
         if not self._scope.tests:
             return ()
-        return failing(self._project.test_files, self._project.records)
+        return failing(self._project.present())
 
     @property
     def unrun(self) -> tuple[str, ...]:
@@ -136,13 +156,13 @@ class Tests:
         due, self.held = found.due, found.held
         if self._running is None:
             return joined(due, self._asked)
-        running = self._running
-        reach = Reach(self._project.graph, running.changed, self._project.categorise)
+        running, records = self._running, self._project.records
+        delta = self._project.verdicts.delta(running.contents, running.changed)
         return Due(
             tuple(
                 file
                 for file in due.files
-                if file.path not in running.files or reach.reason(file.path)
+                if file.path not in running.files or reached_of(file.path, delta, records)
             )
         )
 
@@ -175,9 +195,10 @@ class Tests:
         project = self._project
         reach = Reach(project.graph, changed, project.categorise)
         if self._running is not None:
-            self._running.changed.update(changed)
+            self._running.note(changed, project.contents)
             now, _ = self._running.run.remaining()
-            if any(reach.reason(nodeid.partition("::")[0]) for nodeid in now):
+            delta = project.verdicts.delta(self._running.contents, self._running.changed)
+            if any(reaches(nodeid, delta, project.records) for nodeid in now):
                 return Impact.TOUCHES
         if any(reach.reason(path) for path in project.graph.tests):
             return Impact.BESIDE if self._running is None else Impact.ADDS
@@ -191,7 +212,8 @@ class Tests:
         """
         paths = frozenset(file.path for file in files)
         contents = dict(self._project.contents)
-        self._running = Running(self._run_of(files), contents, paths, set(), self._asked)
+        known = dict(self._project.codebase.known)
+        self._running = Running(self._run_of(files), contents, known, paths, {}, self._asked)
         self._asked, self.last = Due(()), files
 
     def _run_of(
@@ -251,7 +273,8 @@ class Tests:
         """The project has been read: that is what a run that did not wait for it was planned on."""
         if self._running is not None:
             self._running.contents = dict(self._project.contents)
-            self._running.changed.update(self._project.indexer.read_late)
+            self._running.known = dict(self._project.codebase.known)
+            self._running.changed.update(dict.fromkeys(self._project.indexer.read_late, UNKNOWN))
 
     def done(self, result: RunResult, moved: Collection[str]) -> None:
         """Keep what a run has shown.
@@ -267,13 +290,11 @@ class Tests:
             # What has come in between takes nothing away from what was asked for.
             self._asked = left(running.asked, result.ran)
         self._ran.update(result.ran.outcomes, result.ran.broken)
-        running.changed.update(moved)
-        reach = Reach(self._project.graph, running.changed, self._project.categorise)
-        doubtful = {path for path in running.files if reach.reason(path)}
+        running.changed.update(dict.fromkeys(moved, UNKNOWN))
         failing = {
             v.nodeid for v in self._project.records.verdicts.values() if v.outcome not in GOOD
         }
-        self._project.verdicts.learn(result.ran, running.contents, doubtful)
+        doubtful = self._project.learn(result.ran, running.contents, running.known, running.changed)
         if self._due is not None:
             self._due = still_due(self._due, result.ran, doubtful)
         self._gone += tuple(sorted(failing - self._project.records.verdicts.keys()))

@@ -20,7 +20,7 @@ from devloop.execute.environment import for_project
 from devloop.execute.interpreter import Interpreter
 from devloop.graph.layout import Layout, discover
 from devloop.loop.reading import relative
-from devloop.select.category import fact
+from devloop.select.category import DISTRIBUTION, fact
 
 
 class Toolchain:
@@ -120,10 +120,12 @@ class Toolchain:
         tests = self._loaded.config.tests
         words = msgspec.json.encode((tests.args, tests.env, tests.paths))
         return {
-            fact(
-                "the interpreter and its installed distributions"
-            ): self.interpreter.stamp.encode(),
+            fact("the interpreter and its plugins"): self.interpreter.core.encode(),
             fact("the [tests] table"): blake2b(words, digest_size=16).digest(),
+            **{
+                fact(f"{DISTRIBUTION}{name}"): installed.encode()
+                for name, installed in self.interpreter.installed.items()
+            },
         }
 
     def is_script(self, program: str) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 
@@ -14,12 +13,17 @@ from devloop.loop.reading import is_below
 from devloop.select import proofs
 from devloop.select import tests as select_tests
 from devloop.select.category import Category
+from devloop.select.delta import Delta, Present
+from devloop.select.judge import Judge
+from devloop.select.learning import learn
+from devloop.select.outlines import Outline, decode
 from devloop.select.proofs import Proofs, ShadowTotals, WrongSkip
-from devloop.select.reach import Reach
-from devloop.select.records import Learned, Ran, Records, Verdict
+from devloop.select.records import ABSENT, Learned, Ran, Records, Verdict
 from devloop.select.tests import Due
 from devloop.store.store import Store
 
+OUTLINES = 300
+"""How many outlines are kept unpacked; each takes some 30 kB."""
 REVISIONS = 8
 """How many revisions verdicts may be as of before those that still hold are renewed."""
 
@@ -38,6 +42,7 @@ class Verdicts:
         self.records: Records = store.load_records()
         self.proofs: Proofs = store.load_proofs()
         self._doubtful: set[str] = set()
+        self._outlines: dict[bytes, Outline] = {}
 
     def due(self, *, complete: bool) -> Due:
         """The tests that are due.
@@ -49,7 +54,7 @@ class Verdicts:
         if not complete and not records.collected:
             # Nothing has ever run: no graph is needed to know that all of it is due.
             return select_tests.everything(codebase.test_files, records, "nothing has run yet")
-        found = select_tests.due(codebase.graph, records, codebase.contents, codebase.categorise)
+        found = select_tests.due(self.present())
         if not self.proofs.skips:
             return found
         return proofs.with_distrusted(found, records, self.proofs.skips, self._mattering_since)
@@ -67,6 +72,32 @@ class Verdicts:
         """
         return tuple(one for one in self.records.verdicts.values() if one.path == path)
 
+    def present(self, contents: Mapping[str, bytes] | None = None) -> Present:
+        """What selection is to know.
+
+        Args:
+            contents: which it is about; None is those of now.
+        """
+        codebase = self._codebase
+        return Present(
+            codebase.graph,
+            self.records,
+            codebase.contents if contents is None else contents,
+            codebase.categorise,
+            self._load_outlines,
+        )
+
+    def _load_outlines(self, fingerprints: Iterable[bytes]) -> Mapping[bytes, Outline]:
+        wanted = frozenset(fingerprints)
+        missing = wanted - self._outlines.keys()
+        if missing:
+            if len(self._outlines) > OUTLINES:
+                self._outlines.clear()
+                missing = wanted
+            for fingerprint, packed in self._store.load_outlines(missing).items():
+                self._outlines[fingerprint] = decode(packed)
+        return {one: self._outlines[one] for one in wanted if one in self._outlines}
+
     def changes(self) -> tuple[Change, ...]:
         """What differs from the contents of the last run; nothing before the first."""
         if not self.records.revision:
@@ -79,13 +110,37 @@ class Verdicts:
             if not path.startswith("<")
         )
 
-    def learn(self, ran: Ran, contents: Mapping[str, bytes], doubtful: Collection[str]) -> None:
+    def delta(self, planned_on: Mapping[str, bytes], changed: Mapping[str, bytes]) -> Delta:
+        """What has changed since a run was planned.
+
+        Args:
+            planned_on: the contents then.
+            changed: of what has become another one the content now.
+        """
+        return self._delta(self.records, planned_on, changed)
+
+    def _delta(
+        self, records: Records, planned_on: Mapping[str, bytes], changed: Mapping[str, bytes]
+    ) -> Delta:
+        now = {**self._codebase.contents, **changed}
+        for path in [path for path in changed if changed[path] == ABSENT]:
+            del now[path]
+        present = msgspec.structs.replace(self.present(now), records=records)
+        return Delta(present, {path: planned_on.get(path, ABSENT) for path in changed})
+
+    def learn(
+        self, ran: Ran, contents: Mapping[str, bytes], changed: Mapping[str, bytes]
+    ) -> frozenset[str]:
         """Keep what a run has shown.
 
         Args:
             ran: the run.
             contents: what it ran on.
-            doubtful: test files whose verdicts hold for no content for certain.
+            changed: of what has become another one meanwhile the content now.
+
+        Returns:
+            The tests, and test files, that this may have reached while they ran: what they
+            showed holds for no content for certain.
         """
         codebase = self._codebase
         # A folder or a conftest.py that is broken hinders the test files below it.
@@ -93,30 +148,36 @@ class Verdicts:
         hindered = {p for p in codebase.test_files if any(is_below(p, folder) for folder in above)}
         broken = ran.broken & set(codebase.test_files)
         ran = msgspec.structs.replace(ran, broken=frozenset(broken), hindered=frozenset(hindered))
+        doubtful = self._find_doubtful(ran, contents, changed) if changed else frozenset()
         self._note_flaky(ran, contents, doubtful)
-        self._save(lambda: self.records.learn(ran, contents, frozenset(doubtful)))
-        if len(set(self.records.collected.values())) > REVISIONS:
-            self._save(
-                lambda: select_tests.renewed(
-                    codebase.graph, self.records, codebase.contents, codebase.categorise
-                )
-            )
+        self._save(lambda: learn(self.present(contents), ran, doubtful))
+        if select_tests.revisions(self.records) > REVISIONS:
+            self._save(lambda: select_tests.renewed(self.present()))
+        return doubtful
+
+    def _find_doubtful(
+        self, ran: Ran, contents: Mapping[str, bytes], changed: Mapping[str, bytes]
+    ) -> frozenset[str]:
+        # By what they were seen to depend on now, not by what was known of them before.
+        learned = learn(self.present(contents), ran, frozenset())
+        records = self.records.with_learned(learned)
+        delta = self._delta(records, contents, changed)
+        found = {n for n in ran.outcomes if select_tests.reaches(n, delta, records)}
+        listings = {path: records.listings[path][0] for path in ran.whole}
+        found.update(p for p, one in listings.items() if delta.of_file(p, one.base) is not None)
+        return frozenset(found)
 
     def _note_flaky(
         self, ran: Ran, contents: Mapping[str, bytes], doubtful: Collection[str]
     ) -> None:
-        codebase, records = self._codebase, self.records
-
-        @functools.cache
-        def since(revision: int) -> Reach:
-            changed = records.changed_since(revision, contents)
-            return Reach(codebase.graph, changed, codebase.categorise)
-
-        flaky = proofs.unsteady(records, ran, self._doubtful.union(doubtful), since)
+        judge = Judge(self.present(contents))
+        flaky = proofs.unsteady(self.records, ran, self._doubtful.union(doubtful), judge.holds)
         # What failed while a save came in is kept with the content that was planned; it may be
         # the other one's, so it says nothing of what comes after it.
         self._doubtful.difference_update(ran.outcomes)
-        self._doubtful.update(n for n, (path, *_) in ran.outcomes.items() if path in doubtful)
+        self._doubtful.update(
+            n for n, (path, *_) in ran.outcomes.items() if path in doubtful or n in doubtful
+        )
         if flaky:
             self._store.save_flaky(flaky, time.time())
             self.proofs = self._store.load_proofs()
@@ -132,7 +193,7 @@ class Verdicts:
         self.proofs = self._store.load_proofs()
 
     def _save(self, learn: Callable[[], Learned]) -> None:
-        while not self._store.save_run(learned := learn(), base=self.records.revision):
+        while not self._store.save_run(learned := learn(), base=self.records):
             # Another devloop (a `test` beside a `watch`) has written since: its revisions first.
             self.records = self._store.load_records()
         self.records = self.records.with_learned(learned)

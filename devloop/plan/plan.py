@@ -120,7 +120,7 @@ def planned(file: SelectedFile, known: Collection[str]) -> list[PlannedTest]:
         One for each; the file itself where its tests are not known.
     """
     nodeids = file.nodeids or tuple(known) or (file.path,)
-    return [PlannedTest(nodeid, file.reason) for nodeid in nodeids]
+    return [PlannedTest(nodeid, file.reason_of(nodeid)) for nodeid in nodeids]
 
 
 def targets(selected: Collection[SelectedTarget]) -> tuple[PlannedTarget, ...]:

@@ -90,6 +90,28 @@ def fact(name: str) -> str:
     return f"<{name}>"
 
 
+TEXT, VARIABLE, DISTRIBUTION, LISTING = "text of ", "variable ", "distribution ", "listing of "
+"""What the facts are named that matter to those alone who were seen to look at them; a
+distribution also to those of whom nothing was seen."""
+
+
+OBSERVED = (TEXT, VARIABLE, LISTING)
+
+
+def about(key: str, kind: str) -> str | None:
+    """What a fact of some kind is about.
+
+    Args:
+        key: made by `fact`, or a path.
+        kind: `TEXT`, `VARIABLE`, `DISTRIBUTION` or `LISTING`.
+
+    Returns:
+        What follows the kind; None for another fact, and for a path.
+    """
+    start = f"<{kind}"
+    return key[len(start) : -1] if key.startswith(start) else None
+
+
 def category(
     path: str, *, configuration: Collection[str] = (), tracked: Collection[str] | None = None
 ) -> Category:

@@ -13,8 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 import msgspec
 
 from devloop.events import Reason, TestOutcome
-from devloop.select.reach import Reach
-from devloop.select.records import GOOD, Ran, Records
+from devloop.select.records import GOOD, Ran, Records, Verdict
 from devloop.select.selection import SelectedFile
 from devloop.select.tests import Due
 
@@ -149,14 +148,18 @@ def still_due(due: Due, ran: Ran, doubtful: Collection[str]) -> Due:
     Args:
         due: before it.
         ran: the run.
-        doubtful: test files whose verdicts hold for no content for certain.
+        doubtful: tests, and test files, whose verdicts hold for no content for certain.
     """
     left = []
+    unsure: dict[str, list[str]] = {}
+    for nodeid in sorted(ran.outcomes.keys() & doubtful):
+        unsure.setdefault(ran.outcomes[nodeid][0], []).append(nodeid)
     for file in due.files:
-        nodeids = tuple(nodeid for nodeid in file.nodeids if nodeid not in ran.outcomes)
+        open_ = (nodeid for nodeid in file.nodeids if nodeid not in ran.outcomes)
+        nodeids = tuple(dict.fromkeys((*open_, *unsure.get(file.path, ()))))
         if file.path in doubtful or (not file.nodeids and file.path not in ran.whole):
             left.append(file)
-        elif nodeids and file.path not in ran.whole:
+        elif nodeids and (file.path not in ran.whole or file.path in unsure):
             left.append(msgspec.structs.replace(file, nodeids=nodeids))
     return Due(tuple(left))
 
@@ -227,7 +230,7 @@ def with_distrusted(
 
 
 def unsteady(
-    records: Records, ran: Ran, doubtful: Collection[str], since: Callable[[int], Reach]
+    records: Records, ran: Ran, doubtful: Collection[str], holds: Callable[[Verdict], bool]
 ) -> tuple[str, ...]:
     """Find the tests of a run that have shown another outcome on the same content.
 
@@ -235,11 +238,11 @@ def unsteady(
         records: what was known before the run.
         ran: the run.
         doubtful: tests and test files of which it is not known on what content they ran.
-        since: what the changes since a revision reach.
+        holds: whether nothing that a test depends on has changed since its verdict.
 
     Returns:
-        Nodeids: they had passed and failed now, or the other way round, and nothing that their
-        file imports or may read has changed in between.
+        Nodeids: they had passed and failed now, or the other way round, and nothing that they
+        depend on has changed in between.
     """
     found = []
     for nodeid, (path, outcome, _) in ran.outcomes.items():
@@ -248,6 +251,6 @@ def unsteady(
             continue
         if path in doubtful or nodeid in doubtful:
             continue
-        if since(before.revision).reason(path) is None:
+        if holds(before):
             found.append(nodeid)
     return tuple(found)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from devloop.events import Reason
 from devloop.graph.graph import Graph, Link
-from devloop.select.category import Category
+from devloop.select.category import OBSERVED, Category, about
 
 Categorise = Callable[[str], Category]
 
@@ -24,18 +24,26 @@ class Reach:
         graph: as it is after the change.
         changed: paths and facts whose content is another one.
         categorise: tells what a path is to selection.
+        everything: why all is reached, whatever has changed.
     """
 
-    def __init__(self, graph: Graph, changed: Iterable[str], categorise: Categorise) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        changed: Iterable[str],
+        categorise: Categorise,
+        *,
+        everything: Reason | None = None,
+    ) -> None:
         self._graph = graph
         self.changed = frozenset(changed)
-        self.everything: Reason | None = None
+        self.everything = everything
         code, others = [], []
         for path in sorted(self.changed):
             kind = categorise(path)
             if kind in (Category.SOURCE, Category.EXTENSION):
                 code.append(path)
-            else:
+            elif path[0] != "/" and not any(about(path, one) is not None for one in OBSERVED):
                 others.append(path)
                 if kind in _WHOLE and self.everything is None:
                     word, sentence = _WHOLE[kind]

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from devloop.events import TestOutcome
+from devloop.select.numbers import unpack
 from devloop.select.recorded import Recording
 
 GOOD: frozenset[TestOutcome] = frozenset({"passed", "skipped", "xfailed", "xpassed"})
@@ -28,8 +29,29 @@ Contents = Mapping[str, bytes]
 """For each path (and each fact that is not a file) a digest of what matters about it."""
 
 
+class Pass(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """That a test has passed on some contents.
+
+    Args:
+        revision: of the contents.
+        own: the number of the set of what the test itself was seen to depend on; `UNRECORDED`
+            where nothing was recorded.
+        base: that of what its file, its process and the imports of its closure did.
+    """
+
+    revision: int
+    own: int = 0
+    base: int = 0
+
+
+UNRECORDED = 0
+"""The number of no set."""
+PASSES = 4
+"""On how many contents it is remembered that a test has passed."""
+
+
 class Verdict(msgspec.Struct, frozen=True):
-    """The last outcome of one test.
+    """The last outcome of one test, and the contents on which it has passed.
 
     Args:
         nodeid: pytest's own.
@@ -37,6 +59,10 @@ class Verdict(msgspec.Struct, frozen=True):
         outcome: how it ended.
         seconds: how long it took, set-up and teardown included.
         revision: of the contents that it ran on.
+        own: as of `Pass`.
+        base: likewise.
+        passes: the latest first; the last outcome among them if it is a good one.
+        failures: how many of its last eight outcomes were bad, the latest in the lowest bit.
     """
 
     nodeid: str
@@ -44,6 +70,24 @@ class Verdict(msgspec.Struct, frozen=True):
     outcome: TestOutcome
     seconds: float
     revision: int
+    own: int = 0
+    base: int = 0
+    passes: tuple[Pass, ...] = ()
+    failures: int = 0
+
+
+class Listing(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Which tests a file holds on some contents.
+
+    Args:
+        revision: of the contents.
+        base: the number of the set of what their collection depends on.
+        tests: the number of the set of the tests.
+    """
+
+    revision: int
+    base: int
+    tests: int
 
 
 class HistoryEntry(msgspec.Struct, frozen=True):
@@ -68,13 +112,21 @@ class Learned(msgspec.Struct, frozen=True):
         verdicts: of the tests that ran.
         collected: test files all of whose tests are known as of that revision, `BROKEN` or
             `HINDERED`.
+        listings: on which contents the tests of a file are known, the latest first.
         gone: tests that are no longer there.
+        deps: dependencies that had no number, in the order of their numbers.
+        sets: the sets that are new, with their numbers.
+        memos: for cached functions the numbers of the sets of all that they reached.
     """
 
     entries: tuple[HistoryEntry, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     collected: tuple[tuple[str, int], ...] = ()
+    listings: tuple[tuple[str, tuple[Listing, ...]], ...] = ()
     gone: tuple[str, ...] = ()
+    deps: tuple[str, ...] = ()
+    sets: tuple[tuple[int, bytes], ...] = ()
+    memos: tuple[tuple[str, int], ...] = ()
 
 
 class Ran(msgspec.Struct, frozen=True):
@@ -103,15 +155,26 @@ class Records:
         verdicts: the last one of each test.
         collected: for each test file the revision as of which all its tests are known,
             `BROKEN` or `HINDERED`.
+        listings: for each test file on which contents its tests are known.
+        deps: all dependencies that sets hold, by their numbers; those of kind ``n`` are tests.
+        sets: of dependencies, packed, by their numbers, counted from 1.
+        memos: for cached functions the numbers of the sets of all that they reached.
     """
 
-    __slots__ = ("_history", "collected", "revision", "verdicts")
+    __slots__ = (
+        "_history", "_kinds", "_members", "collected", "deps", "listings", "memos", "number_of",
+        "revision", "sets", "verdicts",
+    )  # fmt: skip
 
     def __init__(
         self,
         entries: Iterable[HistoryEntry] = (),
         verdicts: Iterable[Verdict] = (),
         collected: Iterable[tuple[str, int]] = (),
+        listings: Iterable[tuple[str, tuple[Listing, ...]]] = (),
+        deps: Iterable[str] = (),
+        sets: Iterable[tuple[int, bytes]] = (),
+        memos: Iterable[tuple[str, int]] = (),
     ) -> None:
         self._history: dict[str, list[tuple[int, bytes]]] = {}
         self.revision = 0
@@ -120,6 +183,55 @@ class Records:
             self.revision = max(self.revision, entry.revision)
         self.verdicts: Mapping[str, Verdict] = {v.nodeid: v for v in verdicts}
         self.collected: Mapping[str, int] = dict(collected)
+        self.listings: Mapping[str, tuple[Listing, ...]] = dict(listings)
+        self.deps: list[str] = list(deps)
+        self.number_of: dict[str, int] = {dep: number for number, dep in enumerate(self.deps)}
+        self.sets: dict[int, bytes] = dict(sets)
+        self.memos: Mapping[str, int] = dict(memos)
+        self._members: dict[int, frozenset[int]] = {UNRECORDED: frozenset()}
+        self._kinds: dict[str, dict[str, int]] | None = None
+
+    def members(self, number: int) -> frozenset[int]:
+        """The dependencies in a set, by their numbers.
+
+        Args:
+            number: of the set.
+        """
+        found = self._members.get(number)
+        if found is None:
+            found = self._members[number] = unpack(self.sets[number])
+        return found
+
+    def dependencies(self, nodeid: str) -> frozenset[str]:
+        """On what a test was seen to depend when it last ran.
+
+        Args:
+            nodeid: of the test.
+
+        Returns:
+            Nothing where that was not recorded.
+        """
+        verdict = self.verdicts.get(nodeid)
+        if verdict is None:
+            return frozenset()
+        members = self.members(verdict.own) | self.members(verdict.base)
+        return frozenset(self.deps[number] for number in members)
+
+    def of_kind(self, kind: str) -> Mapping[str, int]:
+        """All dependencies of a kind: what each is about, with its number.
+
+        Args:
+            kind: its letter.
+        """
+        if self._kinds is None:
+            self._kinds = {}
+            for number, dep in enumerate(self.deps):
+                self._kinds.setdefault(dep[0], {})[dep[2:]] = number
+        return self._kinds.get(kind, {})
+
+    def history(self, path: str) -> Iterable[bytes]:
+        """All contents of a path that are remembered."""
+        return (content for _, content in self._history.get(path, ()))
 
     def changed_since(self, revision: int, contents: Contents) -> frozenset[str]:
         """The paths whose content is now another one.
@@ -131,7 +243,19 @@ class Records:
         Returns:
             Paths and facts, those that came or went included.
         """
-        changed = set()
+        return frozenset(self.differences(revision, contents))
+
+    def differences(self, revision: int, contents: Contents) -> Mapping[str, bytes]:
+        """The paths whose content is now another one, with the one of then.
+
+        Args:
+            revision: the one to compare with.
+            contents: as they are now.
+
+        Returns:
+            Paths and facts, those that came or went included; `ABSENT` for what came.
+        """
+        changed = {}
         for path, entries in self._history.items():
             then = ABSENT
             for at, content in entries:
@@ -139,9 +263,11 @@ class Records:
                     break
                 then = content
             if contents.get(path, ABSENT) != then:
-                changed.add(path)
-        changed.update(path for path in contents if path not in self._history)
-        return frozenset(changed)
+                changed[path] = then
+        for path in contents:
+            if path not in self._history:
+                changed[path] = ABSENT
+        return changed
 
     def content_of(self, path: str) -> bytes:
         """The content that a path had in the last revision."""
@@ -163,44 +289,11 @@ class Records:
             for path in sorted(self.changed_since(self.revision, contents))
         )
 
-    def learn(self, ran: Ran, contents: Contents, doubtful: frozenset[str]) -> Learned:
-        """Turn what a run has shown into records.
-
-        Args:
-            ran: the run.
-            contents: what it ran on, as planned.
-            doubtful: test files that a save may have reached while they ran: what they showed
-                holds for no content for certain, and is not kept. A failure is kept, so that
-                the test stays due.
-
-        Returns:
-            What is new.
-        """
-        entries = self.entries_for(contents)
-        revision = self.revision + 1 if entries else self.revision
-        verdicts = tuple(
-            Verdict(nodeid, path, outcome, seconds, revision)
-            for nodeid, (path, outcome, seconds) in ran.outcomes.items()
-            if path not in doubtful or outcome not in GOOD
-        )
-        collected = (  # of a file that is both, the last one counts
-            *((path, revision) for path in sorted(ran.whole) if path not in doubtful),
-            *((path, HINDERED) for path in sorted(ran.hindered)),
-            *((path, BROKEN) for path in sorted(ran.broken)),
-        )
-        gone = tuple(
-            verdict.nodeid
-            for verdict in self.verdicts.values()
-            if verdict.path not in contents
-            or (verdict.path in ran.whole and verdict.nodeid not in ran.whole[verdict.path])
-        )
-        return Learned(entries, verdicts, collected, gone)
-
     def with_learned(self, learned: Learned) -> Records:
         """These records and what a run has added.
 
         Args:
-            learned: made by `learn` of these very records.
+            learned: made by `learning.learn` of these very records.
 
         Returns:
             The next records.
@@ -218,4 +311,14 @@ class Records:
             **{verdict.nodeid: verdict for verdict in learned.verdicts},
         }
         after.collected = {**self.collected, **dict(learned.collected)}
+        after.listings = {**self.listings, **dict(learned.listings)}
+        after.deps, after.number_of = self.deps, self.number_of
+        after._kinds = self._kinds
+        if learned.deps:
+            after.deps = [*self.deps, *learned.deps]
+            after.number_of = {dep: number for number, dep in enumerate(after.deps)}
+            after._kinds = None
+        after.sets = {**self.sets, **dict(learned.sets)}
+        after.memos = {**self.memos, **dict(learned.memos)}
+        after._members = dict(self._members)
         return after

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from devloop.events import Reason
@@ -14,11 +16,17 @@ class SelectedFile(msgspec.Struct, frozen=True):
         path: relative to the root.
         reason: why.
         nodeids: the tests in it that are due; empty means all of them.
+        reasons: of single tests, where they have their own.
     """
 
     path: str
     reason: Reason
     nodeids: tuple[str, ...] = ()
+    reasons: Mapping[str, Reason] = {}
+
+    def reason_of(self, nodeid: str) -> Reason:
+        """Why a test of the file is selected."""
+        return self.reasons.get(nodeid, self.reason)
 
 
 class SelectedTarget(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Which tests are due: all whose last verdict did not pass on what they can reach now."""
+"""Which tests are due: all that have not passed on what they depend on now."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from devloop.events import Reason
-from devloop.graph.graph import Graph
-from devloop.select.reach import Categorise, Reach
-from devloop.select.records import BROKEN, GOOD, HINDERED, Contents, Learned, Records, Verdict
+from devloop.select.delta import Delta, Present
+from devloop.select.judge import Judge
+from devloop.select.learning import renewed as renewed_passes
+from devloop.select.records import BROKEN, GOOD, HINDERED, Learned, Pass, Records, Verdict
 from devloop.select.selection import SelectedFile
 
 _ORDER = {"edited": 0, "failed": 1}
+_FAR = 1_000_000
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -27,140 +29,177 @@ class Due(msgspec.Struct, frozen=True):
     all_reason: str | None = None
 
 
-def due(graph: Graph, records: Records, contents: Contents, categorise: Categorise) -> Due:
-    """Find the tests whose last verdict does not hold any more.
+def due(present: Present) -> Due:
+    """Find the tests that have not passed on what they depend on now.
 
     Args:
-        graph: as it is now.
-        records: what earlier runs have shown.
-        contents: as they are now.
-        categorise: tells what a path is to selection.
+        present: what is known now.
 
     Returns:
         The files that hold them, edited ones first, then last failures, then the nearest.
     """
-    reaches: dict[int, Reach] = {}
-
-    def since(revision: int) -> Reach:
-        if revision not in reaches:
-            changed = records.changed_since(revision, contents)
-            reaches[revision] = Reach(graph, changed, categorise)
-        return reaches[revision]
-
+    records, judge = present.records, Judge(present)
     verdicts = by_file(records)
-    ranked = []
+    found = []
     wholes: set[str | None] = set()
-    for path in graph.tests:
+    for path in present.graph.tests:
         known = verdicts.get(path, ())
-        collected = records.collected.get(path)
-        seconds = sum(verdict.seconds for verdict in known)
-        if collected is None:
-            selected = SelectedFile(path, Reason("new", (path,), "has not run yet"))
-            ranked.append((_rank(selected, 0, seconds), selected))
-            wholes.add("never ran before")
-            continue
-        if collected in (BROKEN, HINDERED):
-            reason = Reason("failed", (path,), "could not be collected when it last ran")
-            selected = SelectedFile(path, reason)
-            ranked.append((_rank(selected, 0, seconds), selected))
-            wholes.add(None)
-            continue
-        reach = since(collected)
-        found = reach.reason(path)
-        if found is not None:
-            selected = SelectedFile(path, found)
-            ranked.append((_rank(selected, reach.distance(path), seconds), selected))
-            wholes.add(reach.everything.detail if reach.everything else None)
-            continue
-        wholes.add(None)
-        selected_or_none = _partly(path, known, since)
-        if selected_or_none is not None:
-            ranked.append((_rank(selected_or_none, 0, seconds), selected_or_none))
-    files = tuple(selected for _, selected in sorted(ranked, key=lambda pair: pair[0]))
-    all_reason = wholes.pop() if len(wholes) == 1 else None
-    return Due(files, all_reason)
+        selected, whole = _due_of(path, records, judge)
+        wholes.add(whole)
+        if selected is not None:
+            last = records.collected.get(path, 0)
+            distance = _distance(judge.since(last), selected) if last > 0 else 0
+            found.append((_rank(selected, distance, known), selected))
+    return Due(_in_order(found), wholes.pop() if len(wholes) == 1 else None)
 
 
-def _partly(path: str, known: Iterable[Verdict], since: object) -> SelectedFile | None:
-    """Find the single tests that are due in a file that is not due as a whole."""
-    assert callable(since)
-    failed = []
-    reached: list[str] = []
-    reached_by: Reason | None = None
-    for verdict in known:
-        if verdict.outcome not in GOOD:
-            failed.append(verdict.nodeid)
-        else:
-            reason = since(verdict.revision).reason(path)
-            if reason is not None:
-                reached_by = reason
-                reached.append(verdict.nodeid)
-    if reached_by is not None:
-        return SelectedFile(path, reached_by, tuple(sorted(reached + failed)))
-    if failed:
-        reason = Reason("failed", (path,), "failed when it last ran")
-        return SelectedFile(path, reason, tuple(sorted(failed)))
-    return None
+def _due_of(path: str, records: Records, judge: Judge) -> tuple[SelectedFile | None, str | None]:
+    """What of one file is due; and the sentence by which all of it is, with others alike."""
+    collected = records.collected.get(path)
+    if collected is None:
+        reason = Reason("new", (path,), "has not run yet")
+        return SelectedFile(path, reason), "never ran before"
+    if collected in (BROKEN, HINDERED):
+        reason = Reason("failed", (path,), "could not be collected when it last ran")
+        return SelectedFile(path, reason), None
+    listing = judge.listing(path)
+    if listing is None:
+        last = records.listings[path][0]
+        delta = judge.since(last.revision)
+        found = delta.of_file(path, last.base)
+        assert found is not None
+        everything = delta.everything
+        return SelectedFile(path, found), everything.detail if everything else None
+    reasons = {}
+    for nodeid in judge.tests(listing):
+        verdict = records.verdicts.get(nodeid)
+        if verdict is None:
+            reasons[nodeid] = Reason("new", (nodeid,), "has not run yet")
+        elif (found := judge.why_due(verdict)) is not None:
+            reasons[nodeid] = found
+    return _partly(path, reasons), None
 
 
-def renewed(graph: Graph, records: Records, contents: Contents, categorise: Categorise) -> Learned:
-    """Say of verdicts that still hold that they hold for the contents of now.
+def _partly(path: str, reasons: Mapping[str, Reason]) -> SelectedFile | None:
+    """Select single tests of a file; the most telling reason stands for the file."""
+    if not reasons:
+        return None
+    first = min(reasons.values(), key=lambda one: (_ORDER.get(one.kind, 2), len(one.chain)))
+    return SelectedFile(path, first, tuple(reasons), reasons)
 
-    Each revision that some verdict is as of costs `due` one comparison; so they must not
+
+def renewed(present: Present) -> Learned:
+    """Say of outcomes that still hold that they hold for the contents of now.
+
+    Each revision that some outcome is as of costs `due` one comparison; so they must not
     become many.
 
     Args:
-        graph: as it is now.
-        records: what earlier runs have shown.
-        contents: as they are now.
-        categorise: tells what a path is to selection.
+        present: what is known now.
 
     Returns:
         What is new; nothing where the last revision has other contents than these.
     """
+    records, judge = present.records, Judge(present)
     last = records.revision
-    if records.changed_since(last, contents):
+    if records.changed_since(last, present.contents):
         return Learned()
-    open_files = {file.path for file in due(graph, records, contents, categorise).files}
-    old = [
-        path
-        for path in graph.tests
-        if path not in open_files and records.collected.get(path, last) != last
-    ]
-    known = by_file(records)
+    holding: list[tuple[Verdict, Pass]] = []
+    listings = []
+    for path in present.graph.tests:
+        if records.collected.get(path, BROKEN) in (BROKEN, HINDERED):
+            continue
+        if (listing := judge.listing(path)) is None:
+            continue
+        if listing.revision != last:
+            others = [one for one in records.listings[path] if one is not listing]
+            renewed_one = msgspec.structs.replace(listing, revision=last)
+            listings.append((path, (renewed_one, *others)))
+        for nodeid in judge.tests(listing):
+            verdict = records.verdicts.get(nodeid)
+            if verdict is not None and (one := judge.holding(verdict)) is not None:
+                holding.append((verdict, one))
     return Learned(
-        verdicts=tuple(
-            msgspec.structs.replace(verdict, revision=last)
-            for path in old
-            for verdict in known.get(path, ())
-        ),
-        collected=tuple((path, last) for path in old),
+        verdicts=renewed_passes(records, holding),
+        collected=tuple((path, last) for path, _ in listings),
+        listings=tuple(listings),
     )
 
 
-def reached(graph: Graph, records: Records, changed: Iterable[str], categorise: Categorise) -> Due:
-    """Find the tests that a change reaches, whatever their last verdict.
+def revisions(records: Records) -> int:
+    """How many comparisons `due` makes where nothing has changed.
 
     Args:
-        graph: as it is after the change.
-        records: for the tests' durations.
-        changed: paths and facts whose content is another one.
-        categorise: tells what a path is to selection.
+        records: what earlier runs have shown.
+    """
+    found = {some[0].revision for some in records.listings.values()}
+    found.update(v.passes[0].revision for v in records.verdicts.values() if v.passes)
+    return len(found)
+
+
+def reached(present: Present, before: Mapping[str, bytes]) -> Due:
+    """Find the tests that a change reaches, whatever their last outcome.
+
+    Args:
+        present: what is known after the change.
+        before: for each path and fact whose content is another one the one from before.
 
     Returns:
         The files that hold them, in the same order as `due`.
     """
-    reach = Reach(graph, changed, categorise)
+    delta, records = Delta(present, before), present.records
     verdicts = by_file(records)
-    ranked = []
-    for path in graph.tests:
-        reason = reach.reason(path)
-        if reason is not None:
-            selected = SelectedFile(path, reason)
-            seconds = sum(verdict.seconds for verdict in verdicts.get(path, ()))
-            ranked.append((_rank(selected, reach.distance(path), seconds), selected))
-    files = tuple(selected for _, selected in sorted(ranked, key=lambda pair: pair[0]))
-    return Due(files, reach.everything.detail if reach.everything and files else None)
+    found = []
+    for path in present.graph.tests:
+        selected = reached_of(path, delta, records)
+        if selected is not None:
+            known = verdicts.get(path, ())
+            found.append((_rank(selected, _distance(delta, selected), known), selected))
+    everything = delta.everything
+    return Due(_in_order(found), everything.detail if everything and found else None)
+
+
+def reached_of(path: str, delta: Delta, records: Records) -> SelectedFile | None:
+    """What of one file a change reaches.
+
+    Args:
+        path: of the test file.
+        delta: the change.
+        records: what earlier runs have shown.
+
+    Returns:
+        The file, or single tests of it.
+    """
+    listings = records.listings.get(path)
+    if not listings:
+        reason = delta.static.reason(path)
+        return None if reason is None else SelectedFile(path, reason)
+    reason = delta.of_file(path, listings[0].base)
+    if reason is not None:
+        return SelectedFile(path, reason)
+    reasons = {}
+    for number in records.members(listings[0].tests):
+        nodeid = records.deps[number][2:]
+        verdict = records.verdicts.get(nodeid)
+        if verdict is not None:
+            found = delta.of_test(path, verdict.own, verdict.base)
+            if found is not None:
+                reasons[nodeid] = found
+    return _partly(path, dict(sorted(reasons.items())))
+
+
+def reaches(nodeid: str, delta: Delta, records: Records) -> bool:
+    """Whether a change reaches a test.
+
+    Args:
+        nodeid: of the test.
+        delta: the change.
+        records: what earlier runs have shown.
+    """
+    verdict = records.verdicts.get(nodeid)
+    if verdict is None:
+        return delta.static.reason(nodeid.partition("::")[0]) is not None
+    return delta.of_test(verdict.path, verdict.own, verdict.base) is not None
 
 
 def everything(tests: Iterable[str], records: Records, reason: str) -> Due:
@@ -175,29 +214,27 @@ def everything(tests: Iterable[str], records: Records, reason: str) -> Due:
         Every test file, last failures first.
     """
     verdicts = by_file(records)
-    ranked = []
+    found = []
     for path in tests:
         known = verdicts.get(path, ())
-        failing = any(verdict.outcome not in GOOD for verdict in known)
-        seconds = sum(verdict.seconds for verdict in known)
         selected = SelectedFile(path, Reason("all", (path,), reason))
-        ranked.append(((0 if failing else 1, seconds, path), selected))
-    files = tuple(selected for _, selected in sorted(ranked, key=lambda pair: pair[0]))
-    return Due(files, reason)
+        _, _, lately, seconds, _ = _rank(selected, 0, known)
+        failing = any(verdict.outcome not in GOOD for verdict in known)
+        found.append(((0 if failing else 1, 0, lately, seconds, path), selected))
+    return Due(_in_order(found), reason)
 
 
-def failing(tests: Iterable[str], records: Records) -> tuple[str, ...]:
+def failing(present: Present) -> tuple[str, ...]:
     """Find what is known to fail: tests, and files that cannot be collected.
 
     Args:
-        tests: the test files that there are.
-        records: what earlier runs have shown.
+        present: what is known now.
 
     Returns:
         Nodeids, sorted.
     """
-    there = frozenset(tests)
-    bad = [v.nodeid for v in records.verdicts.values() if v.outcome not in GOOD and v.path in there]
+    records, there = present.records, frozenset(present.graph.tests)
+    bad = [verdict.nodeid for verdict in Judge(present).failing()]
     broken = [p for p, revision in records.collected.items() if revision == BROKEN and p in there]
     return tuple(sorted(bad + broken))
 
@@ -217,5 +254,20 @@ def by_file(records: Records) -> Mapping[str, list[Verdict]]:
     return found
 
 
-def _rank(selected: SelectedFile, distance: int, seconds: float) -> tuple[int, int, float, str]:
-    return (_ORDER.get(selected.reason.kind, 2), distance, seconds, selected.path)
+Rank = tuple[int, int, int, float, str]
+
+
+def _rank(selected: SelectedFile, distance: int, known: Iterable[Verdict]) -> Rank:
+    wanted = frozenset(selected.nodeids)
+    some = [verdict for verdict in known if not wanted or verdict.nodeid in wanted]
+    lately = max((verdict.failures.bit_count() for verdict in some), default=0)
+    seconds = sum(verdict.seconds for verdict in some)
+    return _ORDER.get(selected.reason.kind, 2), distance, -lately, seconds, selected.path
+
+
+def _distance(delta: Delta, selected: SelectedFile) -> int:
+    return delta.distance(selected.path) if selected.reason.kind not in _ORDER else 0
+
+
+def _in_order(found: Iterable[tuple[Rank, SelectedFile]]) -> tuple[SelectedFile, ...]:
+    return tuple(selected for _, selected in sorted(found, key=lambda pair: pair[0]))

@@ -7,8 +7,9 @@ SQLite has none: a flipped bit in an import's name would silently cost a test.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 import msgspec
 
@@ -18,10 +19,14 @@ from devloop.graph.facts import Facts
 from devloop.plan.steps import StepRecord
 from devloop.plan.warm import WarmRecord
 from devloop.select.proofs import FlakyTest, ShadowTotals, WrongSkip
-from devloop.select.records import HistoryEntry, Verdict
+from devloop.select.records import HistoryEntry, Listing, Pass, Verdict
 
 Signature: TypeAlias = tuple[int, int, int, int]
 Row: TypeAlias = tuple[bytes, bytes]
+
+_NUMBER = 4
+"""The bytes of a number in a key, so that keys sort by it."""
+_OUTCOMES: tuple[TestOutcome, ...] = get_args(TestOutcome)
 
 _REVISION = 8
 """The bytes of a revision in a key, so that keys sort by it."""
@@ -55,9 +60,18 @@ class _FileBody(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 class _VerdictBody(msgspec.Struct, frozen=True, array_like=True, gc=False):
     path: bytes
-    outcome: TestOutcome
-    seconds: float
+    outcome: int
+    microseconds: int
     revision: int
+    own: int
+    base: int
+    passes: tuple[tuple[int, int, int], ...]
+    failures: int
+
+
+class _CollectedBody(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    revision: int
+    listings: tuple[tuple[int, int, int], ...]
 
 
 class _StepBody(msgspec.Struct, frozen=True, array_like=True):
@@ -81,6 +95,7 @@ _flaky = msgspec.msgpack.Decoder(FlakyTest).decode
 _skip = msgspec.msgpack.Decoder(WrongSkip).decode
 _totals = msgspec.msgpack.Decoder(ShadowTotals).decode
 _int = msgspec.msgpack.Decoder(int).decode
+_collected = msgspec.msgpack.Decoder(_CollectedBody).decode
 
 
 def name(text: str) -> bytes:
@@ -149,36 +164,147 @@ def file_record(key: bytes, body: bytes, mark: bytes) -> FileRecord:
     return FileRecord(text(key), row.signature, row.digest, facts)
 
 
-def verdict_row(verdict: Verdict) -> Row:
-    """The row of a verdict."""
-    body = _VerdictBody(name(verdict.path), verdict.outcome, verdict.seconds, verdict.revision)
-    return _seal(name(verdict.nodeid), _encode(body))
+def verdict_row(verdict: Verdict, number: int) -> Row:
+    """The row of a verdict.
+
+    Args:
+        verdict: its path is kept only where it is not the nodeid's beginning.
+        number: of its nodeid among the dependencies.
+    """
+    own = verdict.nodeid.partition("::")[0]
+    body = _VerdictBody(
+        b"" if verdict.path == own else name(verdict.path),
+        _OUTCOMES.index(verdict.outcome),
+        round(verdict.seconds * 1e6),
+        verdict.revision,
+        verdict.own,
+        verdict.base,
+        tuple((one.revision, one.own, one.base) for one in verdict.passes),
+        verdict.failures,
+    )
+    return _seal(_number(number), _encode(body))
 
 
-def verdict_record(key: bytes, body: bytes) -> Verdict:
+def verdict_record(key: bytes, body: bytes, deps: Sequence[str]) -> Verdict:
     """The verdict of a row.
+
+    Args:
+        key: as `verdict_row` made it.
+        body: likewise.
+        deps: by their numbers.
 
     Raises:
         StoreError: it is damaged.
         msgspec.DecodeError: it has another form.
     """
     row = _verdict(_unseal(key, body))
-    return Verdict(text(key), text(row.path), row.outcome, row.seconds, row.revision)
+    try:
+        nodeid = deps[number_of(key)][2:]
+        outcome = _OUTCOMES[row.outcome]
+    except IndexError:
+        raise StoreError("a test in it has no name") from None
+    path = text(row.path) if row.path else nodeid.partition("::")[0]
+    passes = tuple(Pass(*one) for one in row.passes)
+    return Verdict(
+        nodeid,
+        path,
+        outcome,
+        row.microseconds / 1e6,
+        row.revision,
+        row.own,
+        row.base,
+        passes,
+        row.failures,
+    )
 
 
-def collected_row(path: str, revision: int) -> Row:
-    """The row that says as of which revision a file's list of tests is whole."""
-    return _seal(name(path), _encode(revision))
+def collected_row(path: str, revision: int, listings: Iterable[Listing]) -> Row:
+    """The row that says on which contents a file's list of tests is known.
+
+    Args:
+        path: of the file.
+        revision: of the last one, or that it could not be collected.
+        listings: the latest first.
+    """
+    body = _CollectedBody(revision, tuple((x.revision, x.base, x.tests) for x in listings))
+    return _seal(name(path), _encode(body))
 
 
-def collected_record(key: bytes, body: bytes) -> tuple[str, int]:
-    """The path and revision of a row.
+def collected_record(key: bytes, body: bytes) -> tuple[str, int, tuple[Listing, ...]]:
+    """The path, revision and listings of a row.
+
+    Raises:
+        StoreError: it is damaged.
+        msgspec.DecodeError: it has another form.
+    """
+    row = _collected(_unseal(key, body))
+    return text(key), row.revision, tuple(Listing(*one) for one in row.listings)
+
+
+def outline_row(fingerprint: bytes, outline: bytes) -> Row:
+    """The row of a source's outline."""
+    return _seal(fingerprint, outline)
+
+
+def outline_record(key: bytes, body: bytes) -> tuple[bytes, bytes]:
+    """The fingerprint and the outline of a row.
+
+    Raises:
+        StoreError: it is damaged.
+    """
+    return key, bytes(_unseal(key, body))
+
+
+def dep_row(number: int, dep: str) -> Row:
+    """The row of a dependency."""
+    return _seal(_number(number), name(dep))
+
+
+def dep_record(key: bytes, body: bytes) -> tuple[int, str]:
+    """The number of a dependency, and what it is.
+
+    Raises:
+        StoreError: it is damaged.
+    """
+    return number_of(key), text(bytes(_unseal(key, body)))
+
+
+def set_row(number: int, packed: bytes) -> Row:
+    """The row of a set of dependencies."""
+    return _seal(_number(number), packed)
+
+
+def set_record(key: bytes, body: bytes) -> tuple[int, bytes]:
+    """The number of a set, and the set, packed.
+
+    Raises:
+        StoreError: it is damaged.
+    """
+    return number_of(key), bytes(_unseal(key, body))
+
+
+def memo_row(key: str, number: int) -> Row:
+    """The row of what a cached function has reached."""
+    return _seal(name(key), _encode(number))
+
+
+def memo_record(key: bytes, body: bytes) -> tuple[str, int]:
+    """The key of a cached function, and the number of the set of what it has reached.
 
     Raises:
         StoreError: it is damaged.
         msgspec.DecodeError: it has another form.
     """
     return text(key), _int(_unseal(key, body))
+
+
+def _number(number: int) -> bytes:
+    return number.to_bytes(_NUMBER, "big")
+
+
+def number_of(key: bytes) -> int:
+    """The number that a key holds."""
+    return int.from_bytes(key, "big")
 
 
 def history_row(entry: HistoryEntry) -> Row:

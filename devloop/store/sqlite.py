@@ -20,9 +20,23 @@ Fault: TypeAlias = Literal["busy", "damaged", "unusable"]
 
 APPLICATION = 0x64766C70
 """SQLite's application_id of our files: "dvlp"."""
-VERSION = 3
+VERSION = 4
 """The form of the tables and of their bodies; a file of another one is set aside."""
-TABLES = ("files", "history", "verdicts", "collected", "steps", "warm", "flaky", "skips", "shadow")
+TABLES = (
+    "files",
+    "outlines",
+    "history",
+    "deps",
+    "sets",
+    "verdicts",
+    "collected",
+    "memos",
+    "steps",
+    "warm",
+    "flaky",
+    "skips",
+    "shadow",
+)
 
 _BUSY = ("locked", "locking protocol", "busy")
 _UNUSABLE = ("full", "readonly", "unable to open", "disk i/o", "out of memory", "too big")

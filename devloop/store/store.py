@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from sqlite3 import Connection
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -18,20 +18,26 @@ from devloop.events import Notice
 from devloop.plan.steps import StepRecord
 from devloop.plan.warm import WarmRecord
 from devloop.select.proofs import FlakyTest, Proofs, ShadowTotals, WrongSkip
-from devloop.select.records import HistoryEntry, Learned, Records, Verdict
+from devloop.select.records import (
+    UNRECORDED,
+    HistoryEntry,
+    Learned,
+    Listing,
+    Records,
+    Verdict,
+)
 from devloop.store import records
 from devloop.store.database import FILE, FOLDER, Database
 from devloop.store.records import FileRecord
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 T = TypeVar("T")
 
 WAIT = 5.0
 """How long another process may hold the store, in seconds; its transactions take milliseconds."""
+MANY = 500
+"""How many keys one question to SQLite may name; it allows 999 in the oldest versions."""
 FEW = 1000
-"""Entries of the history that no question is about any more, and that may lie where they are."""
+"""Rows that no question is about any more, and that may lie where they are."""
 
 
 class Store:
@@ -96,7 +102,7 @@ class Store:
 
         Args:
             files: new ones and changed ones.
-            deleted: paths that are gone; the list of their tests goes with them.
+            deleted: paths that are gone.
         """
         rows = [records.file_row(record, self._stamp) for record in files]
         gone = [(records.name(path),) for path in deleted]
@@ -104,57 +110,153 @@ class Store:
         def work(connection: Connection) -> None:
             connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?)", rows)
             connection.executemany("DELETE FROM files WHERE key = ?", gone)
-            connection.executemany("DELETE FROM collected WHERE key = ?", gone)
 
         self._database.write(work)
+
+    def save_outlines(self, outlines: Mapping[bytes, bytes]) -> None:
+        """Remember outlines of sources.
+
+        Args:
+            outlines: packed, by fingerprint.
+        """
+        rows = [records.outline_row(*one) for one in outlines.items()]
+        self._database.write(
+            lambda own: own.executemany("INSERT OR REPLACE INTO outlines VALUES (?, ?)", rows)
+        )
+
+    def load_outlines(self, fingerprints: Iterable[bytes]) -> dict[bytes, bytes]:
+        """The outlines of some sources, packed.
+
+        Args:
+            fingerprints: of their contents; those of which none is known are left out.
+        """
+        wanted = list(fingerprints)
+
+        def work(connection: Connection) -> dict[bytes, bytes]:
+            found: dict[bytes, bytes] = {}
+            for start in range(0, len(wanted), MANY):
+                some = wanted[start : start + MANY]
+                marks = ",".join("?" * len(some))
+                rows = connection.execute(
+                    f"SELECT key, body FROM outlines WHERE key IN ({marks})", some
+                )
+                found.update(records.outline_record(key, body) for key, body in rows)
+            return found
+
+        return self._database.read(work)
 
     def load_records(self) -> Records:
         """All that earlier runs have shown."""
 
-        def work(connection: Connection) -> tuple[Records, list[bytes]]:
+        def work(connection: Connection) -> tuple[Records, list[bytes], list[bytes]]:
             history = _all(connection, "history", records.history_record)
-            verdicts = _all(connection, "verdicts", records.verdict_record)
-            collected = _all(connection, "collected", records.collected_record)
+            deps = [dep for _, dep in sorted(_all(connection, "deps", records.dep_record))]
+            sets = dict(_all(connection, "sets", records.set_record))
+            verdicts = _all(
+                connection, "verdicts", lambda key, body: records.verdict_record(key, body, deps)
+            )
+            lists = _all(connection, "collected", records.collected_record)
+            memos = _all(connection, "memos", records.memo_record)
             old = [
-                records.history_row(entry)[0] for entry in _outlived(history, verdicts, collected)
+                records.history_row(entry)[0]
+                for entry in _outlived(history, _revisions(verdicts, lists))
             ]
-            return Records(history, verdicts, collected), old
+            used = {number for _, number in memos}
+            used.update(_sets_of(verdicts))
+            used.update(n for _, _, some in lists for x in some for n in (x.base, x.tests))
+            unused = [records.set_row(n, b"")[0] for n in sets if n not in used]
+            found = Records(
+                history,
+                verdicts,
+                [(path, revision) for path, revision, _ in lists],
+                [(path, some) for path, _, some in lists],
+                deps,
+                sets.items(),
+                memos,
+            )
+            return found, old, unused
 
         with _no_collections():
-            found, old = self._database.read(work)
-        if len(old) > FEW:
-            keys = [(key,) for key in old]
-            self._database.write(
-                lambda own: own.executemany("DELETE FROM history WHERE key = ?", keys)
-            )
+            found, old, unused = self._database.read(work)
+        for table, keys in (("history", old), ("sets", unused)):
+            if len(keys) > FEW:
+                self._sweep(table, keys)
         return found
 
-    def save_run(self, learned: Learned, *, base: int) -> bool:
+    def _sweep(self, table: str, keys: Iterable[bytes]) -> None:
+        rows = [(key,) for key in keys]
+        self._database.write(
+            lambda own: own.executemany(f"DELETE FROM {table} WHERE key = ?", rows)
+        )
+
+    def forget_outlines(self, known: Collection[bytes]) -> None:
+        """Forget outlines that nobody will ask for, once they are many.
+
+        Args:
+            known: the fingerprints of all contents that are remembered.
+        """
+
+        def work(connection: Connection) -> list[bytes]:
+            return [key for (key,) in connection.execute("SELECT key FROM outlines")]
+
+        old = [key for key in self._database.read(work) if key not in known]
+        if len(old) > FEW:
+            self._sweep("outlines", old)
+
+    def save_run(self, learned: Learned, base: Records) -> bool:
         """Remember what a test run has shown, in one transaction: all of it or nothing.
 
         Args:
             learned: what is new.
-            base: the revision of the records that it was learned with.
+            base: the records that it was learned with.
 
         Returns:
-            False where another process has added revisions meanwhile, or the store was made
+            False where another process has added to them meanwhile, or the store was made
             anew: nothing was written, and what is new is to be learned again with the records
             as they are now.
         """
-        entries = [records.history_row(entry) for entry in learned.entries]
-        verdicts = [records.verdict_row(verdict) for verdict in learned.verdicts]
-        lists = [records.collected_row(path, revision) for path, revision in learned.collected]
-        gone = [(records.name(nodeid),) for nodeid in learned.gone]
+        numbers = base.number_of | {
+            dep: number for number, dep in enumerate(learned.deps, len(base.deps))
+        }
+        lists = {**base.listings, **dict(learned.listings)}
+        sets = {**base.sets, **dict(learned.sets)}
+        held = set(_sets_of(learned.verdicts))
+        held.update(n for _, some in learned.listings for x in some for n in (x.base, x.tests))
+        held.update(number for _, number in learned.memos)
+        rows = {
+            "history": [records.history_row(entry) for entry in learned.entries],
+            "deps": [records.dep_row(n, d) for n, d in enumerate(learned.deps, len(base.deps))],
+            # Those that were known are written again: they may have been swept meanwhile.
+            "sets": [records.set_row(n, sets[n]) for n in sorted(held - {UNRECORDED})],
+            "verdicts": [
+                records.verdict_row(v, numbers[f"n {v.nodeid}"]) for v in learned.verdicts
+            ],
+            "collected": [
+                records.collected_row(path, revision, lists.get(path, ()))
+                for path, revision in learned.collected
+            ],
+            "memos": [records.memo_row(*one) for one in learned.memos],
+        }
+        gone = [
+            records.dep_row(numbers[f"n {nodeid}"], "")[0]
+            for nodeid in learned.gone
+            if f"n {nodeid}" in numbers
+        ]
 
         def work(connection: Connection) -> bool:
             (last,) = connection.execute("SELECT max(key) FROM history").fetchone()
             # An empty history has no revisions: verdicts of 57 would outlive the next 56 edits.
-            if base != (0 if last is None else records.revision_of(last)):
+            if base.revision != (0 if last is None else records.revision_of(last)):
                 return False
-            connection.executemany("DELETE FROM verdicts WHERE key = ?", gone)
-            connection.executemany("INSERT OR REPLACE INTO history VALUES (?, ?)", entries)
-            connection.executemany("INSERT OR REPLACE INTO verdicts VALUES (?, ?)", verdicts)
-            connection.executemany("INSERT OR REPLACE INTO collected VALUES (?, ?)", lists)
+            (deps,) = connection.execute("SELECT max(key) FROM deps").fetchone()
+            if len(base.deps) != (0 if deps is None else records.number_of(deps) + 1):
+                return False
+            (sets,) = connection.execute("SELECT max(key) FROM sets").fetchone()
+            if max(base.sets, default=0) < (0 if sets is None else records.number_of(sets)):
+                return False
+            connection.executemany("DELETE FROM verdicts WHERE key = ?", [(key,) for key in gone])
+            for table, some in rows.items():
+                connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", some)
             return True
 
         return self._database.write(work)
@@ -289,13 +391,28 @@ def _all(connection: Connection, table: str, make: Callable[[bytes, bytes], T]) 
     return [make(key, body) for key, body in connection.execute(f"SELECT key, body FROM {table}")]
 
 
-def _outlived(
-    history: Iterable[HistoryEntry],
-    verdicts: Iterable[Verdict],
-    collected: Iterable[tuple[str, int]],
-) -> list[HistoryEntry]:
+def _sets_of(verdicts: Iterable[Verdict]) -> Iterator[int]:
+    """The sets that verdicts name."""
+    for verdict in verdicts:
+        yield from (verdict.own, verdict.base)
+        for one in verdict.passes:
+            yield from (one.own, one.base)
+
+
+def _revisions(
+    verdicts: Iterable[Verdict], lists: Iterable[tuple[str, int, tuple[Listing, ...]]]
+) -> Iterator[int]:
+    """The revisions that questions are about."""
+    for verdict in verdicts:
+        yield verdict.revision
+        yield from (one.revision for one in verdict.passes)
+    for _, revision, some in lists:
+        yield revision
+        yield from (one.revision for one in some)
+
+
+def _outlived(history: Iterable[HistoryEntry], seen: Iterable[int]) -> list[HistoryEntry]:
     """The entries after which their path has another one that is as old as every verdict."""
-    seen = [*(verdict.revision for verdict in verdicts), *(at for _, at in collected)]
     oldest = min(seen, default=0)
     latest: dict[str, HistoryEntry] = {}
     outlived = []

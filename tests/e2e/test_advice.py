@@ -32,7 +32,7 @@ def slow_project(
         outcomes = {
             nodeid: (v.path, v.outcome, 20.0) for nodeid, v in project.records.verdicts.items()
         }
-        project.verdicts.learn(Ran(outcomes, {}), project.contents, frozenset())
+        project.verdicts.learn(Ran(outcomes, {}), project.contents, {})
     return tmp_path
 
 

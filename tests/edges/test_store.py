@@ -20,7 +20,7 @@ import pytest
 from devloop.graph.facts import Facts, Import
 from devloop.plan.steps import StepRecord
 from devloop.plan.warm import WarmRecord
-from devloop.select.records import HistoryEntry, Learned, Verdict
+from devloop.select.records import HistoryEntry, Learned, Pass, Records, Verdict
 from devloop.store.database import KEPT
 from devloop.store.records import FileRecord
 from devloop.store.store import FEW, Store
@@ -33,9 +33,16 @@ def verdict(nodeid: str, revision: int = 1) -> Verdict:
     return Verdict(nodeid, nodeid.partition("::")[0], "passed", 0.1, revision)
 
 
+def passed_at(nodeid: str, revision: int) -> Verdict:
+    """A verdict of a test that passed on some contents."""
+    path = nodeid.partition("::")[0]
+    return Verdict(nodeid, path, "passed", 0.1, revision, passes=(Pass(revision),))
+
+
 def run(*nodeids: str, **more: Any) -> Learned:
     """What a run adds in which these tests passed."""
-    return Learned(verdicts=tuple(verdict(nodeid) for nodeid in nodeids), **more)
+    deps = tuple(f"n {nodeid}" for nodeid in nodeids)
+    return Learned(verdicts=tuple(verdict(nodeid) for nodeid in nodeids), deps=deps, **more)
 
 
 def remembers(root: Path) -> None:
@@ -74,16 +81,16 @@ def test_everything_is_there_in_the_next_session(tmp_path: Path) -> None:
     with Store.open(tmp_path, stamp="s") as store:
         store.save_files([FILE, FileRecord("b.py", (1, 1, 1, 1), b"b")])
         lists = (("b.py", 1), ("c.py", 1))
-        assert store.save_run(run("b.py::x", "c.py::x", collected=lists), base=0)
+        assert store.save_run(run("b.py::x", "c.py::x", collected=lists), Records())
         store.save_step("css", StepRecord(b"k", {"app.css": b"1"}, b"m"))
         store.save_step("old", StepRecord(b"k", {}, b"m"))
         store.save_files([], deleted=["b.py"])
-        assert store.save_run(Learned(gone=("b.py::x",)), base=0)
+        assert store.save_run(Learned(gone=("b.py::x",)), store.load_records())
         store.save_step("old", None)
     with Store.open(tmp_path, stamp="s") as store:
         assert store.load_files() == {"a.py": FILE}
         assert store.load_records().verdicts == {"c.py::x": verdict("c.py::x")}
-        assert store.load_records().collected == {"c.py": 1}
+        assert store.load_records().collected == {"b.py": 1, "c.py": 1}
         assert store.load_steps() == {"css": StepRecord(b"k", {"app.css": b"1"}, b"m")}
         assert store.notices == []
 
@@ -106,7 +113,7 @@ def test_another_interpreter_gets_verdicts_and_no_facts(tmp_path: Path) -> None:
     """Two sessions with different stamps share a store without mixing their facts."""
     with Store.open(tmp_path, stamp="3.10") as old, Store.open(tmp_path, stamp="3.13") as new:
         old.save_files([FILE])
-        old.save_run(run("t.py::x"), base=0)
+        old.save_run(run("t.py::x"), Records())
         assert new.load_files()["a.py"].facts is None
         assert new.load_records().verdicts == {"t.py::x": verdict("t.py::x")}
         new.save_files([FILE])
@@ -177,7 +184,7 @@ def test_a_bad_store_is_set_aside(tmp_path: Path, spoil: Callable[[Path], None])
     """It is renamed, one notice says so, nothing of it is used, and the new one works."""
     with Store.open(tmp_path, stamp="s") as store:
         store.save_files([FILE])
-        store.save_run(run(*(f"t.py::x{n}" for n in range(500))), base=0)
+        store.save_run(run(*(f"t.py::x{n}" for n in range(500))), Records())
     spoil(tmp_path / ".devloop/store.db")
     with Store.open(tmp_path, stamp="s") as store:
         assert store.load_records().verdicts == {}
@@ -239,10 +246,10 @@ def test_a_store_that_another_process_holds_for_good_is_set_aside(tmp_path: Path
 def test_a_writer_that_never_ends_costs_no_record(tmp_path: Path) -> None:
     """A save that cannot get its turn takes what is known along into a new store."""
     with Store.open(tmp_path, stamp="s", wait=0.2) as store:
-        store.save_run(run("t.py::old"), base=0)
+        store.save_run(run("t.py::old"), Records())
         holder = sqlite3.connect(tmp_path / ".devloop/store.db", isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
-        store.save_run(run("t.py::new"), base=0)
+        store.save_run(run("t.py::new"), store.load_records())
         assert "locked" in store.notices[0].message
         assert set(store.load_records().verdicts) == {"t.py::old", "t.py::new"}
     with Store.open(tmp_path, stamp="s") as store:
@@ -255,7 +262,7 @@ def test_a_store_that_was_removed_meanwhile_is_made_again(tmp_path: Path) -> Non
     with Store.open(tmp_path, stamp="s") as store:
         store.save_files([FILE])
         shutil.rmtree(tmp_path / ".devloop")
-        store.save_run(run("t.py::x"), base=0)
+        store.save_run(run("t.py::x"), Records())
     with Store.open(tmp_path, stamp="s") as store:
         assert set(store.load_records().verdicts) == {"t.py::x"}
         assert store.notices == []
@@ -388,6 +395,11 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
     code = """
         import sys
         from pathlib import Path
+        from devloop.graph.graph import Graph
+        from devloop.graph.layout import Layout
+        from devloop.select.category import category
+        from devloop.select.delta import Present
+        from devloop.select.learning import learn
         from devloop.select.records import Ran
         from devloop.store.store import Store
         sys.stdin.readline()
@@ -398,8 +410,10 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
                 saved = False
                 while not saved:
                     records = store.load_records()
-                    learned = records.learn(ran, {f"{name}.py": b"%d" % n}, frozenset())
-                    saved = store.save_run(learned, base=records.revision)
+                    graph, contents = Graph.build(Layout(), {}), {f"{name}.py": b"%d" % n}
+                    present = Present(graph, records, contents, category, lambda _: {})
+                    learned = learn(present, ran, frozenset())
+                    saved = store.save_run(learned, records)
             print(*(notice.message for notice in store.notices))
         """
     writers = [python(code, str(tmp_path), name) for name in "abcd"]
@@ -421,18 +435,27 @@ def test_a_run_learned_from_old_records_is_refused(tmp_path: Path) -> None:
     """Revisions that another process has added since make `save_run` write nothing."""
     entry = HistoryEntry("a.py", 1, b"1")
     with Store.open(tmp_path, stamp="s") as store:
-        assert store.save_run(Learned(entries=(entry,)), base=0)
-        assert not store.save_run(run("t.py::x"), base=0)
+        assert store.save_run(Learned(entries=(entry,)), Records())
+        assert not store.save_run(run("t.py::x"), Records())
         assert store.load_records().verdicts == {}
-        assert store.save_run(run("t.py::x"), base=1)
+        assert store.save_run(run("t.py::x"), store.load_records())
+
+
+def test_a_run_learned_beside_another_one_is_refused(tmp_path: Path) -> None:
+    """Two that ran on the same contents would give one number to two dependencies."""
+    with Store.open(tmp_path, stamp="s") as store:
+        before = store.load_records()
+        assert store.save_run(run("t.py::x"), before)
+        assert not store.save_run(run("t.py::y"), before)
+        assert set(store.load_records().verdicts) == {"t.py::x"}
 
 
 def test_a_run_is_learned_again_where_the_store_was_made_anew(tmp_path: Path) -> None:
     """A verdict never names a revision that the history does not have."""
     with Store.open(tmp_path, stamp="s") as store:
-        assert store.save_run(Learned((HistoryEntry("a.py", 1, b"1"),)), base=0)
+        assert store.save_run(Learned((HistoryEntry("a.py", 1, b"1"),)), Records())
         shutil.rmtree(tmp_path / ".devloop")
-        assert not store.save_run(run("t.py::x"), base=1)
+        assert not store.save_run(run("t.py::x"), Records([HistoryEntry("a.py", 1, b"1")]))
         assert store.load_records().revision == 0
 
 
@@ -440,9 +463,13 @@ def test_the_history_does_not_grow_for_ever(tmp_path: Path) -> None:
     """Contents that every verdict has outlived are dropped; every answer stays the same."""
     last = FEW + 9
     entries = [HistoryEntry("a.py", n, b"%d" % n) for n in range(1, last + 11)]
-    learned = Learned((*entries, HistoryEntry("b.py", 1, b"b")), (verdict("t.py::x", last),))
+    learned = Learned(
+        (*entries, HistoryEntry("b.py", 1, b"b")),
+        (passed_at("t.py::x", last),),
+        deps=("n t.py::x",),
+    )
     with Store.open(tmp_path, stamp="s") as store:
-        store.save_run(learned, base=0)
+        store.save_run(learned, Records())
         first, second = store.load_records(), store.load_records()
     for contents in ({"a.py": b"%d" % last, "b.py": b"b"}, {"a.py": b"7"}):
         for revision in (last, last + 5):
@@ -475,7 +502,9 @@ def test_a_killed_writer_leaves_whole_runs(tmp_path: Path) -> None:
             for n in range(start, start + 100_000):
                 run = tuple(Verdict(f"t.py::x{i}", "t.py", "passed", 1, n) for i in range(2000))
                 entry = HistoryEntry("t.py", n, b"")
-                store.save_run(Learned((entry,), run, (("t.py", n),)), base=n - 1)
+                records = store.load_records()
+                deps = () if records.deps else tuple(f"n t.py::x{i}" for i in range(2000))
+                store.save_run(Learned((entry,), run, (("t.py", n),), deps=deps), records)
                 print(n, flush=True)
         """
     last = 0

@@ -43,7 +43,7 @@ def project(tmp_path: Path, write_tree: Callable[[Path, str], None]) -> Iterator
 def collected(project: Project, *broken: str) -> dict[str, int]:
     """What is known of the files after a run in which some could not be collected."""
     ran = Ran({}, {}, frozenset(broken))
-    project.verdicts.learn(ran, project.contents, frozenset())
+    project.verdicts.learn(ran, project.contents, {})
     return dict(project.records.collected)
 
 

@@ -30,6 +30,8 @@ from devloop.graph.graph import Graph
 from devloop.graph.layout import discover
 from devloop.inside import source
 from devloop.select.category import category
+from devloop.select.delta import Present
+from devloop.select.learning import learn
 from devloop.select.records import Ran, Records
 from devloop.select.tests import due
 
@@ -231,15 +233,17 @@ class Selecting(RuleBasedStateMachine):
             {path + "::test_it": (path, "passed", 0.0) for path in chosen},
             {path: frozenset({path + "::test_it"}) for path in chosen},
         )
-        self.records = self.records.with_learned(
-            self.records.learn(ran, self.contents, frozenset())
-        )
+        self.records = self.records.with_learned(learn(self.present(), ran, frozenset()))
         self.shown.update({path: now[path] for path in chosen})
         assert not self.due()
 
+    def present(self) -> Present:
+        """What selection knows."""
+        return Present(self.graph, self.records, self.contents, category, lambda _: {})
+
     def due(self) -> tuple[Any, ...]:
         """The test files that are due."""
-        return due(self.graph, self.records, self.contents, category).files
+        return due(self.present()).files
 
     @invariant()
     def nothing_that_changed_is_left_out(self) -> None:

@@ -23,15 +23,15 @@ def test_only_the_contents_of_edited_sources_are_parsed() -> None:
 
 
 def test_the_tree_is_compared_where_nothing_is_staged() -> None:
-    """By what the sources say."""
-    assert changed([EDITED], {"1": b"x"}, {"a.py": b"x"}) == frozenset()
-    assert changed([EDITED], {"1": b"x"}, {"a.py": b"y"}) == {"a.py"}
-    assert changed([STAGED], {"1": b"x", "2": b"x"}, {"a.py": b"y"}) == frozenset()
-    assert changed([STAGED], {"1": b"x", "2": b"y"}, {"a.py": b"x"}) == {"a.py"}
+    """By what the sources say; each comes with what it was before."""
+    assert changed([EDITED], {"1": b"x"}, {"a.py": b"x"}) == {}
+    assert changed([EDITED], {"1": b"x"}, {"a.py": b"y"}) == {"a.py": b"x"}
+    assert changed([STAGED], {"1": b"x", "2": b"x"}, {"a.py": b"y"}) == {}
+    assert changed([STAGED], {"1": b"x", "2": b"y"}, {"a.py": b"x"}) == {"a.py": b"x"}
 
 
 def test_what_git_has_not_at_hand_counts_as_changed() -> None:
     """Of either side, and of files that are not there."""
-    assert changed([EDITED], {}, {"a.py": b"x"}) == {"a.py"}
-    assert changed([EDITED], {}, {}) == {"a.py"}
-    assert changed([STAGED], {"1": b"x"}, {"a.py": b"x"}) == {"a.py"}
+    assert changed([EDITED], {}, {"a.py": b"x"}) == {"a.py": b"1"}
+    assert changed([EDITED], {}, {}) == {"a.py": b"1"}
+    assert changed([STAGED], {"1": b"x"}, {"a.py": b"x"}) == {"a.py": b"x"}

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from devloop.config.types import App, Config, Step, Tests
 from devloop.events import Reason
+from devloop.graph.graph import Graph
+from devloop.graph.layout import Layout
 from devloop.plan.plan import as_event, make, planned
+from devloop.select.category import category
+from devloop.select.delta import Present
+from devloop.select.learning import learn
 from devloop.select.records import Ran, Records
 from devloop.select.selection import SelectedFile, SelectedTarget
 from devloop.select.tests import Due
@@ -64,7 +69,15 @@ def test_the_event_counts_what_is_known() -> None:
         {"test_a.py": frozenset({"test_a.py::a", "test_a.py::b"})},
     )
     records = Records()
-    records = records.with_learned(records.learn(run, {"test_a.py": b"1"}, frozenset()))
+    records = records.with_learned(
+        learn(
+            Present(
+                Graph.build(Layout(), {}), records, {"test_a.py": b"1"}, category, lambda _: {}
+            ),
+            run,
+            frozenset(),
+        )
+    )
     event = as_event(make(CONFIG, DUE, APPS), (), records, ["test_a.py", "test_b.py"])
     assert (event.selected, event.total) == (2, 3)
     assert event.all

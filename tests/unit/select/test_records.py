@@ -6,7 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devloop.events import TestOutcome
-from devloop.select.records import HistoryEntry, Ran, Records
+from devloop.graph.graph import Graph
+from devloop.graph.layout import Layout
+from devloop.select import learning
+from devloop.select.category import category
+from devloop.select.delta import Present
+from devloop.select.records import HistoryEntry, Learned, Ran, Records
 
 CONTENTS = st.dictionaries(st.sampled_from("abcd"), st.sampled_from([b"1", b"2", b"3"]))
 
@@ -17,9 +22,19 @@ def ran(path: str, **outcomes: TestOutcome) -> Ran:
     return Ran(tests, {path: frozenset(tests)})
 
 
+GRAPH = Graph.build(Layout(), {})
+
+
+def learned_from(records: Records, run: Ran, contents: dict[str, bytes], *doubtful: str) -> Learned:
+    """What a run adds."""
+    return learning.learn(
+        Present(GRAPH, records, contents, category, lambda _: {}), run, frozenset(doubtful)
+    )
+
+
 def learn(records: Records, run: Ran, contents: dict[str, bytes], *doubtful: str) -> Records:
     """The records after a run."""
-    return records.with_learned(records.learn(run, contents, frozenset(doubtful)))
+    return records.with_learned(learned_from(records, run, contents, *doubtful))
 
 
 @given(st.lists(CONTENTS, min_size=1))
@@ -44,7 +59,7 @@ def test_the_history_survives_the_store(versions: list[dict[str, bytes]]) -> Non
     records = Records()
     entries: list[HistoryEntry] = []
     for contents in versions:
-        learned = records.learn(Ran({}, {}), contents, frozenset())
+        learned = learned_from(records, Ran({}, {}), contents)
         entries.extend(learned.entries)
         records = records.with_learned(learned)
     again = Records(reversed(entries))
@@ -63,7 +78,7 @@ def test_an_edit_that_was_taken_back_is_no_change() -> None:
 def test_unchanged_contents_make_no_revision() -> None:
     """A second run on the same tree adds verdicts and no history."""
     records = learn(Records(), ran("t.py", x="passed"), {"t.py": b"1"})
-    learned = records.learn(ran("t.py", x="failed"), {"t.py": b"1"}, frozenset())
+    learned = learned_from(records, ran("t.py", x="failed"), {"t.py": b"1"})
     assert learned.entries == ()
     assert learned.verdicts[0].revision == records.revision
 

@@ -6,6 +6,8 @@ from devloop.graph.facts import Facts, Import
 from devloop.graph.graph import Graph
 from devloop.graph.layout import Layout
 from devloop.select.category import Category
+from devloop.select.delta import Present
+from devloop.select.learning import learn
 from devloop.select.records import Ran, Records
 from devloop.select.tests import due, renewed
 
@@ -40,13 +42,18 @@ def source(_: str) -> Category:
     return Category.SOURCE
 
 
+def present(sources: Sources, records: Records) -> Present:
+    """What selection knows, where no source has an outline."""
+    return Present(graph_of(sources), records, contents_of(sources), source, lambda _: {})
+
+
 def passed(records: Records, sources: Sources, *paths: str) -> Records:
     """The records after one test in each of these files has passed."""
     ran = Ran(
         {f"{path}::test": (path, "passed", 0.1) for path in paths},
         {path: frozenset({f"{path}::test"}) for path in paths},
     )
-    return records.with_learned(records.learn(ran, contents_of(sources), frozenset()))
+    return records.with_learned(learn(present(sources, records), ran, frozenset()))
 
 
 def test_a_verdict_that_holds_is_as_of_the_last_revision() -> None:
@@ -54,9 +61,12 @@ def test_a_verdict_that_holds_is_as_of_the_last_revision() -> None:
     records = passed(Records(), PROJECT, "test_a.py", "test_b.py")
     edited = {**PROJECT, "a.py": ("2", ())}
     records = passed(records, edited, "test_a.py")
-    learned = renewed(graph_of(edited), records, contents_of(edited), source)
+    learned = renewed(present(edited, records))
     assert learned.collected == (("test_b.py", 2),)
-    assert [(v.nodeid, v.revision) for v in learned.verdicts] == [("test_b.py::test", 2)]
+    (verdict,) = learned.verdicts
+    assert verdict.nodeid == "test_b.py::test"
+    assert [one.revision for one in verdict.passes] == [2]
+    assert verdict.revision == 1, "it ran on no later one"
 
 
 def test_what_is_due_is_not_renewed() -> None:
@@ -64,9 +74,8 @@ def test_what_is_due_is_not_renewed() -> None:
     records = passed(Records(), PROJECT, "test_a.py", "test_b.py")
     edited = {**PROJECT, "a.py": ("2", ()), "b.py": ("2", ())}
     records = passed(records, edited, "test_a.py")
-    graph, contents = graph_of(edited), contents_of(edited)
-    assert renewed(graph, records, contents, source).collected == ()
-    assert [file.path for file in due(graph, records, contents, source).files] == ["test_b.py"]
+    assert renewed(present(edited, records)).collected == ()
+    assert [file.path for file in due(present(edited, records)).files] == ["test_b.py"]
 
 
 def test_nothing_is_renewed_on_contents_that_no_run_has_seen() -> None:
@@ -75,4 +84,4 @@ def test_nothing_is_renewed_on_contents_that_no_run_has_seen() -> None:
     edited = {**PROJECT, "a.py": ("2", ())}
     records = passed(records, edited, "test_a.py")
     later = {**edited, "new.py": ("1", ())}
-    assert renewed(graph_of(later), records, contents_of(later), source).collected == ()
+    assert renewed(present(later, records)).collected == ()

@@ -9,6 +9,8 @@ import pytest
 from devloop.events import TestOutcome
 from devloop.graph.graph import Graph
 from devloop.select.category import category
+from devloop.select.delta import Present
+from devloop.select.learning import learn
 from devloop.select.records import Ran, Records
 from devloop.select.tests import Due, due, everything, failing, reached
 
@@ -39,6 +41,11 @@ def contents(graph: Graph, **others: str) -> dict[str, bytes]:
     return {**found, **{f"{name}.py": value.encode() for name, value in others.items()}}
 
 
+def present(graph: Graph, records: Records, contents: Mapping[str, bytes]) -> Present:
+    """What selection knows, where no source has an outline."""
+    return Present(graph, records, contents, category, lambda _: {})
+
+
 def ran(outcomes: Mapping[str, TestOutcome], seconds: float = 0.1) -> Ran:
     """A run of whole files with these outcomes by nodeid."""
     whole: dict[str, set[str]] = {}
@@ -62,7 +69,7 @@ def records(graph: Graph, *runs: tuple[Ran, dict[str, bytes]]) -> Records:
     """What runs on some contents have left."""
     found = Records()
     for one, on in ((ran(GREEN), contents(graph)), *runs):
-        found = found.with_learned(found.learn(one, on, frozenset()))
+        found = found.with_learned(learn(present(graph, found, on), one, frozenset()))
     return found
 
 
@@ -73,13 +80,13 @@ def files(found: Due) -> dict[str, tuple[str, tuple[str, ...]]]:
 
 def test_nothing_is_due_on_what_has_passed(graph: Graph) -> None:
     """Nor is there a reason for all."""
-    found = due(graph, records(graph), contents(graph), category)
+    found = due(present(graph, records(graph), contents(graph)))
     assert found == Due(())
 
 
 def test_what_never_ran_is_due_and_that_is_the_one_reason(graph: Graph) -> None:
     """Every file is new."""
-    found = due(graph, Records(), contents(graph), category)
+    found = due(present(graph, Records(), contents(graph)))
     assert {kind for kind, _ in files(found).values()} == {"new"}
     assert found.all_reason
 
@@ -87,7 +94,7 @@ def test_what_never_ran_is_due_and_that_is_the_one_reason(graph: Graph) -> None:
 def test_a_new_file_is_due_alone(build: Callable[..., Graph], graph: Graph) -> None:
     """The others have passed on what they reach."""
     grown = build(PROJECT + "test_new.py\n")
-    found = due(grown, records(graph), contents(grown), category)
+    found = due(present(grown, records(graph), contents(grown)))
     assert files(found) == {"test_new.py": ("new", ())}
     assert found.all_reason is None
 
@@ -95,7 +102,7 @@ def test_a_new_file_is_due_alone(build: Callable[..., Graph], graph: Graph) -> N
 def test_an_edit_makes_due_what_it_reaches_nearest_first(graph: Graph) -> None:
     """Edited tests come before all."""
     edited = contents(graph, lib="2", test_alone="2")
-    found = files(due(graph, records(graph), edited, category))
+    found = files(due(present(graph, records(graph), edited)))
     assert list(found) == ["test_alone.py", "test_lib.py", "test_far.py"]
     assert found["test_alone.py"] == ("edited", ())
 
@@ -104,72 +111,73 @@ def test_a_failure_stays_due_alone_until_it_passes(graph: Graph) -> None:
     """Whatever else is edited; and then it is due no more (S34)."""
     known = records(graph, (ran({"test_lib.py::test_b": FAILED}), contents(graph)))
     known = known.with_learned(
-        known.learn(
+        learn(
+            present(graph, known, contents(graph)),
             ran({"test_lib.py::test_a": PASSED, "test_lib.py::test_b": FAILED}),
-            contents(graph),
             frozenset(),
         )
     )
-    assert files(due(graph, known, contents(graph), category)) == {
+    assert files(due(present(graph, known, contents(graph)))) == {
         "test_lib.py": ("failed", ("test_lib.py::test_b",))
     }
-    assert failing(graph.tests, known) == ("test_lib.py::test_b",)
-    assert failing(["test_alone.py"], known) == ()
+    assert failing(present(graph, known, contents(graph))) == ("test_lib.py::test_b",)
     good = known.with_learned(
-        known.learn(
+        learn(
+            present(graph, known, contents(graph)),
             Ran({"test_lib.py::test_b": ("test_lib.py", PASSED, 0.1)}, {}),
-            contents(graph),
             frozenset(),
         )
     )
-    assert due(graph, good, contents(graph), category) == Due(())
+    assert due(present(graph, good, contents(graph))) == Due(())
 
 
 def test_failures_come_before_what_was_not_edited(graph: Graph) -> None:
     """Last failures second, then by distance."""
     edited = contents(graph, lib="2")
     known = records(graph, (ran({"test_alone.py::test": FAILED}), contents(graph)))
-    found = due(graph, known, edited, category)
+    found = due(present(graph, known, edited))
     assert list(files(found)) == ["test_alone.py", "test_lib.py", "test_far.py"]
 
 
 def test_an_edit_taken_back_makes_nothing_due(graph: Graph) -> None:
     """What passed on this content has passed (S30)."""
     known = records(graph)
-    assert due(graph, known, contents(graph, lib="2"), category).files
-    assert not due(graph, known, contents(graph), category).files
+    assert due(present(graph, known, contents(graph, lib="2"))).files
+    assert not due(present(graph, known, contents(graph))).files
 
 
 def test_a_file_that_could_not_be_collected_is_due_whatever_has_passed(graph: Graph) -> None:
     """Until it can be collected again."""
     broken = Ran({}, {}, frozenset({"test_lib.py"}))
     known = records(graph, (broken, contents(graph)))
-    assert files(due(graph, known, contents(graph), category)) == {"test_lib.py": ("failed", ())}
-    assert failing(graph.tests, known) == ("test_lib.py",)
+    assert files(due(present(graph, known, contents(graph)))) == {"test_lib.py": ("failed", ())}
+    assert failing(present(graph, known, contents(graph))) == ("test_lib.py",)
 
 
 def test_what_a_broken_conftest_has_hindered_is_due_and_no_failure_of_its_own(graph: Graph) -> None:
     """The conftest is the one problem: its folder's files have shown nothing, good or bad."""
     hindered = Ran({}, {}, hindered=frozenset({"test_lib.py", "test_far.py"}))
     known = records(graph, (hindered, contents(graph)))
-    found = files(due(graph, known, contents(graph), category))
+    found = files(due(present(graph, known, contents(graph))))
     assert found == {"test_lib.py": ("failed", ()), "test_far.py": ("failed", ())}
-    assert failing(graph.tests, known) == ()
-    mended = known.with_learned(known.learn(ran(GREEN), contents(graph), frozenset()))
-    assert due(graph, mended, contents(graph), category) == Due(())
+    assert failing(present(graph, known, contents(graph))) == ()
+    mended = known.with_learned(
+        learn(present(graph, known, contents(graph)), ran(GREEN), frozenset())
+    )
+    assert due(present(graph, mended, contents(graph))) == Due(())
 
 
 def test_what_did_not_run_is_due(graph: Graph) -> None:
     """A run of some tests of a reached file leaves the file due (S32)."""
     edited = contents(graph, lib="2")
     known = records(graph, (Ran({"test_lib.py::test_a": ("test_lib.py", PASSED, 0.1)}, {}), edited))
-    assert "test_lib.py" in files(due(graph, known, edited, category))
+    assert "test_lib.py" in files(due(present(graph, known, edited)))
 
 
 def test_data_makes_everything_due_for_one_reason(graph: Graph) -> None:
     """Who reads it is not known."""
     edited = {**contents(graph), "cases.yaml": b"1"}
-    found = due(graph, records(graph), edited, category)
+    found = due(present(graph, records(graph), edited))
     assert set(files(found)) == set(graph.tests)
     assert found.all_reason is not None
     assert "cases.yaml" in found.all_reason
@@ -178,11 +186,11 @@ def test_data_makes_everything_due_for_one_reason(graph: Graph) -> None:
 def test_reached_asks_the_graph_alone(graph: Graph) -> None:
     """Verdicts do not count, failures elsewhere neither."""
     known = records(graph, (ran({"test_alone.py::test": FAILED}), contents(graph)))
-    assert list(files(reached(graph, known, ["lib.py"], category))) == [
+    assert list(files(reached(present(graph, known, contents(graph)), {"lib.py": b"0"}))) == [
         "test_lib.py",
         "test_far.py",
     ]
-    assert reached(graph, known, [], category) == Due(())
+    assert reached(present(graph, known, contents(graph)), {}) == Due(())
 
 
 def test_everything_begins_with_the_last_failures(graph: Graph) -> None:

@@ -10,7 +10,7 @@ from devloop.errors import StoreError
 from devloop.graph.facts import Facts, Import, SourceProblem
 from devloop.plan.steps import StepRecord
 from devloop.plan.warm import Quarantined, Shape, WarmRecord
-from devloop.select.records import HistoryEntry, Verdict
+from devloop.select.records import HistoryEntry, Listing, Pass, Verdict
 from devloop.store import records
 from devloop.store.records import FileRecord
 
@@ -61,9 +61,20 @@ def test_what_cannot_be_kept_makes_the_file_be_read_anew(record: FileRecord) -> 
 
 def test_verdicts_lists_and_steps_come_back() -> None:
     """The other records survive as well, odd names included."""
-    verdict = Verdict("t/\udce9.py::test_a[\ud800]", "t/\udce9.py", "xpassed", 0.5, 7)
-    assert records.verdict_record(*records.verdict_row(verdict)) == verdict
-    assert records.collected_record(*records.collected_row("t/\udce9.py", 7)) == ("t/\udce9.py", 7)
+    nodeid = "t/\udce9.py::test_a[\ud800]"
+    passes = (Pass(7, 1, 2), Pass(3))
+    verdict = Verdict(nodeid, "t/\udce9.py", "xpassed", 0.5, 7, 1, 2, passes, 5)
+    deps = ["f a.py::f", f"n {nodeid}"]
+    assert records.verdict_record(*records.verdict_row(verdict, 1), deps) == verdict
+    elsewhere = Verdict(nodeid, "other.py", "failed", 0.5, 7)
+    assert records.verdict_record(*records.verdict_row(elsewhere, 1), deps) == elsewhere
+    lists = (Listing(7, 1, 2), Listing(3, 0, 4))
+    row = records.collected_row("t/\udce9.py", 7, lists)
+    assert records.collected_record(*row) == ("t/\udce9.py", 7, lists)
+    assert records.dep_record(*records.dep_row(70000, deps[1])) == (70000, deps[1])
+    assert records.set_record(*records.set_row(9, b"\x01")) == (9, b"\x01")
+    assert records.memo_record(*records.memo_row("t/\udce9.py::f", 9)) == ("t/\udce9.py::f", 9)
+    assert records.outline_record(*records.outline_row(b"f", b"packed")) == (b"f", b"packed")
     entry = HistoryEntry("t/\udce9.py", 2**40, b"content")
     assert records.history_record(*records.history_row(entry)) == entry
     step = StepRecord(b"k", {"static/\udce9.css": b"1", "b": b"2"}, b"m")
@@ -95,9 +106,11 @@ def test_what_is_known_of_starts_comes_back() -> None:
 @given(st.data())
 def test_a_flipped_bit_is_noticed(data: st.DataObject) -> None:
     """A row with any one bit changed, in its key or its body, is refused."""
-    key, body = records.verdict_row(Verdict("a.py::test", "a.py", "passed", 1.0, 12))
+    key, body = records.verdict_row(Verdict("a.py::test", "a.py", "passed", 1.0, 12), 3)
     whole = bytearray(key + body)
     bit = data.draw(st.integers(0, len(whole) * 8 - 1))
     whole[bit // 8] ^= 1 << bit % 8
     with pytest.raises(StoreError):
-        records.verdict_record(bytes(whole[: len(key)]), bytes(whole[len(key) :]))
+        records.verdict_record(
+            bytes(whole[: len(key)]), bytes(whole[len(key) :]), ["n a.py::test"] * 4
+        )

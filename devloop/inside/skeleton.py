@@ -1,0 +1,265 @@
+"""What a module's own code consists of, statement by statement, without function bodies.
+
+A *unit* is one statement of the module, or of a class outside of functions: which names it
+binds, a digest, which identifiers it mentions, and whether binding is all that it does. From
+these selection tells whom an edit of a constant, a class attribute or a default can reach
+(DESIGN §6, *Selection*, "refined by name").
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from typing import Any
+
+from .effects import LIBRARY, Effects
+from .reflection import COMPUTED, GETATTR
+from .statements import has_type_checking
+
+IDENTIFIER = re.compile(r"[^\W\d]\w*")
+LONGEST = 10_000
+"""Longer strings are data and name nothing; in characters."""
+
+CHANGED = 1
+"""An edit of the unit may have any effect."""
+MENTIONED = 2
+"""That another value stands behind a name that it mentions may have any effect."""
+CLASS = 4
+"""It is the header of a class; what its statements do depends on its bases."""
+HEADLESS = 8
+"""The statement came or went with any effect, though an edit of it has none but what it binds."""
+
+IMPORT = 16
+"""It is an import: it reads what it mentions, and does nothing with it."""
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_OPAQUE_NAMES = frozenset({"__all__", "__path__", "__getattr__", "__dir__"})
+_SKIPPED = frozenset({"ctx", "type_comment", "kind"})
+
+
+class Unit:
+    """One statement.
+
+    Attributes:
+        scope: the qualified name of the class that it stands in; empty for the module.
+        binds: names.
+        digest: of what it says.
+        mentions: identifiers.
+        effect: a union of the flags of this module.
+        bases: of a class's header: the last names of the bases that only the project can know.
+    """
+
+    __slots__ = ("bases", "binds", "digest", "effect", "mentions", "scope")
+
+    def __init__(
+        self, scope: str, binds: Iterable[str], said: _Said, effect: int, bases: Iterable[str] = ()
+    ) -> None:
+        self.scope = scope
+        self.binds = sorted(binds)
+        self.digest = said.digest()
+        self.mentions = said.mentions
+        self.effect = effect
+        self.bases = sorted(bases)
+
+
+class _Said:
+    """What some syntax says, without the bodies of functions in it."""
+
+    def __init__(self, nodes: Iterable[Any], extra: str = "") -> None:
+        self.mentions: set[str] = set()
+        self.stored: set[str] = set()
+        words = [extra]
+        todo = list(nodes)
+        todo.reverse()
+        while todo:
+            node = todo.pop()
+            kind = node.__class__
+            if isinstance(node, ast.AST):
+                self._note(kind, node)
+                words.append(kind.__name__)
+                skipped = ("body",) if kind in _FUNCTIONS or kind is ast.Lambda else ()
+                todo += [
+                    getattr(node, name, None)
+                    for name in reversed(node._fields)
+                    if name not in _SKIPPED and name not in skipped
+                ]
+            elif kind is list:
+                words.append(f"[{len(node)}")
+                todo += reversed(node)
+            else:
+                words.append(repr(node))
+        self._words = words
+
+    def _note(self, kind: type, node: Any) -> None:
+        """Note what is bound and mentioned."""
+        if kind is ast.Name:
+            (self.stored if isinstance(node.ctx, ast.Store) else self.mentions).add(node.id)
+        elif kind is ast.Attribute:
+            self.mentions.add(node.attr)
+        elif kind is ast.Constant:
+            if isinstance(node.value, str) and len(node.value) <= LONGEST:
+                self.mentions.update(IDENTIFIER.findall(node.value))
+        elif kind is ast.keyword and node.arg:
+            self.mentions.add(node.arg)
+        elif kind is ast.alias:
+            self.mentions.update(node.name.split("."))
+            self.stored.add(node.asname or node.name.partition(".")[0])
+        elif kind is ast.Call and _reads_computed_name(node):
+            self.mentions.add(COMPUTED)
+        elif kind is ast.MatchClass:
+            self.mentions.update(node.kwd_attrs)
+        elif kind in _FUNCTIONS or kind is ast.ClassDef:
+            self.stored.add(node.name)
+
+    def digest(self) -> bytes:
+        text = " ".join(self._words).encode("utf-8", "backslashreplace")
+        return blake2b(text, digest_size=8).digest()
+
+
+class Skeleton:
+    """The units of a module.
+
+    Args:
+        tree: of the module.
+        flags: for each function outside of functions, by its qualified name, what its code
+            object says of its kind (generator, coroutine); a decorator may look at that.
+
+    Attributes:
+        units: in order.
+    """
+
+    def __init__(self, tree: ast.Module, flags: Mapping[str, str]) -> None:
+        self.units: list[Unit] = []
+        self._effects = Effects(tree.body)
+        self._flags = flags
+        self._body("", tree.body, annotated=False)
+
+    def _body(self, scope: str, body: list[Any], *, annotated: bool) -> None:
+        """Go through statements.
+
+        Args:
+            scope: the qualified name of their class.
+            body: they.
+            annotated: what stands around them may act on annotations.
+        """
+        for index, statement in enumerate(body):
+            if isinstance(statement, _FUNCTIONS):
+                self._function(scope, statement)
+            elif isinstance(statement, ast.ClassDef):
+                self._class(scope, statement)
+            elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+                if not index and isinstance(statement.value.value, str):
+                    self._add(scope, {"__doc__"}, _Said([], repr(statement.value.value)), 0)
+            elif isinstance(statement, ast.Pass):
+                continue
+            elif isinstance(statement, (ast.Import, ast.ImportFrom)):
+                said = _Said([statement])
+                effect = IMPORT if _is_of_library(statement) else IMPORT | CHANGED
+                self._add(scope, said.stored - {"*"}, said, effect)
+            elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
+                self._assignment(scope, statement, annotated)
+            elif not (
+                isinstance(statement, ast.If)
+                and not statement.orelse
+                and has_type_checking(statement.test)
+                and not isinstance(statement.test, ast.UnaryOp)
+            ):
+                said = _Said([statement])
+                self._add(scope, said.stored, said, CHANGED | MENTIONED)
+
+    def _add(
+        self, scope: str, binds: Iterable[str], said: _Said, effect: int, bases: Iterable[str] = ()
+    ) -> None:
+        self.units.append(Unit(scope, binds, said, effect, bases))
+
+    def _assignment(self, scope: str, statement: Any, annotated: bool) -> None:
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        said = _Said([statement])
+        plain = all(
+            isinstance(one, ast.Name)
+            or (
+                isinstance(one, (ast.Tuple, ast.List))
+                and all(isinstance(inner, ast.Name) for inner in one.elts)
+            )
+            for one in targets
+        )
+        effect = 0
+        if not plain or not self._effects.pure(statement.value):
+            effect = CHANGED | MENTIONED
+        elif not said.stored.isdisjoint(_OPAQUE_NAMES) or (
+            scope and any(_is_dunder(name) for name in said.stored)
+        ):
+            effect = CHANGED
+        if isinstance(statement, ast.AnnAssign) and not annotated:
+            said.mentions = _Said([statement.value]).mentions
+        self._add(scope, said.stored, said, effect)
+
+    def _function(self, scope: str, statement: Any) -> None:
+        name = f"{scope}.{statement.name}" if scope else statement.name
+        first = statement.body[0]
+        document = ""
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+            document = repr(first.value.value) if isinstance(first.value.value, str) else ""
+        parts = [statement.args, statement.decorator_list, statement.returns]
+        parts.append(getattr(statement, "type_params", None))
+        said = _Said(parts, f"{statement.name} {self._flags.get(name, '')} {document}")
+        effects, arguments = self._effects, statement.args
+        known = all(map(effects.harmless_decorator, statement.decorator_list)) and all(
+            map(effects.pure, [*arguments.defaults, *arguments.kw_defaults])
+        )
+        effect = 0 if known else CHANGED | MENTIONED
+        if known:
+            # An annotation says nothing to who only calls the function.
+            values = [*arguments.defaults, *arguments.kw_defaults, *statement.decorator_list]
+            said.mentions = _Said(values).mentions
+        if _is_dunder(statement.name):
+            effect |= HEADLESS
+        if not scope and statement.name in _OPAQUE_NAMES:
+            effect |= CHANGED
+        self._add(scope, {statement.name}, said, effect)
+
+    def _class(self, scope: str, statement: Any) -> None:
+        effects = self._effects
+        parts = [statement.bases, statement.keywords, statement.decorator_list]
+        parts.append(getattr(statement, "type_params", None))
+        said = _Said(parts, statement.name)
+        known = not any(
+            word.arg is None or word.arg in ("metaclass",) or not effects.pure(word.value)
+            for word in statement.keywords
+        ) and all(map(effects.harmless_decorator, statement.decorator_list))
+        bases = set()
+        for base in statement.bases:
+            inner = base.value if isinstance(base, ast.Subscript) else base
+            if effects.harmless_base(inner):
+                continue
+            if isinstance(inner, (ast.Name, ast.Attribute)):
+                bases.add(inner.id if isinstance(inner, ast.Name) else inner.attr)
+            else:
+                known = False
+        effect = CLASS if known else CLASS | CHANGED | MENTIONED
+        self._add(scope, {statement.name}, said, effect, bases)
+        inner = f"{scope}.{statement.name}" if scope else statement.name
+        self._body(inner, statement.body, annotated=bool(bases) or bool(effect & CHANGED))
+
+
+def _is_of_library(statement: Any) -> bool:
+    """Whether all that is imported comes from the standard library, and is named."""
+    if isinstance(statement, ast.Import):
+        modules = [alias.name for alias in statement.names]
+    elif statement.level or any(alias.name == "*" for alias in statement.names):
+        return False
+    else:
+        modules = [statement.module]
+    tops = {module.partition(".")[0] for module in modules}
+    return tops <= LIBRARY and "__future__" not in tops
+
+
+def _reads_computed_name(node: ast.Call) -> bool:
+    literal = len(node.args) > 1 and isinstance(node.args[1], ast.Constant)
+    return isinstance(node.func, ast.Name) and node.func.id in GETATTR and not literal
+
+
+def _is_dunder(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")

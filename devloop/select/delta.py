@@ -1,0 +1,401 @@
+"""What has changed between some contents and those of now, in the words of recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from devloop.events import Reason
+from devloop.graph.graph import Graph
+from devloop.select.category import DISTRIBUTION, LISTING, TEXT, VARIABLE, Category, about
+from devloop.select.existence import Existence
+from devloop.select.outlines import (
+    Classes,
+    Edit,
+    Outline,
+    Outlines,
+    compare,
+    functions_edited,
+    same_skeleton,
+)
+from devloop.select.reach import Categorise, Reach
+from devloop.select.records import ABSENT, UNRECORDED, Contents, Records
+from devloop.select.taint import Taint, spread
+
+UNKNOWN = b"?"
+"""The content of a file of which nobody knows what it says."""
+FEW = 200
+"""Up to how many sources are compared statement by statement; more are a switch of branches."""
+MOST = 3000
+"""How many sources are looked through for the names of an edit; where more could mention one,
+the whole closure is selected."""
+
+
+class Present(msgspec.Struct, frozen=True):
+    """What the comparison of contents needs to know.
+
+    Args:
+        graph: as it is now.
+        records: what earlier runs have shown.
+        contents: as they are now.
+        categorise: tells what a path is to selection.
+        outlines: gives outlines by fingerprint.
+    """
+
+    graph: Graph
+    records: Records
+    contents: Contents
+    categorise: Categorise
+    outlines: Outlines
+
+
+class Delta:
+    """What has changed between some contents and those of now.
+
+    Args:
+        present: what is known now.
+        before: for each path and fact whose content is another one the one of then; `ABSENT`
+            for what came.
+    """
+
+    def __init__(self, present: Present, before: Mapping[str, bytes]) -> None:
+        self._present = present
+        self._before = before
+        self._changed: dict[int, Reason] = {}
+        """Dependencies that have changed, each with its reason: a chain without the test."""
+        self._wild: dict[str, str] = {}
+        self._named: dict[int, Reason] = {}
+        """Functions that may read a changed value, for tests whose closure holds the source."""
+        self._named_from: frozenset[str] = frozenset()
+        self._wholes: dict[str, Reason | None] = {}
+        self._by_base: dict[tuple[str, int], Reason | None] = {}
+        self._static: Reach | None = None
+        self._reach = Reach(present.graph, (), present.categorise)
+        if before:
+            self._find()
+
+    @property
+    def everything(self) -> Reason | None:
+        """Why all tests are reached, whatever they do."""
+        return self.static.everything if self._before else None
+
+    @property
+    def static(self) -> Reach:
+        """What the change reaches by the graph alone, for tests of which nothing is recorded."""
+        if self._static is None:
+            self._static = Reach(self._present.graph, self._before, self._present.categorise)
+        return self._static
+
+    def of_file(self, path: str, base: int) -> Reason | None:
+        """Why the change reaches the collection of a file, and so all its tests.
+
+        Args:
+            path: of the test file.
+            base: the number of the set of what its collection depends on; `UNRECORDED` where
+                nothing was recorded.
+        """
+        if not self._before:
+            return None
+        if base == UNRECORDED:
+            return self.static.reason(path)
+        reason = self._whole(path)
+        if reason is not None:
+            return reason
+        key = path, base
+        if key not in self._by_base:
+            self._by_base[key] = self._by(path, base)
+        return self._by_base[key]
+
+    def of_test(self, path: str, own: int, base: int) -> Reason | None:
+        """Why the change reaches a test.
+
+        Args:
+            path: of its file.
+            own: the number of the set of what it depends on by itself; `UNRECORDED` where
+                nothing was recorded.
+            base: that of what its file does.
+        """
+        if not self._before:
+            return None
+        if own == UNRECORDED:
+            return self.static.reason(path)
+        return self._by(path, own) or self.of_file(path, base)
+
+    def distance(self, path: str) -> int:
+        """How far a test file is from the nearest change, in imports."""
+        return self.static.distance(path)
+
+    def _whole(self, path: str) -> Reason | None:
+        """Why the change reaches all that a file's tests do."""
+        if path in self._wholes:
+            return self._wholes[path]
+        reason = self._reach.reason(path)
+        if reason is not None and reason.detail is None and reason.kind != "edited":
+            statement = self._wild[reason.chain[-1]]
+            reason = msgspec.structs.replace(reason, detail=_may(reason.chain[-1], statement))
+        self._wholes[path] = reason
+        return reason
+
+    def _by(self, path: str, number: int) -> Reason | None:
+        """Why the change reaches something in a set of dependencies."""
+        members = self._present.records.members(number)
+        if not self._changed.keys().isdisjoint(members):
+            return self._first(path, self._changed, members)
+        if self._named and not self._named.keys().isdisjoint(members):
+            modules = self._named_from
+            if path in modules or any(self._number("m", m) in members for m in modules):
+                return self._first(path, self._named, members)
+        return None
+
+    def _first(self, path: str, known: Mapping[int, Reason], members: frozenset[int]) -> Reason:
+        found = [known[number] for number in members if number in known]
+        reason = min(found, key=lambda one: (len(one.chain), one.chain))
+        # That the body of a test itself was edited is the plainest of all reasons.
+        for one in found:
+            if one.kind == "ran" and one.chain[-1].partition("::")[0] == path:
+                return Reason("edited", one.chain)
+        return msgspec.structs.replace(reason, chain=(path, *reason.chain))
+
+    def _number(self, kind: str, what: str) -> int:
+        return self._present.records.number_of.get(f"{kind} {what}", -1)
+
+    def _note(self, kind: str, what: str, reason: Reason) -> None:
+        number = self._present.records.number_of.get(f"{kind} {what}")
+        if number is not None:
+            self._changed.setdefault(number, reason)
+
+    # What has changed
+
+    def _find(self) -> None:
+        present = self._present
+        sources: list[str] = []
+        relevant: str | None = None
+        for path in sorted(self._before):
+            kind = present.categorise(path)
+            if kind is Category.FACT:
+                if self._fact(path):
+                    relevant = relevant or path.strip("<>")
+                continue
+            if kind is not Category.DOCUMENT and kind is not Category.BYPRODUCT:
+                relevant = relevant or path
+            self._file(path)
+            if kind in (Category.SOURCE, Category.EXTENSION):
+                sources.append(path)
+        self._places()
+        self._sources(sources)
+        if relevant is not None:
+            for what, number in present.records.of_kind("o").items():
+                reason = Reason("opaque", (relevant,), f"what it does cannot be observed: {what}")
+                self._changed.setdefault(number, reason)
+        self._reach = Reach(present.graph, self._wild, present.categorise, everything=self._all())
+
+    def _all(self) -> Reason | None:
+        """Why all tests are reached, whatever they do."""
+        for path in sorted(self._before):
+            kind = self._present.categorise(path)
+            if kind is Category.CONFIGURATION:
+                return Reason("configuration", (path,), f"pytest's configuration changed: {path}")
+            if kind is Category.FACT and not any(
+                about(path, one) is not None for one in (TEXT, VARIABLE, DISTRIBUTION, LISTING)
+            ):
+                return Reason("environment", (path,), f"changed: {path.strip('<>')}")
+        return None
+
+    def _fact(self, key: str) -> bool:
+        """Take up a fact that is another one; whether it is one that opaque tests may see."""
+        if (path := about(key, TEXT)) is not None:
+            self._note("t", path, Reason("text", (path,), "the text of the source was looked at"))
+            return False
+        if (name := about(key, VARIABLE)) is not None:
+            reason = Reason("variable", (name,), f"the environment variable {name} is another one")
+            self._note("v", name, reason)
+            self._note("v", "*", reason)
+        elif (name := about(key, DISTRIBUTION)) is not None:
+            reason = Reason("distribution", (name,), f"the distribution {name} is another one")
+            self._note("d", name, reason)
+            if self._before[key] == ABSENT:
+                for module, number in self._present.records.of_kind("i").items():
+                    detail = f"{module} could not be imported; {name} was installed"
+                    self._changed.setdefault(number, Reason("distribution", (name,), detail))
+        elif (folder := about(key, LISTING)) is not None:
+            self._note("l", folder, Reason("listed", (folder,), "an entry came or went"))
+        return True
+
+    def _file(self, path: str) -> None:
+        """Take up a file that is another one, whatever it is."""
+        present, before = self._present, self._before[path]
+        now = present.contents.get(path, ABSENT)
+        self._note("r", path, Reason("read", (path,)))
+        self._note("p", path, Reason("ran", (path,)))
+        if now == ABSENT:
+            self._note("t", path, Reason("text", (path,)))
+            self._note("m", path, Reason("imports", (path,), f"{path} is gone"))
+        if before != ABSENT:
+            return
+        names = present.graph.layout.module_names(path)
+        for name, number in present.records.of_kind("i").items() if names else ():
+            if any(name == one or name.startswith(f"{one}.") or one.startswith(f"{name}.")
+                   for one in names):  # fmt: skip
+                detail = f"{name} could not be imported; now there is {path}"
+                self._changed.setdefault(number, Reason("looked-for", (path,), detail))
+
+    def _places(self) -> None:
+        """Take up what came and went, for those who looked for it, or listed its folder."""
+        present = self._present
+        existence = Existence(self._before, present.contents)
+        if not existence.moved:
+            return
+        for kind, wanted in (("e", False), ("x", True)):
+            for path, number in present.records.of_kind(kind).items():
+                if existence.changed(path):
+                    detail = "it was looked for, and is there now" if wanted else None
+                    detail = detail or "it was looked for, and is gone"
+                    self._changed.setdefault(number, Reason("looked-for", (path,), detail))
+        for folder, number in present.records.of_kind("l").items():
+            if (entry := existence.entry_changed(folder)) is not None:
+                detail = f"{folder or '.'} was listed; {entry} came or went"
+                self._changed.setdefault(number, Reason("listed", (entry,), detail))
+
+    def _sources(self, paths: list[str]) -> None:
+        """Compare sources, as closely as is possible."""
+        present = self._present
+        contents = {
+            path: (self._before[path], present.contents.get(path, ABSENT)) for path in paths
+        }
+        outlines: Mapping[bytes, Outline] = {}
+        if len(paths) <= FEW:
+            wanted = {one for pair in contents.values() for one in pair if one != ABSENT}
+            outlines = present.outlines(wanted)
+        skeletons: dict[str, tuple[Outline, Outline]] = {}
+        for path, (before, after) in contents.items():
+            if before in outlines and after in outlines:
+                self._functions(path, functions_edited(outlines[before], outlines[after]))
+                if not same_skeleton(outlines[before], outlines[after]):
+                    skeletons[path] = outlines[before], outlines[after]
+                continue
+            self._wild[path] = "the whole file"
+            for number in self._functions_of(path):
+                self._changed.setdefault(number, Reason("ran", (present.records.deps[number][2:],)))
+        memos = self._memos()
+        if skeletons or memos:
+            self._skeletons(skeletons, memos)
+        for path, statement in self._wild.items():
+            chain = (path,)
+            self._note("m", path, Reason("imports", chain, _may(path, statement)))
+
+    def _functions(self, path: str, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._note("f", f"{path}::{key}", Reason("ran", (f"{path}::{key}",)))
+
+    def _functions_of(self, path: str) -> Iterable[int]:
+        start = f"{path}::"
+        known = self._present.records.of_kind("f")
+        return [number for what, number in known.items() if what.startswith(start)]
+
+    def _memos(self) -> Mapping[str, tuple[str, ...]]:
+        """The cached functions that may keep what another value would come from, by name."""
+        records = self._present.records
+        waiting = {key: records.members(number) for key, number in records.memos.items()}
+        found: dict[str, tuple[str, ...]] = {}
+        while True:
+            reached = [
+                key
+                for key, members in waiting.items()
+                if self._number("f", key) in self._changed
+                or not self._changed.keys().isdisjoint(members)
+            ]
+            if not reached:
+                return found
+            for key in reached:
+                members = waiting.pop(key)
+                causes = [self._changed[n] for n in members if n in self._changed]
+                causes += [self._changed[n] for n in [self._number("f", key)] if n in self._changed]
+                cause = min(causes, key=lambda one: one.chain)
+                chain = cause.chain if key == cause.chain[0] else (key, *cause.chain)
+                found[key] = chain
+                self._note("f", key, Reason("memo", chain, "it keeps what it has computed"))
+
+    def _skeletons(
+        self,
+        edited: Mapping[str, tuple[Outline, Outline]],
+        memos: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        """Follow the names of statements that were edited, and of cached functions."""
+        present = self._present
+        graph = present.graph
+        names: dict[str, tuple[str, ...]] = {}
+        files = [*edited, *(key.partition("::")[0] for key in memos)]
+        importers = graph.affected(files)
+        readers = graph.closure([*importers, *graph.closure(files)])
+        if len(readers) > MOST:
+            self._wild.update(dict.fromkeys(files, "too much mentions it to be looked through"))
+            return
+        known = present.outlines(
+            {present.contents[path] for path in readers if path in present.contents}
+        )
+        now = {
+            path: known[present.contents[path]]
+            for path in readers
+            if present.contents.get(path) in known
+        }
+        classes = Classes([*now.values(), *(before for before, _ in edited.values())])
+        for path, (before, after) in edited.items():
+            edit = compare(before, after, classes)
+            if edit.wild is None and _is_of_tests(path, graph):
+                edit = msgspec.structs.replace(edit, wild=next(iter(edit.names.values()), ""))
+            self._take(path, edit)
+            if edit.wild is None:
+                names.update({n: (f"{path}: {s}",) for n, s in edit.names.items()})
+        own = {path: now[path] for path in importers if path in now}
+        taint = spread(names, own, now, classes, reflective=True)
+        self._unread(files if names else (), importers, now)
+        self._wild.update({p: s for p, s in taint.wild.items() if p not in self._wild})
+        cached = {key.rpartition("::")[2].rpartition(".")[2]: memos[key] for key in memos}
+        kept = spread(cached, own, now, classes, reflective=False)
+        self._wild.update({p: s for p, s in kept.wild.items() if p not in self._wild})
+        self._hits(kept, reflective=False)
+        self._hits(taint, reflective=bool(names))
+        self._named_from = frozenset(importers)
+
+    def _take(self, path: str, edit: Edit) -> None:
+        self._functions(path, edit.functions)
+        if edit.wild is not None:
+            self._wild[path] = edit.wild
+
+    def _unread(
+        self, files: Iterable[str], importers: Iterable[str], now: Mapping[str, Outline]
+    ) -> None:
+        """What imports an edited source, and cannot be read, may do anything with it."""
+        for path in importers if files else ():
+            if path not in now and path in self._present.contents:
+                self._wild.setdefault(path, "the whole file")
+
+    def _hits(self, taint: Taint, *, reflective: bool) -> None:
+        records = self._present.records
+        for dep, name in taint.hits.items():
+            number = records.number_of.get(dep)
+            chain = taint.names.get(name, ())
+            detail = f"{dep[2:]} mentions {name}" if chain else f"{dep[2:]} reads names unsaid"
+            reason = Reason("mentions", (dep[2:], *chain), detail)
+            if number is not None:
+                self._named.setdefault(number, reason)
+            whole = self._number("p", dep[2:].partition("::")[0])
+            self._named.setdefault(whole, reason)
+        if reflective:
+            # What a file or a template names is not known.
+            chain = next(iter(taint.names.values()), ())
+            for kind in ("r", "t"):
+                for path, number in records.of_kind(kind).items():
+                    detail = f"{path} was read, and may name anything"
+                    self._named.setdefault(number, Reason("mentions", (path, *chain), detail))
+
+
+def _is_of_tests(path: str, graph: Graph) -> bool:
+    """Whether pytest acts on what a source holds."""
+    name = path.rpartition("/")[2]
+    return name == "conftest.py" or graph.layout.is_test(path) or graph.is_plugin(path)
+
+
+def _may(path: str, statement: str) -> str:
+    return f"{path}: {statement} may have any effect"

@@ -1,0 +1,120 @@
+"""Whom another value behind some names can reach (DESIGN §6, "refined by name").
+
+A name is followed by its bare form: whatever mentions it, in code, as an attribute, a keyword
+or within a string, may have read the value. A statement that mentions it and only binds hands
+it on to the names that it binds; one that may have any effect hands it to all that reach its
+file. This is wider than any resolution of names, and needs none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+import msgspec
+
+from devloop.select.outlines import CLASS, IMPORT, MENTIONED, Classes, Outline, Unit
+
+REFLECTIVE = frozenset(
+    "vars dir globals locals __dict__ __subclasses__ __mro__ getmembers getmembers_static"
+    " get_type_hints __annotations__ get_annotations signature getfullargspec __defaults__"
+    " __kwdefaults__ __code__ eval exec attrgetter methodcaller fields asdict astuple"
+    " __getattribute__ __reduce__ __reduce_ex__ getattr()".split()
+)
+"""Who mentions one of these may read any name without saying it."""
+
+
+class Taint(msgspec.Struct, frozen=True):
+    """Whom the change reaches.
+
+    Args:
+        names: for each name the statement behind it, from the name to the change.
+        wild: the sources that may do anything else when imported, each with the statement.
+        hits: the functions (dependencies of kind ``f``) that may read one of the names, each
+            with the name.
+    """
+
+    names: Mapping[str, tuple[str, ...]] = {}
+    wild: Mapping[str, str] = {}
+    hits: Mapping[str, str] = {}
+
+
+def spread(
+    changed: Mapping[str, tuple[str, ...]],
+    importers: Mapping[str, Outline],
+    readers: Mapping[str, Outline],
+    classes: Classes,
+    *,
+    reflective: bool,
+) -> Taint:
+    """Follow names.
+
+    Args:
+        changed: the names behind which another value may stand, each with where that was said.
+        importers: the sources whose own statements may read them when they are imported.
+        readers: the sources whose functions may.
+        classes: those of all of them.
+        reflective: who may read any name is reached, too.
+
+    Returns:
+        All that is reached.
+    """
+    if not changed:
+        return Taint()
+    names = dict(changed)
+    wild: dict[str, str] = {}
+    served: dict[str, str] = {}
+    by_name: dict[str, list[tuple[str, Unit]]] = {}
+    scopes: dict[str, frozenset[str]] = {}
+    todo = list(names)
+    for path, outline in importers.items():
+        unsaid = frozenset(
+            i for i, name in enumerate(outline.names) if reflective and name in REFLECTIVE
+        )
+        for unit in outline.units:
+            for index in unit.mentions:
+                by_name.setdefault(outline.names[index], []).append((path, unit))
+            if not unit.effect & IMPORT and not unsaid.isdisjoint(unit.mentions):
+                wild.setdefault(path, unit.shown)
+    while todo:
+        name = todo.pop()
+        for path, unit in by_name.get(name, ()):
+            if path in wild:
+                continue
+            if path not in scopes:
+                scopes[path] = classes.wild_scopes(importers[path])
+            if unit.effect & MENTIONED or unit.scope in scopes[path]:
+                wild[path] = unit.shown
+                continue
+            if unit.effect & CLASS and unit.qualname in scopes[path]:
+                wild[path] = unit.shown
+                continue
+            bound = [*unit.binds]
+            if len(bound) == 1:
+                # Of a function, that it may be served by another default.
+                served[f"f {path}::{unit.qualname}"] = name
+            if unit.scope:
+                bound.append(unit.scope.rpartition(".")[2])
+            for other in bound:
+                if other not in names:
+                    names[other] = (f"{path}: {unit.shown}", *names[name])
+                    todo.append(other)
+    return Taint(names, wild, {**served, **_hits(names, readers, REFLECTIVE if reflective else ())})
+
+
+def _hits(
+    names: Iterable[str], readers: Mapping[str, Outline], unsaid: Collection[str]
+) -> Mapping[str, str]:
+    """The functions that mention one of some names, or may read them without saying so."""
+    wanted = frozenset(names)
+    found: dict[str, str] = {}
+    either = wanted.union(unsaid)
+    for path, outline in readers.items():
+        indices = {i: name for i, name in enumerate(outline.names) if name in either}
+        if not indices:
+            continue
+        for function in outline.functions:
+            named = [indices[index] for index in function.mentions if index in indices]
+            if named:
+                best = next((name for name in named if name in wanted), named[0])
+                found[f"f {path}::{function.key}"] = best
+    return found

@@ -1,0 +1,170 @@
+"""What a source consists of: functions and statements, with what each mentions."""
+
+from __future__ import annotations
+
+from devloop.inside import source
+from devloop.select.outlines import CHANGED, Classes, Edit, Outline, compare, decode
+
+BASE = '''
+"""A module."""
+import os
+from other import A as renamed
+
+LIMIT = 10
+TABLE: dict = {"limit": LIMIT}
+
+def plain(a, b=LIMIT):
+    """Says so."""
+    return [helper(i, key=b) for i in a]
+
+def outer():
+    def inner():
+        return os.sep
+    return inner, (lambda: renamed)
+
+class Shape(Base):
+    sides = 0
+    @property
+    def area(self):
+        return self.width * self.height
+    @area.setter
+    def area(self, value):
+        self.width = value
+
+@register("x")
+def hooked():
+    return "templates/a.html"
+
+start(plain)
+'''
+
+
+def outline(text: str) -> Outline:
+    """The outline of a source that compiles."""
+    packed = source.read(text.encode())[1]
+    assert packed
+    return decode(packed)
+
+
+def edit(old: str, new: str, *others: str) -> Edit:
+    """What the replacement of one text by another in the source comes to."""
+    assert BASE.count(old) == 1
+    before, after = outline(BASE), outline(BASE.replace(old, new))
+    return compare(before, after, Classes([before, after, *map(outline, others)]))
+
+
+def mentions(key: str) -> set[str]:
+    """The identifiers that a function of the source mentions."""
+    found = outline(BASE)
+    (function,) = [one for one in found.functions if one.key == key]
+    return set(found.names_of(function))
+
+
+def test_functions_are_told_apart_and_what_has_no_name_is_folded() -> None:
+    """A getter and a setter are one; a lambda belongs to the function around it."""
+    keys = [function.key for function in outline(BASE).functions]
+    assert keys == ["Shape.area", "hooked", "outer", "outer.<locals>.inner", "plain"]
+
+
+def test_a_function_mentions_names_attributes_keywords_and_what_strings_hold() -> None:
+    """Not its docstring, nor its own variables."""
+    assert {"helper", "key"} <= mentions("plain")
+    assert "Says" not in mentions("plain")
+    assert "a" not in mentions("plain")
+    assert {"width", "height"} <= mentions("Shape.area")
+    assert {"templates", "a", "html"} <= mentions("hooked")
+    assert "renamed" in mentions("outer")
+
+
+def test_layout_and_comments_are_no_edit() -> None:
+    """Nothing of them is in an outline."""
+    spread_out = BASE.replace("(i, key=b)", "(\n        i,  # one\n        key=b,\n    )")
+    assert outline(spread_out) == outline(BASE)
+
+
+def test_the_edit_of_a_body_is_that_of_its_function_alone() -> None:
+    """Whatever stands around it."""
+    assert edit("self.width * self", "self.width + self") == Edit(frozenset({"Shape.area"}))
+    assert edit("return os.sep", "return os.name") == Edit(frozenset({"outer.<locals>.inner"}))
+    assert edit("(lambda: renamed)", "(lambda: 1)") == Edit(frozenset({"outer"}))
+
+
+def test_a_constant_is_its_name() -> None:
+    """And nothing else."""
+    found = edit("LIMIT = 10", "LIMIT = 11")
+    assert (found.functions, set(found.names), found.wild) == (frozenset(), {"LIMIT"}, None)
+
+
+def test_an_attribute_is_its_name_and_that_of_its_class() -> None:
+    """Where the bases are known to do nothing when they are derived from."""
+    base = "class Base:\n    pass"
+    assert set(edit("sides = 0", "sides = 4", base).names) == {"sides", "Shape"}
+
+
+def test_in_a_class_of_unknown_bases_anything_may_happen() -> None:
+    """A metaclass may register it, or `__init_subclass__`."""
+    hooked = "class Base:\n    def __init_subclass__(cls): ..."
+    assert edit("sides = 0", "sides = 4").wild == "Shape.sides"
+    assert edit("sides = 0", "sides = 4", hooked).wild == "Shape.sides"
+    made = "class Base(metaclass=Meta):\n    pass"
+    assert edit("sides = 0", "sides = 4", made).wild == "Shape.sides"
+
+
+def test_a_default_is_served_to_those_who_run_the_function() -> None:
+    """An annotation, too; another name as a default may be anything."""
+    found = edit("b=LIMIT", "b: int = LIMIT")
+    assert found.functions == {"plain"}
+    assert set(found.names) == {"__doc__"}
+    assert set(edit("b=LIMIT", "b=TABLE").names) == {"plain", "__doc__"}
+
+
+def test_an_import_of_the_standard_library_is_the_name_that_it_binds() -> None:
+    """It does nothing else that a test could see."""
+    found = edit("import os", "import os.path as os")
+    assert (set(found.names), found.wild) == ({"os"}, None)
+
+
+def test_what_is_not_known_to_do_nothing_else_may_do_anything() -> None:
+    """Calls, imports, decorators, the header of a class, the order of statements."""
+    assert edit("start(plain)", "start(outer)").wild
+    assert edit("import A as", "import B as").wild == "renamed"
+    assert edit('@register("x")', '@register("y")').wild == "hooked"
+    assert edit("class Shape(Base)", "class Shape(Base, Mixin)").wild == "Shape"
+    assert edit('@register("x")\n', "").wild == "hooked"
+    assert edit("    sides = 0", "    __slots__ = ()").wild
+    moved = BASE.replace("LIMIT = 10\n", "").replace("import os\n", "import os\nLIMIT = 10\n")
+    assert compare(outline(BASE), outline(moved), Classes([])).wild
+
+
+def test_a_function_that_comes_is_its_name() -> None:
+    """It may stand in the place of another one; a method that Python calls may do more."""
+    found = edit("def outer():", "def another():\n    pass\n\ndef outer():")
+    assert found.functions == {"another"}
+    assert set(found.names) == {"another"}
+    base = "class Base:\n    pass"
+    method = "    sides = 0\n    def __eq__(self, other):\n        return True"
+    assert edit("    sides = 0", method, base).wild == "Shape.__eq__"
+
+
+def test_only_what_the_standard_library_is_known_to_do_counts_as_harmless() -> None:
+    """A function of the same name from elsewhere does not."""
+
+    def effect(text: str) -> int:
+        return outline(text).units[-1].effect & CHANGED
+
+    assert not effect("import re\nX = re.compile('a')")
+    assert not effect("from functools import partial as p\nX = p(print, 1)")
+    assert not effect("X = frozenset({1, 2}) | {len('a')}")
+    assert effect("from own import compile\nX = compile('a')")
+    assert effect("from .re import compile\nX = compile('a')")
+    assert effect("def frozenset(x): ...\nX = frozenset({1})")
+    assert effect("X = print(1)")
+    assert effect("X['a'] = 1")
+    assert effect("X.a = 1")
+    assert not effect("from dataclasses import dataclass\n@dataclass\nclass X:\n    a: int = 1")
+    assert not effect("import enum\nclass X(enum.Enum):\n    A = 1")
+
+
+def test_a_source_that_does_not_compile_has_no_outline() -> None:
+    """Its edit is one of everything."""
+    assert source.read(b"def f(:")[1] == b""
