@@ -55,6 +55,7 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
         plugins: the modules named in ``pytest_plugins``.
         listed: the packages named in Django's ``INSTALLED_APPS``, imported whole by Django.
         problem: the source does not compile.
+        memos: the functions that keep what they have computed, without a decorator that says so.
     """
 
     fingerprint: bytes
@@ -64,3 +65,4 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     plugins: tuple[str, ...] = ()
     listed: tuple[str, ...] = ()
     problem: SourceProblem | None = None
+    memos: tuple[str, ...] = ()

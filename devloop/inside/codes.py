@@ -9,6 +9,8 @@ from types import CodeType
 from typing import Any
 
 DIGEST_SIZE = 16
+IS_FUNCTION = 0x1
+"""CO_OPTIMIZED: not set for the bodies of modules and classes."""
 
 DOTTED = re.compile(r"[^\W\d]\w*(?:(?:\.[^\W\d]\w*)+(?::[^\W\d][\w.]*)?|:[^\W\d][\w.]*)")
 WORD = re.compile(r"[^\W\d]\w*")
@@ -25,15 +27,23 @@ class Part:
         digest: the same for the same instructions, names and constants, whatever their
             positions, the file and the process.
         strings: its constants.
+        qualname: its qualified name, empty for the module.
     """
 
-    __slots__ = ("code", "digest", "outer", "strings")
+    __slots__ = ("code", "digest", "outer", "qualname", "strings")
 
     def __init__(self, code: CodeType, outer: Part | None) -> None:
         self.code = code
         self.outer = outer
         self.digest = b""
         self.strings: list[str] = []
+        self.qualname = ""
+        if outer is not None:
+            before = outer.qualname
+            if before:
+                before += ".<locals>." if outer.code.co_flags & IS_FUNCTION else "."
+            # Before 3.11 code does not know its qualified name.
+            self.qualname = getattr(code, "co_qualname", before + code.co_name)
 
 
 def parts_of(code: CodeType) -> list[Part]:

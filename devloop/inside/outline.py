@@ -9,45 +9,53 @@ from __future__ import annotations
 import ast
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .codes import Part, digest_of
+from .codes import IS_FUNCTION, Part, digest_of
 from .naming import key as key_of
 from .reflection import COMPUTED, GETATTR, by_computed_names
 from .skeleton import IDENTIFIER, LONGEST, Skeleton
 
 _HAS_DOCSTRING = 0x4000000
 """In the flags of a code object, since Python 3.13."""
-_IS_FUNCTION = 0x1
-"""CO_OPTIMIZED: not set for the bodies of modules and classes."""
 _DIGEST = 8
 """The bytes of a function's digest; it is compared with those of the same function only."""
 
 
-def outline(tree: ast.Module, parts: Iterable[Part]) -> bytes:
+def functions_of(parts: Iterable[Part]) -> dict[str, list[Part]]:
+    """The functions of a module.
+
+    Args:
+        parts: its code objects.
+
+    Returns:
+        For each key (`naming`) its code.
+    """
+    found: dict[str, list[Part]] = {}
+    for part in parts:
+        key = key_of(part.qualname, part.code.co_flags) if part.outer is not None else None
+        if key is not None:
+            found.setdefault(key, []).append(part)
+    return found
+
+
+def outline(tree: ast.Module, functions: Mapping[str, Iterable[Part]]) -> bytes:
     """Find what a source consists of.
 
     Args:
         tree: of the module.
-        parts: its code objects.
+        functions: by key.
 
     Returns:
         Compressed JSON: a list of identifiers; for each function its key, digest and the
         identifiers' indices; for each unit of the skeleton its scope, names, digest, indices,
         effect and bases. See `devloop.select.outlines.Outline`.
     """
-    functions: dict[str, list[Part]] = {}
-    flags: dict[str, str] = {}
-    qualnames: dict[int, str] = {}
-    for part in parts:
-        qualname = _qualname(part, qualnames)
-        qualnames[id(part)] = qualname
-        key = key_of(qualname, part.code.co_flags) if part.outer is not None else None
-        if key is not None:
-            functions.setdefault(key, []).append(part)
-            if key == qualname:
-                flags[key] = f"{flags.get(key, '')} {part.code.co_flags & ~_HAS_DOCSTRING}"
+    flags = {
+        key: " ".join(str(p.code.co_flags & ~_HAS_DOCSTRING) for p in own if p.qualname == key)
+        for key, own in functions.items()
+    }
     mentions = {key: _mentions(own) for key, own in functions.items()}
     computed = [key for key, names in mentions.items() if not names.isdisjoint(GETATTR)]
     if computed:
@@ -83,16 +91,6 @@ def outline(tree: ast.Module, parts: Iterable[Part]) -> bytes:
     return zlib.compress(json.dumps(found, separators=(",", ":")).encode("ascii"), 1)
 
 
-def _qualname(part: Part, known: dict[int, str]) -> str:
-    """The qualified name of a code object; before Python 3.11 by where it stands."""
-    if hasattr(part.code, "co_qualname"):
-        return str(part.code.co_qualname)
-    if part.outer is None or part.outer.outer is None:
-        return part.code.co_name
-    between = ".<locals>." if part.outer.code.co_flags & _IS_FUNCTION else "."
-    return known[id(part.outer)] + between + part.code.co_name
-
-
 def _mentions(parts: Iterable[Part]) -> set[str]:
     """The identifiers in some code: names, attributes, keywords, and those within strings."""
     found: set[str] = set()
@@ -114,7 +112,7 @@ def _is_documented(part: Part) -> bool:
     # Before 3.13 the first constant of a function is its docstring, or None.
     return (
         not hasattr(code, "co_branches")
-        and code.co_flags & _IS_FUNCTION != 0
+        and code.co_flags & IS_FUNCTION != 0
         and not code.co_name.startswith("<")
         and bool(code.co_consts)
         and isinstance(code.co_consts[0], str)

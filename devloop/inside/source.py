@@ -15,7 +15,8 @@ from typing import Any
 
 from .calls import IMPORTERS, Calls, assigned, exported_unbound
 from .codes import DIGEST_SIZE, digest_of, imports_of, modules_named, parts_of
-from .outline import outline
+from .memos import keeping, may_keep
+from .outline import functions_of, outline
 from .statements import Statements
 
 LIMIT = 8 << 20
@@ -88,6 +89,7 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
     statements, calls = Statements(), Calls()
     plugins: set[str] = set()
     listed: set[str] = set()
+    memos: set[str] = set()
     try:
         tree: Any = compile(source, "source", "exec", ast.PyCF_ONLY_AST, True, 0)
         statements.walk(tree.body)
@@ -101,7 +103,10 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
         parts, found = parts_of(code), b""
     else:
         parts = parts_of(code)
-        found = outline(tree, parts)
+        functions = functions_of(parts)
+        found = outline(tree, functions)
+        suspects = {k for k, own in functions.items() if any(may_keep(p.code) for p in own)}
+        memos = keeping(tree, suspects) if suspects else memos
         names = {name for part in parts for name in part.code.co_names}
         if not names.isdisjoint(IMPORTERS):
             calls.walk(tree, statements.renamed)
@@ -122,5 +127,6 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
         sorted(plugins),
         sorted(listed),
         None,
+        sorted(memos),
     ]
     return facts, found

@@ -1,0 +1,58 @@
+"""Functions that keep what they have computed, told from the source."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+
+import pytest
+
+from devloop.inside.memos import keeping
+
+
+def keeps(text: str) -> set[str]:
+    """The functions of a source that keep something."""
+    tree = ast.parse(textwrap.dedent(text))
+    return keeping(tree, {"f", "C.f", "f.<locals>.g"})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if k not in memo:\n        memo[k] = make(k)\n    return memo[k]",
+        "if k in memo:\n        return memo[k]\n    memo[k] = found = make(k)\n    return found",
+        "found = memo.get(k)\n    if found is None:\n        found = memo[k] = make(k)",
+        "try:\n        return memo[k]\n    except KeyError:\n        memo[k] = make(k)",
+        "global kept\n    if kept is None:\n        kept = make(k)\n    return kept",
+        "if k._kept is None:\n        k._kept = make(k)\n    return k._kept",
+        "if not hasattr(k, '_kept'):\n        k._kept = make(k)\n    return k._kept",
+        "k._kept = k._kept or make(k)\n    return k._kept",
+        "try:\n        return k._kept\n    except AttributeError:\n        k._kept = make(k)",
+        "if k not in k.kept:\n        k.kept[k] = make(k)\n    return k.kept[k]",
+    ],
+)
+def test_who_looks_at_a_place_and_fills_it_keeps_something(body: str) -> None:
+    """However that is written (S8)."""
+    assert keeps(f"def f(k):\n    {body}\n") == {"f"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "k.a = 1\n    if k.b:\n        return 2",
+        "own = {}\n    if k not in own:\n        own[k] = 1\n    return own",
+        "if k:\n        return make(k)\n    return None",
+        "k.count += 1",
+    ],
+)
+def test_who_does_not_look_where_it_fills_keeps_nothing(body: str) -> None:
+    """Nor does who fills what is its own."""
+    assert keeps(f"def f(k):\n    {body}\n") == set()
+
+
+def test_methods_and_inner_functions_are_told_apart() -> None:
+    """What an inner function keeps, the outer one does not."""
+    body = "if self._x is None:\n            self._x = 1"
+    assert keeps(f"class C:\n    def f(self):\n        {body}\n") == {"C.f"}
+    inner = "def f():\n    def g(self):\n        if self._x is None:\n            self._x = 1\n"
+    assert keeps(inner) == {"f.<locals>.g"}
