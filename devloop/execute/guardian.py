@@ -16,6 +16,7 @@ reaped it itself.
 from __future__ import annotations
 
 import errno
+import math
 import os
 import selectors
 import signal
@@ -30,6 +31,10 @@ from devloop.execute.guardian_children import REST, Child, Children, kill
 from devloop.inside import messages
 
 VERSION = 1
+
+ALONE = 10.0
+"""Seconds that a process has at most to stop once devloop is gone: it may have been given an
+hour, and nobody could be told that it still runs."""
 
 
 class Guardian:
@@ -136,7 +141,7 @@ class Guardian:
             # The terminal may be gone as well; there is nobody left to tell.
             with suppress(OSError, termios.error):
                 termios.tcsetattr(fd, termios.TCSANOW, modes)
-        self._end_all(None)
+        self._end_all(None, most=ALONE)
 
     def _keep_terminal(self, modes: list[Any] | None) -> None:
         if self._terminal is not None:
@@ -148,11 +153,11 @@ class Guardian:
     def _on_sigterm(self, *_: object) -> None:
         self._told_to_end = True
 
-    def _end_all(self, timeout: float | None) -> None:
+    def _end_all(self, timeout: float | None, most: float = math.inf) -> None:
         self._ending = True
         for child in self._children:
             limit = child.stop_timeout if timeout is None else timeout
-            self._stop(child, child.stop_signal, limit)
+            self._stop(child, child.stop_signal, min(limit, most))
 
     # Starting
 

@@ -347,7 +347,7 @@ async def main():
         for argv in (["sleep", "600"], [sys.executable, "-I", "-S", "daemon.py"],
                      ["sh", "-c", "sleep 600 & echo $! >> note; wait"]):
             process = await guard.spawn(Spawn(argv, dict(os.environ), os.getcwd(),
-                                              stop_timeout=0.5))
+                                              stop_timeout=float(sys.argv[2])))
             print(process.pid, flush=True)
         print(guard.pid, flush=True)
         print("up", flush=True)
@@ -357,7 +357,7 @@ anyio.run(main)
 """
 
 
-def owner(tmp_path: Path) -> tuple[subprocess.Popen[str], list[int]]:
+def owner(tmp_path: Path, stop_timeout: float = 0.5) -> tuple[subprocess.Popen[str], list[int]]:
     """A program that owns processes as devloop does, and their ids with the guardian's."""
     (tmp_path / "daemon.py").write_text(
         "import signal; signal.signal(15, signal.SIG_IGN)\n" + escaping(tmp_path / "note", stay=0)
@@ -365,7 +365,10 @@ def owner(tmp_path: Path) -> tuple[subprocess.Popen[str], list[int]]:
     (tmp_path / "owner.py").write_text(OWNER)
     folder = str(Path(devloop.__file__).parents[1])
     popen = subprocess.Popen(
-        [sys.executable, "owner.py", folder], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        [sys.executable, "owner.py", folder, str(stop_timeout)],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert popen.stdout is not None
     pids = []
@@ -391,6 +394,19 @@ async def test_the_death_of_the_owner_is_the_death_of_all(
         popen.communicate(timeout=60)
     finally:
         popen.kill()
+        popen.communicate()
+    await until(lambda: not any(map(alive, pids)), "all have ended")
+
+
+@pytest.mark.slow
+async def test_without_its_owner_no_process_has_an_hour_to_stop(tmp_path: Path) -> None:
+    """A long stop timeout is for whoever waits for it; there is nobody any more (P6)."""
+    popen, pids = owner(tmp_path, stop_timeout=3600)
+    try:
+        await until(lambda: noted(tmp_path / "note", 2), "the daemon and the sleeper run")
+        pids += noted(tmp_path / "note", 2)
+        popen.kill()
+    finally:
         popen.communicate()
     await until(lambda: not any(map(alive, pids)), "all have ended")
 
