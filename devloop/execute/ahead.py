@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import replace
+from pathlib import Path
 
 from devloop.execute.blank import Blank
+from devloop.execute.command import Python
 from devloop.execute.orders import Declined, Order
 from devloop.execute.reads import Reads
 from devloop.execute.zygote import Zygote
@@ -45,7 +47,9 @@ class Ahead:
             GuardianLost: the guardian has died.
         """
         order = _lasting(order)
-        if order != self._order or (self.refused is None and not self._fresh(order)):
+        if _is_of_the_project(order.command):
+            self.refused = "it begins with a script of the project"
+        elif order != self._order or (self.refused is None and not self._fresh(order)):
             await self._probe(order)
         if self.refused is not None:
             return
@@ -93,6 +97,12 @@ class Ahead:
             self.refused = None if changed is None else f"{changed} changes"
         finally:
             await blank.close()
+
+
+def _is_of_the_project(command: Python) -> bool:
+    """Whether the first thing that runs is not a program of the interpreter's environment."""
+    folder = Path(command.program).parent
+    return command.kind == "script" and Path(command.target).parent != folder
 
 
 def _lasting(order: Order) -> Order:

@@ -315,6 +315,8 @@ class AppSupervisor:
             await anyio.sleep(LULL)
             if life is not self._line.current:
                 return
+            if self.warm is not None:
+                await self.warm.see(life.process.pid)
         self._rest()
         await self._ask_for_imports(life)
         await anyio.sleep(SETTLING)

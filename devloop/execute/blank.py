@@ -241,7 +241,6 @@ class Blank:
             **asdict(wish.scene),
             **_entry(self._command),
         }
-        began = time.monotonic()
         limit = IMPORT_TIMEOUT if wish.target is None else COMPUTE_TIMEOUT
         answer = await self._ask(order, (), limit)
         if answer.get("v") != VERSION:
@@ -257,7 +256,7 @@ class Blank:
             fault=fault,
             refused=answer["refused"],
             env=None if answer["env"] is None else frozenset([*answer["env"], *answer["settings"]]),
-            seconds=time.monotonic() - began,
+            seconds=answer["seconds"],
             **_noted(answer),
         )
 

@@ -44,6 +44,7 @@ class _Layer:
         wish: what it was to hold.
         paths: of the modules that it holds.
         spoilt: why it must not be used any more.
+        seconds: that it has taken.
     """
 
     blank: Blank
@@ -51,6 +52,7 @@ class _Layer:
     wish: Wish
     paths: frozenset[str]
     spoilt: str | None = None
+    seconds: float = 0.0
 
 
 @dataclass
@@ -144,6 +146,11 @@ class Layers:
     def unknown(self) -> tuple[str, ...]:
         """The functions to be kept whose arguments no process has told of."""
         return tuple(target for target in self._keep if target not in self._calls)
+
+    @property
+    def seconds(self) -> float:
+        """How long what the layers hold has taken."""
+        return sum(layer.seconds for layer in self._layers)
 
     @property
     def pids(self) -> list[int]:
@@ -387,7 +394,7 @@ class Layers:
                 layered = await self._layered(blank, wish, making)
                 held = frozenset(self._relative(file) for file in layered.loaded.values() if file)
                 if reads.add(layered) is None and held.isdisjoint(self._round.touched):
-                    made = _Layer(blank, reads, wish, held), layered
+                    made = _Layer(blank, reads, wish, held, seconds=layered.seconds), layered
         finally:
             self._round = None
             if made is None:
@@ -429,6 +436,8 @@ class Layers:
         if self._ready is None and top is not None:
             try:
                 self._ready = (top, await top.blank.fork())
+                if self._zygote is not None:
+                    await self._ready[1].copy(self._zygote.pages.ranges)
             except Declined as declined:
                 self._spoil(top, declined.reason)
 

@@ -52,9 +52,9 @@ class Order:
     command: Python
     env: Mapping[str, str]
     cwd: str
-    stdin: int
-    stdout: int
-    stderr: int
+    stdin: int = -1
+    stdout: int = -1
+    stderr: int = -1
     terminal: bool = False
     umask: int | None = None
     handover: bool = False

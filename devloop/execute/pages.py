@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import anyio.to_thread
+
 MOST = 16 << 20
 """Bytes that are copied in advance at most: so much more memory a waiting process takes."""
 
@@ -22,6 +24,26 @@ _PRESENT = 1 << 63
 _OF_A_FILE = 1 << 61
 _ALONE = 1 << 56
 """Of an entry of a page map (Documentation/admin-guide/mm/pagemap.rst in Linux)."""
+
+
+class Pages:
+    """The pages that the processes of one zygote copy, learned from the first of them.
+
+    Attributes:
+        ranges: address and length of each range, in bytes; empty until that is known.
+    """
+
+    def __init__(self) -> None:
+        self.ranges: tuple[tuple[int, int], ...] = ()
+
+    async def learn(self, pid: int) -> None:
+        """See what a process has copied by now; once is enough.
+
+        Args:
+            pid: its process id; it may have ended.
+        """
+        if not self.ranges:
+            self.ranges = tuple(await anyio.to_thread.run_sync(copied, pid))
 
 
 def copied(pid: int) -> list[tuple[int, int]]:

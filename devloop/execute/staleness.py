@@ -7,6 +7,7 @@ microseconds, so that a thousand modules cost less than the start of an interpre
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -15,6 +16,11 @@ from devloop.inside.variables import KEPT, LATER
 
 OURS = ("DEVLOOP_", "LINES", "COLUMNS")
 """Variables that say nothing to a module, and differ from start to start."""
+
+
+FRESH = 0.03
+"""Seconds for which a look at what is installed is good; a save is a start after some ten
+milliseconds, in which there is time for it."""
 
 
 class Origin:
@@ -43,7 +49,9 @@ class Origin:
             if name.endswith((".pth", ".egg-link"))
         ]
         self._installed = signs([*folders, *starts])
+        self._modules: dict[str, Sign] = {}
         self._files: dict[str, Sign] = {}
+        self._looked = -FRESH
 
     def add(
         self,
@@ -59,13 +67,18 @@ class Origin:
             env: the variables that were read; one that ends in ``*`` stands for all that begin
                 so, and None for all there are.
         """
-        self._files.update(signs(modules))
+        self._modules.update(signs(modules))
         for path, (mtime, size) in files.items():
             sign = sign_of(path)
             same = sign is not None and sign[:2] == (mtime, size)
             self._files[path] = sign if same else (mtime, size, -1)
         if self._read is not None:
             self._read = None if env is None else self._read | env
+
+    def look(self) -> None:
+        """Look at the modules now, because `stale` may be asked soon, and had better be quick."""
+        if _changed(self._modules) is None:
+            self._looked = time.monotonic()
 
     def stale(self, env: Mapping[str, str]) -> str | None:
         """Whether a start from it could differ from a cold one.
@@ -82,17 +95,10 @@ class Origin:
                     return f"{what or path} changed"
         if (name := self._other_variable(env)) is not None:
             return f"${name} changed"
-        stat = os.stat
-        for path, sign in self._files.items():
-            try:
-                found = stat(path)
-            except (OSError, ValueError):
-                if sign is not None:
-                    return f"{path} changed"
-            else:
-                if (found.st_mtime_ns, found.st_size, found.st_ino) != sign:
-                    return f"{path} changed"
-        return None
+        changed = _changed(self._files)
+        if changed is None and time.monotonic() - self._looked > FRESH:
+            changed = _changed(self._modules)
+        return None if changed is None else f"{changed} changed"
 
     def read_any(self, names: Iterable[str]) -> str | None:
         """One of some environment variables, if it was read.
@@ -116,6 +122,21 @@ class Origin:
         return next(
             (name for name in differing if name in self._read or name.startswith(starts)), None
         )
+
+
+def _changed(files: Mapping[str, Sign]) -> str | None:
+    """The first file that is not what it was."""
+    stat = os.stat
+    for path, sign in files.items():
+        try:
+            found = stat(path)
+        except (OSError, ValueError):
+            if sign is not None:
+                return path
+        else:
+            if (found.st_mtime_ns, found.st_size, found.st_ino) != sign:
+                return path
+    return None
 
 
 def _is_folder(path: str) -> bool:

@@ -19,6 +19,7 @@ import anyio.to_thread
 import msgspec
 
 from devloop.errors import GuardianLost
+from devloop.execute.ahead import Ahead
 from devloop.execute.command import Python
 from devloop.execute.distributions import of_module, still_there
 from devloop.execute.guard import Guard, Spawn
@@ -45,6 +46,9 @@ from devloop.plan.warm import (
 
 PATIENCE = 3.0
 """Seconds that a zygote has to give a process: it takes milliseconds, and a cold start less."""
+
+LITTLE = 0.01
+"""Seconds of imports below which a layer brings a start no further than having gone ahead."""
 
 NOT_YET = "what it imports is still being loaded"
 DIED = "the process that held its imports died"
@@ -116,6 +120,7 @@ class Warm:
         self._library = ""
         self._zygote: Zygote | Spare | None = None
         self._origin: Origin | None = None
+        self._ahead: Ahead | None = None
         self._outdated: str | None = None
         """Why the zygote must not be used any more."""
 
@@ -150,6 +155,16 @@ class Warm:
         if self.building or self._zygote is None or self._outdated is not None:
             return False
         return self._zygote.wanting is None
+
+    @property
+    def ahead(self) -> int | None:
+        """The process id of the next start, where that has gone ahead (`ahead.py`)."""
+        return self._zygote.ahead if isinstance(self._zygote, Zygote) else None
+
+    @property
+    def refused_ahead(self) -> str | None:
+        """Why the next start does not go ahead, where that was tried."""
+        return self._ahead.refused if self._ahead is not None else None
 
     @property
     def kind(self) -> Literal["warm", "spare"]:
@@ -188,6 +203,11 @@ class Warm:
             self._outdated = self._compare(command, spawn)
         return self._outdated or self._zygote.wanting
 
+    def look(self) -> None:
+        """A start may come in some milliseconds: see whether what is held is as it was."""
+        if self._origin is not None and not self._starting:
+            self._origin.look()
+
     def _compare(self, command: Python, spawn: Spawn) -> str | None:
         """Why what is held is not what a start needs."""
         assert self._zygote is not None
@@ -216,12 +236,29 @@ class Warm:
         assert self._zygote is not None
         with anyio.move_on_after(PATIENCE):
             blank = None
-            if self.layers is not None and not self._doubted:
+            if self.layers is not None and not self._doubted and self._is_behind:
                 blank = await self.layers.take(order.env)
             layered = blank is not None
+            if blank is None and self._ahead is not None:
+                blank = await self._ahead.take(order)
             return await (blank or await self._zygote.take()).run(order), layered
         self._outdated = SILENT
         raise Declined(SILENT)
+
+    @property
+    def _is_behind(self) -> bool:
+        """No process has gone ahead, or less far than a layer would bring it."""
+        little = self.layers is not None and self.layers.seconds < LITTLE
+        return self.ahead is None or not little
+
+    async def see(self, pid: int) -> None:
+        """What was started warm is up: see what it has copied by now.
+
+        Args:
+            pid: its process id.
+        """
+        if isinstance(self._zygote, Zygote):
+            await self._zygote.pages.learn(pid)
 
     def settled(self) -> None:
         """What was started is up, or will not be: now there is time for other work."""
@@ -333,6 +370,7 @@ class Warm:
                     with suppress(GuardianLost):
                         await self._prepare(*self._last)
                         await self._prepare_layers(*self._last)
+                        await self._go_ahead(*self._last)
                     await self._save()
                 await self._news.wait()
         finally:
@@ -381,6 +419,26 @@ class Warm:
                 self.record, anew=self.layers.left_out, not_kept=self.layers.refused
             )
 
+    async def _go_ahead(self, command: Python, spawn: Spawn) -> None:
+        if self._ahead is None or self._outdated is not None:
+            return
+        learn = self.layers.unknown if self.layers is not None else ()
+        order = Order(
+            command,
+            spawn.env,
+            spawn.cwd,
+            terminal=spawn.terminal,
+            handover=True,
+            learn=learn,
+            stop_signal=spawn.stop_signal,
+            stop_timeout=spawn.stop_timeout,
+        )
+        try:
+            await self._ahead.prepare(order)
+        except Declined:
+            self._outdated = DIED
+            self._news.set()
+
     async def _build(
         self,
         kind: type[Zygote | Spare],
@@ -413,6 +471,7 @@ class Warm:
         if self.layers is not None:
             await self.layers.drop()
         old, self._zygote, self._origin = self._zygote, zygote, origin
+        self._ahead = Ahead(zygote, lambda _: ()) if isinstance(zygote, Zygote) else None
         self.refused, self._outdated = None, self._compare(*self._last or (command, spawn))
         if old is not None:
             await old.close()
@@ -461,7 +520,7 @@ class Warm:
         )
 
     async def _drop(self) -> None:
-        zygote, self._zygote, self._origin = self._zygote, None, None
+        zygote, self._zygote, self._origin, self._ahead = self._zygote, None, None, None
         self._outdated = None
         if self.layers is not None:
             await self.layers.drop()

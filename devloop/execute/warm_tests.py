@@ -258,7 +258,7 @@ class WarmTests:
             pid: its id.
         """
         if self._warm and self._zygote is not None:
-            await self._zygote.learn(pid)
+            await self._zygote.pages.learn(pid)
 
     def ended(self, told: Iterable[Mapping[str, Any]]) -> None:
         """A run has ended.

@@ -14,13 +14,12 @@ from types import TracebackType
 from typing import Any, Literal
 
 import anyio
-import anyio.to_thread
 
-from devloop.execute import pages
 from devloop.execute.blank import Blank, preloaded
 from devloop.execute.command import Python
 from devloop.execute.guard import Guard
 from devloop.execute.orders import Declined, Preloaded
+from devloop.execute.pages import Pages
 from devloop.execute.terminal import Size
 from devloop.plan.warm import OF_THE_PROJECT, is_within
 
@@ -87,7 +86,7 @@ class Zygote:
         self._holder: Blank | None = None
         self._ready: Blank | None = None
         self._passed_over: list[Blank] = []
-        self._pages: list[tuple[int, int]] | None = None
+        self.pages = Pages()
         self._forking = anyio.Lock()
 
     async def __aenter__(self) -> Zygote:
@@ -230,7 +229,7 @@ class Zygote:
             )
         async with self._forking:
             old, self._holder = [self._ready, self._holder], holder
-            self._ready = self._pages = None
+            self._ready, self.pages = None, Pages()
         for blank in old:
             if blank is not None:
                 await blank.close()
@@ -306,15 +305,6 @@ class Zygote:
         await self._end_passed_over()
         await self.stand_by(lambda _: True)
 
-    async def learn(self, pid: int) -> None:
-        """See which pages a process has copied by now that has come from here; once is enough.
-
-        Args:
-            pid: its process id; it may have ended.
-        """
-        if self._pages is None:
-            self._pages = await anyio.to_thread.run_sync(pages.copied, pid) or None
-
     async def _end_passed_over(self) -> None:
         while self._passed_over:
             await self._passed_over.pop().close()
@@ -339,7 +329,7 @@ class Zygote:
                 blank = None
             if blank is None:
                 blank = self._ready = await self.fork()
-                await blank.copy(self._pages or ())
+                await blank.copy(self.pages.ranges)
             return blank
 
     async def take(self, suits: Callable[[Blank], bool] = lambda _: True) -> Blank:

@@ -50,7 +50,15 @@ def begin(waits: Callable[[], None]) -> None:
     """
     global _find, _waits
     _waits = waits
-    _find, _bootstrap._find_spec = _bootstrap._find_spec, _find_spec
+    _find = _bootstrap._find_spec
+    _put(_find_spec)
+
+
+def _put(find: Any) -> None:
+    """Have modules looked for by a function; `importlib.util` has a copy, which `runpy` calls."""
+    _bootstrap._find_spec = find
+    if (util := sys.modules.get("importlib.util")) is not None:
+        util._find_spec = find  # type: ignore[attr-defined]
 
 
 def note(refuse: Callable[[str], None]) -> None:
@@ -85,7 +93,7 @@ def meet() -> None:
     if _waits is None:
         return
     waits, _waits = _waits, None
-    _bootstrap._find_spec = _find
+    _put(_find)
     waits()
     for done in _then:
         done()
@@ -100,6 +108,9 @@ def _find_spec(name: str, path: Any, target: Any = None) -> Any:
 
 
 def _of_the_library(name: str, path: Any) -> bool:
+    package, _, last = name.rpartition(".")
+    if last == "__main__" and package in sys.modules:
+        return True  # it goes with its package, which is held
     finders = (_bootstrap.BuiltinImporter, _bootstrap.FrozenImporter, _external.PathFinder)
     for finder in finders:
         spec = finder.find_spec(name, path)
@@ -111,12 +122,28 @@ def _of_the_library(name: str, path: Any) -> bool:
 
 
 class _Probing(Noting):
-    """Ends the process where it would do what others see."""
+    """Notes what files are looked for, too, and ends the process before it does what others see.
+
+    No audit event tells of a file that is looked for: so Python's own functions are replaced.
+    """
 
     def __init__(self, refuse: Callable[[str], None]) -> None:
         super().__init__()
         self.kinds = SEEN
         self._refuse = refuse
+        for owner in (os, getattr(sys.modules.get("pathlib"), "_NormalAccessor", None)):
+            for name in ("stat", "lstat", "access"):
+                if owner is not None and name in vars(owner):
+                    setattr(owner, name, staticmethod(self._noting(vars(owner)[name])))
+
+    def _noting(self, look: Any) -> Any:
+        look = getattr(look, "__func__", look)
+
+        def looking(path: Any, *arguments: Any, **named: Any) -> Any:
+            self.looked_for(path)
+            return look(path, *arguments, **named)
+
+        return looking
 
     def heard(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self.acts:

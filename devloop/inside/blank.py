@@ -185,11 +185,11 @@ class Blank:
 
     def _go_ahead(self, order: dict[str, Any]) -> Entry:
         """Begin with the command, of which it is not yet known when it is wanted."""
-        entry = self._unless_declined(self._become, order)
         self._control.move(orders.FIRST_DESCRIPTOR)
-        ahead.begin(self._wait)
         if order["trace"]:
             ahead.note(self._decline)
+        entry = self._unless_declined(self._become, order)
+        ahead.begin(self._wait)
         return entry
 
     def _wait(self) -> None:

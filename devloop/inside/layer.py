@@ -11,6 +11,7 @@ import os
 import sys
 
 from . import keep, preload
+from .control import private
 from .modules import finders
 from .noting import Noting
 from .state import State, settled
@@ -19,6 +20,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+
+_clock: Any = private("time").monotonic
 
 
 class Making:
@@ -55,17 +59,19 @@ class Making:
             The answer to devloop. For each module in `asked`, and once more at the end, a zero
             byte was written to standard output, so that what was printed can be told apart.
         """
-        loaded = set(sys.modules)
+        loaded, began = set(sys.modules), _clock()
         with preload.Environment() as environment, Noting() as noting:
             self._import_all(noting, environment)
             if self._fault is None and self._target is not None:
                 self._compute(self._target, loaded)
+        seconds = _clock() - began
         self._mark()
         news = [name for name in list(sys.modules) if name not in loaded]
         return {
             "m": "layered",
             "loaded": [[name, preload.file_of(name)] for name in news],
             "fault": self._fault,
+            "seconds": seconds,
             "refused": self._refused,
             "asked": self._asked,
             "env": None if environment.read is None else sorted(environment.read),

@@ -12,7 +12,7 @@ import sys
 from .control import private
 
 # What is loaded here would be found by the command.
-# ruff: noqa: PTH100, PTH116
+# ruff: noqa: PTH100
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,17 +110,34 @@ class Noting:
         elif not path.endswith(_COMPILED) and path not in self.files:
             self.files[path] = _sign(path)
 
+    def looked_for(self, name: Any) -> None:
+        """Take in that something is looked for, which may be there or not.
+
+        Args:
+            name: its path, or a descriptor.
+        """
+        path = _path(name)
+        if path is not None and not (path + os.sep).startswith(self._passed_over):
+            sign = _sign(path)
+            # The time of a folder changes with what is in it.
+            if path not in self.files and not (sign is not None and _is_folder(path)):
+                self.files[path] = sign
+
     def _listed(self, name: Any) -> None:
         path = _path("." if name is None else name)
         if path is None or (path + os.sep).startswith(self._passed_over):
             return
         sign = _sign(path)
         if sign is not None:
-            for_modules = sys._getframe(3).f_code.co_filename == _FINDER
+            frame: Any = sys._getframe(1)
+            while frame.f_globals.get("__name__", "").startswith("_devloop"):
+                frame = frame.f_back
+            for_modules = frame.f_code.co_filename == _FINDER
             known = self.folders.get(path, (sign[0], True))
             self.folders[path] = (known[0], known[1] and for_modules)
 
 
+_stat: Any = private("posix" if os.name == "posix" else "nt").stat
 _current: Noting | None = None
 _hooked = False
 
@@ -141,7 +158,11 @@ def _path(name: Any) -> str | None:
 
 def _sign(path: str) -> tuple[int, int, int] | None:
     try:
-        found = os.stat(path)
+        found = _stat(path)
     except (OSError, ValueError):
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _is_folder(path: str) -> bool:
+    return bool(_stat(path).st_mode & 0o170000 == 0o040000)

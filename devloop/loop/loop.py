@@ -661,6 +661,7 @@ class Loop:
             wanted=[*inputs, *patterns],
             poll=self.scope.poll,
             notice=self.emit,
+            stirred=self._apps.stirred,
         )
 
     async def _tick(self, cycle: Cycle) -> None:

@@ -65,6 +65,7 @@ class Pump:
         debounce: seconds without an event that make a change set whole.
         wanted: what is never muted.
         emit: takes change sets.
+        stirred: called when sources seem to have changed, before that is looked into.
         notice: takes what a person should know.
         back_end: what notifies.
     """
@@ -77,6 +78,7 @@ class Pump:
         debounce: float,
         wanted: Named,
         emit: Callable[[ChangeSet], None],
+        stirred: Callable[[], None],
         notice: Callable[[Notice], None],
         back_end: BackEnd,
     ) -> None:
@@ -100,6 +102,7 @@ class Pump:
         self._calm = Calm(debounce)
         self._patience = max(PATIENCE * debounce, 0.2)
         self._emit = emit
+        self._stir = stirred
         self._notice = notice
         self._lock = anyio.Lock()
         self._wake = anyio.Event()
@@ -226,6 +229,8 @@ class Pump:
         self._pending |= found
         if told and found:
             self._calm.came(came_at, self._pending)
+            if any(path.endswith(PYTHON) for path in found):
+                self._stir()
         elif found:  # by looking, which says nothing of when it was
             self._calm.extend(time.monotonic())
         elif not self._pending:

@@ -62,6 +62,8 @@ class Watcher:
         wanted: paths or patterns that the user has named in `watch` or `inputs`: never muted.
         poll: seconds between two looks at all files; None to be notified by the system.
         notice: told what a person should know.
+        stirred: called when sources seem to have changed, some milliseconds before a change set
+            says so, or none does; it must take less time than that.
         back_end: what notifies.
         sweep_every: seconds between two looks at all files without any cause.
         ahead: how far the clock that goes on while the machine sleeps is ahead, in seconds.
@@ -78,6 +80,7 @@ class Watcher:
         wanted: Collection[str] = (),
         poll: float | None = None,
         notice: Callable[[Notice], None] | None = None,
+        stirred: Callable[[], None] = lambda: None,
         back_end: BackEnd = system,
         sweep_every: float = SWEEP_EVERY,
         ahead: Callable[[], float] = offset,
@@ -88,6 +91,7 @@ class Watcher:
         self._extra, self._quiet, self._wanted = extra, quiet, wanted
         self._poll = poll
         self._notice = notice or (lambda _: None)
+        self._stirred = stirred
         self._back_end = back_end
         self._sweep_every = sweep_every
         self._ahead = ahead
@@ -104,6 +108,7 @@ class Watcher:
             debounce=seconds(self._config.debounce),
             wanted=Named(self._wanted),
             emit=self._send.send_nowait,
+            stirred=self._stirred,
             notice=self._notice,
             back_end=self._back_end,
         )
