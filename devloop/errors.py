@@ -6,7 +6,8 @@
     ├── UsageError                4   the command line cannot be carried out
     │   ├── NotAProject           4   nothing here that devloop could work on
     │   ├── AlreadyWatching       4   another `watch` runs in this project
-    │   └── NotWatching           4   no `watch` runs in this project
+    │   ├── NotWatching           4   no `watch` runs in this project
+    │   └── NoTestsHere           4   the `watch` was started without tests
     ├── ConfigError               4   devloop.toml, or the pyproject.toml table
     ├── InterpreterError          4   the project's interpreter cannot be used
     │   └── MissingDistribution   4   pytest or xdist is not installed there
@@ -59,6 +60,10 @@ class AlreadyWatching(UsageError):
 
 class NotWatching(UsageError):
     """No `watch` runs in this project that could be asked."""
+
+
+class NoTestsHere(UsageError):
+    """The `watch` that is asked for tests was started without them."""
 
 
 class ConfigError(DevloopError):

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from devloop.cli import options
+
+if TYPE_CHECKING:
+    from devloop.config.load import Loaded
+    from devloop.report.reporter import Reporter
 
 
 @options.command(
@@ -45,7 +50,8 @@ def command(
     """Run the tests that are due, once.
 
     A test is due unless it has passed on the code as it is now. With a PATH (a folder, a file, or
-    a test's nodeid) only what lies there is run.
+    a test's nodeid) only what lies there is run. Where a `watch` runs in this project it runs
+    them, warm, and this command reports what comes of it.
     """
     options.check_revisions(since, staged, everything)
     try:
@@ -54,12 +60,20 @@ def command(
         raise click.UsageError(f"--pytest-args: {str(error).lower()}") from None
     loaded = options.find_project()
     inside = tuple(options.project_path(loaded.root, path) for path in paths)
-    made = options.make_reporter(reporter, output, absolute_paths)
+
+    def report() -> Reporter:
+        return options.make_reporter(reporter, output, absolute_paths)
+
+    if not (staged or words or shadow):
+        action = {"action": "test", "paths": inside, "all": everything, "since": since}
+        code = _by_watch(loaded, report(), action)
+        if code is not None:
+            return code
     from devloop.loop import session
 
     return session.test(
         loaded,
-        made,
+        report(),
         paths=inside,
         everything=everything,
         since=since,
@@ -67,3 +81,24 @@ def command(
         pytest_args=words,
         shadow=shadow,
     )
+
+
+def _by_watch(loaded: Loaded, reporter: Reporter, action: dict[str, Any]) -> int | None:
+    """Have the tests run by the `watch` that runs here; None where there is none that does."""
+    from devloop.store import presence
+
+    if presence.holder(loaded.root) is None:
+        return None
+    from devloop.errors import NoTestsHere, NotWatching
+    from devloop.loop.choice import lies_in
+    from devloop.select.steps import needed
+    from devloop.serve.client import Client
+    from devloop.serve.following import carry_out, tests_of
+
+    steps = needed(loaded.config.steps, loaded.config.tests.needs)
+    judge = tests_of(action["paths"], steps, lies_in)
+    try:
+        with Client.of(loaded.root) as client:
+            return carry_out(client, "test", action, reporter, judge)
+    except (NoTestsHere, NotWatching):
+        return None

@@ -60,13 +60,13 @@ def command(
 
     from devloop.config.root import find_root
     from devloop.serve.client import Client
-    from devloop.serve.following import carry_out
+    from devloop.serve.following import carry_out, everything
 
     asked = _action(action, name)
     root = find_root(Path.cwd())
     made = options.make_reporter(reporter, output, absolute_paths, once=True)
     with Client.of(root) as client:
-        code = carry_out(client, asked, made)
+        code = carry_out(client, "trigger", asked, made, everything)
         if action == "stop":
             client.wait_for_the_end()
     if done := _DONE.get(action):

@@ -70,6 +70,20 @@ class ClearFilters(Action, frozen=True, tag="clear-filters"):
     """Take all filters away, that of failed tests too."""
 
 
+class RunTests(Action, frozen=True, tag="test"):
+    """Run tests as `devloop test` does, once; what does not run stays as it is.
+
+    Args:
+        paths: only what lies there: folders, files and nodeids. None is everywhere.
+        all: those that are not due too.
+        since: those that the changes since this revision reach, instead of those that are due.
+    """
+
+    paths: tuple[str, ...] = ()
+    all: bool = False
+    since: str | None = None
+
+
 class RunSince(Action, frozen=True, tag="since"):
     """Run the tests that the changes since a revision reach, once.
 
@@ -142,6 +156,7 @@ AnyAction: TypeAlias = (
     | FilterPaths
     | FilterNames
     | ClearFilters
+    | RunTests
     | RunSince
     | Restart
     | RunStep
@@ -161,12 +176,14 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
         message: why nothing runs for it, in one sentence.
         problem: it cannot be carried out, for this reason.
         hint: what to do about that.
+        elsewhere: the asker may do it without the loop, and does not disturb it.
     """
 
     cycle: int | None = None
     message: str | None = None
     problem: str | None = None
     hint: str | None = None
+    elsewhere: bool = False
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -269,6 +286,9 @@ def described(action: Action) -> str:
             return f"tests with {words}" if words else "no name filter"
         case ClearFilters():
             return "no filters"
+        case RunTests(paths, everything, since):
+            what = "all tests" if everything else f"changed since {since}" if since else "due tests"
+            return f"{what} in {', '.join(paths)}" if paths else what
         case RunSince(revision):
             return f"changed since {revision}"
         case Restart(app):

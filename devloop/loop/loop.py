@@ -19,7 +19,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from devloop.errors import ConfigError, DevloopError, GuardianLost
+from devloop.errors import ConfigError, DevloopError, GuardianLost, NoTestsHere
 from devloop.events import (
     Change,
     CycleFinished,
@@ -37,7 +37,7 @@ from devloop.execute.guard import Guard
 from devloop.execute.parsing import Parsers
 from devloop.execute.terminal import size_of
 from devloop.loop import keyboard
-from devloop.loop.actions import Action, Answer, Ask, By, Quit, Why, definite, described
+from devloop.loop.actions import Action, Answer, Ask, By, Pause, Quit, Why, definite, described
 from devloop.loop.apps import Apps
 from devloop.loop.cycle import Arrived, Cycle
 from devloop.loop.messages import (
@@ -117,6 +117,7 @@ class Loop:
         self._broken: frozenset[str] = frozenset()
         self._stopping: Stop | None = None
         self._watcher: Watcher | None = None
+        self._after_look: list[tuple[int, Ask]] = []
         self._read = anyio.Event()
         self._made: set[str] = set()
         self._unplaced = Unplaced(project)
@@ -209,7 +210,7 @@ class Loop:
 
     def unheard(self) -> list[Ask]:
         """What was asked for and not come to, once it has ended."""
-        found = []
+        found = [ask for _, ask in self._after_look]
         with suppress(anyio.WouldBlock):
             while True:
                 message = self._receive.receive_nowait()
@@ -262,6 +263,9 @@ class Loop:
     async def _on_changed(self, message: Changed) -> None:
         assert self._watcher is not None
         changes = message.change_set.changes
+        if message.change_set.look is not None:
+            await self._obey_looked(message.change_set.look)
+            return
         if self._begins_anew(changes):
             return
         self.project.indexer.edited.update(change.path for change in changes)
@@ -388,6 +392,21 @@ class Loop:
         self._settle()
 
     async def _on_ask(self, ask: Ask) -> None:
+        if ask.by == "control" and not isinstance(ask.action, Pause | Why | Quit):
+            # A program may ask at once for what it has just written, before that was noticed.
+            look = 0 if self._watcher is None else self._watcher.look_again()
+            self._after_look.append((look, ask))
+        else:
+            await self._obey(ask)
+
+    async def _obey_looked(self, look: int) -> None:
+        """Do what was asked for before all files were looked at."""
+        ready = [ask for number, ask in self._after_look if number <= look]
+        self._after_look = [(n, ask) for n, ask in self._after_look if n > look]
+        for ask in ready:
+            await self._obey(ask)
+
+    async def _obey(self, ask: Ask) -> None:
         answer = Answer()
         paused, failed_only = self._mode.paused, self._mode.focus.failed_only
         action = definite(ask.action, paused=paused, failed_only=failed_only)
@@ -401,7 +420,8 @@ class Loop:
                 case _:
                     answer = self._carry_out(ask, await self._requests.take(action))
         except DevloopError as error:
-            answer = Answer(problem=error.message, hint=error.hint)
+            elsewhere = isinstance(error, NoTestsHere)
+            answer = Answer(problem=error.message, hint=error.hint, elsewhere=elsewhere)
             if ask.by == "key":
                 self.emit(Notice(message=error.message, severity="warning", hint=error.hint))
         if ask.answer is not None:
@@ -415,7 +435,7 @@ class Loop:
         held, self._held = self._held, []
         if work is not Work.NOTHING:
             self._asking = ask
-            impact = Impact.TOUCHES if work is Work.TESTS else Impact.BESIDE
+            impact = {Work.TESTS: Impact.TOUCHES, Work.MORE: Impact.ADDS}.get(work, Impact.BESIDE)
             before = self.cycles
             self._act(*asked(self._busy, impact))
             return Answer(cycle=max(self.cycles, before + 1))
@@ -643,6 +663,8 @@ class Loop:
         if self.scope.watch:
             async with self._make_watcher() as watcher:
                 self._watcher = watcher
+                if self._after_look:
+                    watcher.look_again()
                 if installs := self.project.toolchain.installed_unwatched():
                     await self._send.send(Changed(ChangeSet(installs, time.monotonic())))
                 async for change_set in watcher:

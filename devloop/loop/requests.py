@@ -7,7 +7,7 @@ import enum
 import anyio.to_thread
 import msgspec
 
-from devloop.errors import UsageError
+from devloop.errors import NoTestsHere, UsageError
 from devloop.events import CycleStarted, Event, Explained, ModeChanged, PlanMade, Reason
 from devloop.execute.parsing import Parsers
 from devloop.loop import difference
@@ -24,10 +24,12 @@ from devloop.loop.actions import (
     RunFailed,
     RunSince,
     RunStep,
+    RunTests,
     focused,
     require_known,
 )
 from devloop.loop.apps import Apps
+from devloop.loop.choice import within
 from devloop.loop.nodeids import holds
 from devloop.loop.project import Project
 from devloop.loop.steps import Steps
@@ -44,6 +46,8 @@ class Work(enum.Enum):
     NOTHING = "nothing"
     BESIDE = "beside"
     """Apps or steps: a test run goes on."""
+    MORE = "more"
+    """Tests: a run that goes on may first end the test that it is at."""
     TESTS = "tests"
 
 
@@ -126,7 +130,7 @@ class Requests:
                 self._steps.run_again(name)
                 return Work.BESIDE
         if self._tests is None:
-            raise UsageError("no tests are run here", hint="devloop was started without them.")
+            raise NoTestsHere("no tests are run here", hint="devloop was started without them.")
         match action:
             case RunAll():
                 wanted = self._everything("all were asked for")
@@ -138,6 +142,10 @@ class Requests:
                 wanted = self._again(self._tests)
             case RunSince(revision):
                 wanted = await self._since(revision)
+                if not wanted.files:
+                    raise UsageError(f"what has changed since {revision} reaches no test")
+            case RunTests():
+                return await self._run(self._tests, action)
             case FailedOnly() | FilterPaths() | FilterNames() | ClearFilters():
                 return self._refocus(self._tests, focused(self.mode.focus, action))
             case _:
@@ -187,10 +195,23 @@ class Requests:
         objects = difference.objects(differences)
         known = await difference.fingerprints(project, objects, self._parsers)
         changed = difference.changed(differences, known, project.contents)
-        found = select_tests.reached(project.present(), changed)
-        if not found.files:
-            raise UsageError(f"what has changed since {revision} reaches no test")
-        return found
+        return select_tests.reached(project.present(), changed)
+
+    async def _run(self, tests: Tests, action: RunTests) -> Work:
+        """Run what `devloop test` would, but for what a run in progress is about to show."""
+        due = self._project.due()
+        if action.all:
+            due = self._everything("all were asked for")
+        elif action.since is not None:
+            due = await self._since(action.since)
+        wanted = within(due, action.paths, self._project.records)
+        if not action.all and action.since is None:
+            wanted = tests.beside_run(wanted)
+            if not action.paths or (tests.running and not wanted.files):
+                # They are due without being asked for, or run already.
+                return Work.BESIDE
+        tests.ask(wanted, alone=True)
+        return Work.MORE
 
 
 class Explaining:

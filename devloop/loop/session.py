@@ -22,8 +22,8 @@ from devloop.errors import DevloopError, MissingDistribution
 from devloop.events import Notice, SessionFinished, SessionStarted
 from devloop.execute.parsing import Parsers
 from devloop.loop import collector, difference
+from devloop.loop.choice import within
 from devloop.loop.loop import Loop
-from devloop.loop.nodeids import holds, require_known
 from devloop.loop.outside import Inside, Outside
 from devloop.loop.project import Project
 from devloop.loop.requests import Mode
@@ -32,7 +32,6 @@ from devloop.report.joined import Joined
 from devloop.report.locations import Locations
 from devloop.report.reporter import ReaderGone, Reporter
 from devloop.select import tests as select_tests
-from devloop.select.selection import SelectedFile
 from devloop.select.tests import Due
 from devloop.watch import revisions
 
@@ -131,12 +130,7 @@ def test(
             due = select_tests.reached(project.present(), changed)
         else:
             due = project.due()
-        whole = {file.path for file in due.files if not file.nodeids}
-        for path in paths:
-            # A file that has been edited may hold new tests.
-            if path.partition("::")[0] not in whole:
-                require_known(project.records, path)
-        return _within(due, paths)
+        return within(due, paths, project.records)
 
     scope = Scope(
         watch=False,
@@ -285,24 +279,6 @@ def _possible(project: Project, scope: Scope) -> tuple[Scope, list[Notice]]:
         message = f"there is nothing to run: {missing}"
         return scope, [Notice(message=message, severity="warning", hint=hint)]
     return scope, []
-
-
-def _within(due: Due, paths: tuple[str, ...]) -> Due:
-    """Only what lies in some folders, files or nodeids."""
-    if not paths:
-        return due
-    files = []
-    for file in due.files:
-        named = tuple(path for path in paths if path.startswith(f"{file.path}::"))
-        if any(path in (".", file.path) or file.path.startswith(f"{path}/") for path in paths):
-            files.append(file)
-        elif named:
-            kept = tuple(
-                nodeid for nodeid in file.nodeids if any(holds(name, nodeid) for name in named)
-            )
-            if kept or not file.nodeids:
-                files.append(SelectedFile(file.path, file.reason, kept or named))
-    return Due(tuple(files), due.all_reason)
 
 
 def _only(group: BaseExceptionGroup) -> BaseException:

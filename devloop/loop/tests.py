@@ -104,6 +104,7 @@ class Tests:
         self._due: Due | None = None
         self._advised = advised
         self._asked = Due(())
+        self._alone = False
         self.focus = focus
         self.held = 0
         self.last: tuple[SelectedFile, ...] = ()
@@ -130,13 +131,14 @@ class Tests:
         """The exit code that the last run gives; 0 where there was none."""
         return self._code
 
-    def ask(self, wanted: Due) -> None:
+    def ask(self, wanted: Due, *, alone: bool = False) -> None:
         """Make tests due because somebody asks for them; what was asked for before is not.
 
         Args:
             wanted: these.
+            alone: leave out what is due just because it failed when it last ran.
         """
-        self._asked = wanted
+        self._asked, self._alone = wanted, alone
 
     def due(self, *, first: bool) -> Due:
         """The tests that are due, or asked for, and that no run in progress has.
@@ -155,8 +157,24 @@ class Tests:
         found = narrowed(self._due, self.focus, self._project.records)
         due, self.held = found.due, found.held
         if self._running is None:
+            alone, self._alone = self._alone, False
+            if alone:
+                due = Due(tuple(file for file in due.files if file.reason.kind != "failed"))
             return joined(due, self._asked)
+        return self.beside_run(due)
+
+    def beside_run(self, due: Due) -> Due:
+        """Leave out what the run in progress will show.
+
+        Args:
+            due: tests.
+
+        Returns:
+            The rest: those that it was not given, or was given before their last change.
+        """
         running, records = self._running, self._project.records
+        if running is None:
+            return due
         delta = self._project.verdicts.delta(running.contents, running.changed)
         return Due(
             tuple(

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import msgspec
 
-from devloop.errors import NotWatching, UsageError, WatchLost
+from devloop.errors import NoTestsHere, NotWatching, UsageError, WatchLost
 from devloop.events import VERSION, Event, encode, from_dict
 from devloop.serve import address
 from devloop.store import presence
 
 ANSWERS_IN = 10.0
 """Seconds that a loop may take to say what stands: it may be busy for a while, not for ever."""
+STARTS_IN = 5.0
+"""Seconds from a `watch` being there to its listening."""
 CHUNK = 1 << 16
 
 
@@ -47,7 +50,7 @@ class Client:
             NotWatching: no `watch` runs there, or none that can be asked.
         """
         try:
-            return cls(address.connect(root, timeout=ANSWERS_IN), root)
+            return cls(_connect(root), root)
         except OSError as error:
             pid = presence.holder(root)
             if isinstance(error, PermissionError):
@@ -59,7 +62,7 @@ class Client:
             raise NotWatching(
                 f"`devloop watch` (pid {pid}) runs in {root}, but its control socket cannot be "
                 f"reached: {error.strerror or error}",
-                hint="It may be starting or ending; if not, start it again.",
+                hint="Its own first lines say why.",
             ) from None
 
     def __enter__(self) -> Client:
@@ -115,11 +118,11 @@ class Client:
         self._ask({"ask": "follow", "output": output})
         return int(self._answer(ANSWERS_IN)["events"])
 
-    def events(self, every: Callable[[], float | None]) -> Iterator[Event | None]:
+    def events(self, every: float | None = None) -> Iterator[Event | None]:
         """What happens; ends with the session.
 
         Args:
-            every: says, each time, after how many seconds in which nothing happens None is given.
+            every: seconds after which None is given where nothing happens.
 
         Raises:
             WatchLost: the connection has ended before the session did.
@@ -128,7 +131,7 @@ class Client:
             if self._events:
                 message: dict[str, Any] | None = self._events.pop(0)
             else:
-                message = self._message(every())
+                message = self._message(every)
             if message is None:
                 yield None
             elif "event" in message:
@@ -165,7 +168,8 @@ class Client:
             if "event" in message:
                 self._events.append(message)
             elif message.get("answer") == "refused":
-                raise UsageError(message["message"], hint=message.get("hint"))
+                kind = NoTestsHere if message.get("elsewhere") else UsageError
+                raise kind(message["message"], hint=message.get("hint"))
             else:
                 return message
 
@@ -190,3 +194,17 @@ class Client:
 
     def _lost(self) -> WatchLost:
         return WatchLost(f"the `devloop watch` in {self._root} has ended without a word")
+
+
+def _connect(root: Path) -> socket.socket:
+    """Connect; a `watch` that has only just been started is given time to listen."""
+    deadline = time.monotonic() + STARTS_IN
+    while True:
+        try:
+            return address.connect(root, timeout=ANSWERS_IN)
+        except PermissionError:
+            raise
+        except OSError:
+            if presence.holder(root) is None or time.monotonic() > deadline:
+                raise
+        time.sleep(0.02)

@@ -13,7 +13,7 @@ follows, the events of the session come as well, in the form in which `--reporte
     {"v":1,"answer":"status","status":{…}}
     {"v":1,"answer":"following","events":12}       so many events follow that tell what stands
     {"v":1,"answer":"done","cycle":7}              that cycle carries it out
-    {"v":1,"answer":"refused","message":"…","hint":"…"}
+    {"v":1,"answer":"refused","message":"…","hint":"…"}   "elsewhere":true: do it without it
     {"v":1,"answer":"dropped","message":"…"}       the last line: what came was not read
 """
 

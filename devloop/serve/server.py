@@ -149,7 +149,13 @@ class ControlServer:
 def _passed_on(client: Connection, number: Id, action: Action) -> Ask:
     def tell(found: Answer) -> None:
         if found.problem is not None:
-            line = answer("refused", number, message=found.problem, hint=found.hint)
+            line = answer(
+                "refused",
+                number,
+                message=found.problem,
+                hint=found.hint,
+                elsewhere=found.elsewhere or None,
+            )
         else:
             line = answer("done", number, cycle=found.cycle, message=found.message)
         client.pay(line)

@@ -115,6 +115,7 @@ class Pump:
         self._pending: set[str] = set()
         self._tries = 0
         self._seen: float | None = None
+        self._asked = self._looked = self._answered = 0
 
     async def run(self) -> None:
         """Pump, for ever."""
@@ -124,6 +125,7 @@ class Pump:
                 while self._pending:
                     await self._settle()
                     await self._deliver()
+            self._answer()
 
     async def thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Work on the tree, in a thread and alone.
@@ -145,6 +147,16 @@ class Pump:
         self._sweep = True
         self._lost = self._lost or lost
         self._wake.set()
+
+    def ask(self) -> int:
+        """Have all files looked at, and a change set without changes follow what has changed.
+
+        Returns:
+            The number that this change set will have; a later look stands for earlier ones too.
+        """
+        self._asked += 1
+        self.look_at_all(lost=False)
+        return self._asked
 
     def lay_anew(self) -> None:
         """Have the watches laid anew, soon: other folders matter now."""
@@ -215,10 +227,12 @@ class Pump:
                 await self.laying.lay()
                 self._laid_at = time.monotonic()
             self._sweep = self._owed = False
+            asked = self._asked
             begun = time.monotonic()
             found |= await self.thread(self._sifter.sweep)
             self.swept_at = time.monotonic()
             self.sweep_seconds = self.swept_at - begun
+            self._looked = asked
         forgotten, self.tree.forgotten = self.tree.forgotten, set()
         found -= forgotten
         self._pending -= forgotten
@@ -236,6 +250,12 @@ class Pump:
         elif not self._pending:
             self._calm.forget()
         return bool(found)
+
+    def _answer(self) -> None:
+        """Tell who has asked for a look that what it has shown has been reported."""
+        if self._answered < self._looked and not self._pending:
+            self._answered = self._looked
+            self._emit(ChangeSet((), time.monotonic(), look=self._looked))
 
     async def _wait(self, seconds: float) -> None:
         """Wait so long, or until something comes, and take that in."""

@@ -23,11 +23,14 @@ class ChangeSet(msgspec.Struct, frozen=True):
         changes: sorted by path.
         seen: when the first of them was noticed; monotonic, in seconds.
         rescan: events may have been lost, so all files were looked at.
+        look: the number of a look that was asked for: all that had changed before has been
+            reported. Then there are no changes.
     """
 
     changes: tuple[Change, ...]
     seen: float
     rescan: bool = False
+    look: int | None = None
 
 
 class Scan(NamedTuple):

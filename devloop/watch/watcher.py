@@ -217,6 +217,15 @@ class Watcher:
         self._pump.drop([change.path for change in changes])
         return tuple(changes)
 
+    def look_again(self) -> int:
+        """Have all files looked at, whatever the system has told of them.
+
+        Returns:
+            What the `look` of a change set will be, or be above, that comes when everything has
+            been reported that had changed by now.
+        """
+        return self._pump.ask()
+
     def cycle_started(self) -> None:
         """A cycle begins: what changes from now on may be its own doing."""
         self._pump.mutes.cycle_started(time.monotonic())

@@ -364,3 +364,20 @@ async def test_a_slow_save_ends_with_the_last_bytes(tmp_path: Path, reported: Re
         assert watcher.known["m.py"].signature.size <= len(read)
         while watcher.known["m.py"].signature.size < path.stat().st_size:
             await reported(watcher, "m.py")
+
+
+async def test_a_look_that_is_asked_for_follows_what_has_changed(tmp_path: Path) -> None:
+    """Though nothing has told of the change: its change set is the first that comes after."""
+    (tmp_path / "a.py").write_text("V = 1\n")
+    async with Watcher(tmp_path, config=Watch(), poll=600) as watcher:
+        for value in range(3):
+            (tmp_path / "a.py").write_text(f"V = 'number {value}'\n")
+            number = watcher.look_again()
+            with anyio.fail_after(30):
+                changed, looked = await watcher.__anext__(), await watcher.__anext__()
+            assert [change.path for change in changed.changes] == ["a.py"]
+            assert changed.look is None
+            assert (looked.changes, looked.look) == ((), number)
+        number = watcher.look_again()
+        with anyio.fail_after(30):
+            assert (await watcher.__anext__()).look == number
