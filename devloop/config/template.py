@@ -93,6 +93,7 @@ def _tests(survey: Survey) -> str:
 # paths = {_list(survey.tests or ("tests",))}
 # args = ["-q"]
 # workers = "auto"   # 0 is one process, N is pytest-xdist with N
+# record = false     # do not note what each test depends on: imports decide what runs
 # shadow = true      # while idle, run what was left out and tell of what should not have been
 """
 

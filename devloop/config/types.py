@@ -245,6 +245,13 @@ class Tests(Table, frozen=True):
             "0 runs them in one process, N is pytest-xdist's -n N."
         ),
     ] = "auto"
+    record: Annotated[
+        bool,
+        Meta(
+            description="While tests run, note on what each of them depends, so that an edit "
+            "runs just those that it can break. Without it imports decide."
+        ),
+    ] = True
     shadow: Annotated[
         bool,
         Meta(

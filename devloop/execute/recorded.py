@@ -6,7 +6,7 @@ import functools
 import sys
 from array import array
 from base64 import b64decode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import distributions
 from typing import Any
 
@@ -80,14 +80,14 @@ class Recorded:
             if kind == "fixture":
                 continue
             deps = self._reached(context)
-            if deps is not None:
+            if deps is not None and (kind != "test" or context.done):
                 found[kind][nodeid(name) if kind == "test" else name] = deps
         tests = found["test"]
         return Recording(
             tests=tests,
             collections=found["collection"],
             processes={
-                process: self._named(self._reached(context) or frozenset())
+                process: self._reached(context) or frozenset()
                 for process, context in self._processes.items()
             },
             ran_in={
@@ -115,18 +115,17 @@ class Recorded:
                     return None
                 known.add(name)
                 contexts.append(used)
-        return frozenset(dep for one in contexts for dep in one.deps if dep[0] != "w")
+        return frozenset(self._named(dep for one in contexts for dep in one.deps if dep[0] != "w"))
 
-    def _named(self, deps: Deps) -> Deps:
+    def _named(self, deps: Iterable[str]) -> Iterator[str]:
         """With distributions in the place of the modules by which they were known there."""
-        names = providers(self._interpreter.sites, self._interpreter.stamp)
-        return frozenset(
-            found
-            for dep in deps
-            for found in (
-                [f"d {name}" for name in names.get(dep[2:], ())] if dep[0] == "d" else [dep]
-            )
-        )
+        for dep in deps:
+            if dep[0] != "d":
+                yield dep
+                continue
+            names = providers(self._interpreter.sites, self._interpreter.stamp)
+            for name in names.get(dep[2:], ()):
+                yield f"d {name}"
 
 
 def unpacked(text: str) -> Iterable[int]:

@@ -8,6 +8,7 @@ use of a fixture goes through is wrapped.
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ class Record:
         self._recorder = recording.recorder
         self._send = send
         self._nodeid = nodeid
+        self._pid = os.getpid()
         self._fixtures = Fixtures(recording)
         self._test: Context | None = None
 
@@ -81,7 +83,9 @@ class Record:
             return  # it ran in a worker
         self._recorder.leave(test)
         self._recording.imports.distributed()
-        self._recorder.finish(test)
+        self._recording.programs.collect()
+        if not self._recording.programs.awaits(test):
+            self._recorder.finish(test)
         self._tell()
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -96,9 +100,13 @@ class Record:
     def pytest_sessionfinish(self) -> None:
         """Send the rest."""
         self._recording.imports.distributed()
+        for context in self._recording.programs.end():
+            self._recorder.finish(context)
         self._tell()
 
     def _tell(self) -> None:
+        if os.getpid() != self._pid:
+            return  # a child that a test has forked and that runs on into pytest
         news = self._recorder.news()
         if news is not None:
             self._send(news)

@@ -6,15 +6,17 @@ of the process are opaque from then on, with the reason.
 
 from __future__ import annotations
 
+import _thread
 import sys
-import threading
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from devloop.inside import record_bodies, record_calls
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+    from devloop.inside import record_bodies, record_calls, record_programs
     from devloop.inside.record_askers import Askers
-    from devloop.inside.record_contexts import Recorder
+    from devloop.inside.record_contexts import Recorder, Written
     from devloop.inside.record_environ import Environ
     from devloop.inside.record_files import Files
     from devloop.inside.record_ground import Ground
@@ -23,6 +25,8 @@ else:
     Askers = sys.modules["_devloop_record_askers"].Askers
     record_bodies = sys.modules["_devloop_record_bodies"]
     record_calls = sys.modules["_devloop_record_calls"]
+    record_programs = sys.modules["_devloop_record_programs"]
+    Written = sys.modules["_devloop_record_contexts"].Written
     Recorder = sys.modules["_devloop_record_contexts"].Recorder
     Environ = sys.modules["_devloop_record_environ"].Environ
     Files = sys.modules["_devloop_record_files"].Files
@@ -35,29 +39,29 @@ class Recording:
 
     Args:
         recorder: takes what is met.
-        root: the project's, absolute, links followed.
-        memos: keys ``path::qualname`` of functions known to keep results.
-        given: the environment that the run was started with.
+        settings: ``root`` of the project, absolute, links followed; ``memos``, the keys
+            ``path::qualname`` of functions known to keep results; and ``given``, the environment
+            that the run was started with.
+        file: where a program writes that a test has started; None where pytest runs.
     """
 
-    def __init__(
-        self, recorder: Recorder, root: str, memos: Iterable[str], given: Mapping[str, str]
-    ) -> None:
+    def __init__(self, recorder: Recorder, settings: dict[str, Any], file: str | None) -> None:
         self.recorder = recorder
-        self.ground = Ground(root)
-        asked = Askers(self.ground)
-        finest = (
-            record_calls.POSSIBLE
-            and record_calls.Calls(recorder, self.ground, frozenset(memos)).start()
-        )
+        self.ground = ground = Ground(settings["root"])
+        asked = Askers(ground)
+        memos = frozenset(settings["memos"]) if file is None else None
+        # Where debuggers and profilers hold all tools, modules are what is told apart.
+        finest = record_calls.POSSIBLE and record_calls.Calls(recorder, ground, memos).start()
         if not finest:
-            record_bodies.wrap(recorder, self.ground)
-        self.imports = Imports(recorder, self.ground, asked, module="m" if finest else "p")
-        files = Files(recorder, self.ground, asked)
+            record_bodies.wrap(recorder, ground, tests=file is None)
+        self.imports = Imports(recorder, ground, asked, module="m" if finest else "p")
+        self.programs = record_programs.Programs(recorder, ground, asked, settings, file)
+        files = Files(recorder, ground, asked)
         hear({**files.handlers(), **self.imports.handlers()}, recorder)
         files.wrap()
         self.imports.wrap()
-        Environ(recorder, asked, given).wrap()
+        self.programs.wrap()
+        Environ(recorder, asked, settings["given"]).wrap()
 
 
 def hear(handlers: dict[str, Callable[[tuple[Any, ...]], None]], recorder: Recorder) -> None:
@@ -67,7 +71,7 @@ def hear(handlers: dict[str, Callable[[tuple[Any, ...]], None]], recorder: Recor
         handlers: by the event's name.
         recorder: is told of the exception of a handler.
     """
-    handler_of, thread = handlers.get, threading.get_ident
+    handler_of, thread = handlers.get, _thread.get_ident
     within = recorder.within
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -92,7 +96,7 @@ _current: Recording | None = None
 
 
 def begin(process: str, root: str, memos: Iterable[str], given: Mapping[str, str]) -> Recording:
-    """Record in this process.
+    """Record in this process, in which pytest runs.
 
     Args:
         process: its name among those of the run.
@@ -104,8 +108,22 @@ def begin(process: str, root: str, memos: Iterable[str], given: Mapping[str, str
         What was begun.
     """
     global _current
-    _current = Recording(Recorder(process), root, memos, given)
+    settings = {"root": root, "memos": list(memos), "given": dict(given)}
+    _current = Recording(Recorder(process), settings, None)
     return _current
+
+
+def begin_in_program(file: str, ident: str) -> None:
+    """Record in this process, which a test has started.
+
+    Args:
+        file: where it writes.
+        ident: what it was started as.
+    """
+    settings = record_programs.settings_of(file)
+    recorder = Recorder(ident)
+    recorder.flatten(Written(record_programs.begun(file, ident), recorder))
+    Recording(recorder, settings, file)
 
 
 def current() -> Recording | None:

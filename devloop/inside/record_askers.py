@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from devloop.inside.record_ground import Ground
 
 OWN, LIBRARY, IMPORTING, RUNNER, OTHER, PROJECT = range(6)
+
+HERE = os.path.dirname(__file__) + os.sep  # noqa: PTH120
 
 RUNNERS = frozenset(
     {
@@ -50,6 +54,7 @@ class Askers:
         """
         frame: Any = sys._getframe(2)
         through: list[Any] = []
+        kind = OWN
         while frame is not None:
             kind = self.kind(frame)
             if kind > LIBRARY:
@@ -57,7 +62,8 @@ class Askers:
             if kind == LIBRARY:
                 through.append(frame.f_code)
             frame = frame.f_back
-        return PROJECT, through, None
+        # Threads begin in the library; what begins with us is our own doing.
+        return (RUNNER if kind == OWN else PROJECT), through, None
 
     def importer(self) -> int:
         """Who imports: as `who`, but beyond the import system and pytest's part in it.
@@ -92,7 +98,7 @@ class Askers:
         if filename.startswith("<frozen "):
             return LIBRARY
         name = str(names.get("__name__", ""))
-        if name.startswith("_devloop"):
+        if name.startswith("_devloop") or (name == "__main__" and filename.startswith(HERE)):
             return OWN
         top = name.partition(".")[0]
         if top in RUNNERS:

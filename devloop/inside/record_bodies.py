@@ -8,9 +8,11 @@ so does the one that stands in for it here.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from devloop.inside.record_contexts import Recorder
     from devloop.inside.record_ground import Ground
 
@@ -26,12 +28,13 @@ def _call_with_frames_removed(f, *args, **kwds):
 """
 
 
-def wrap(recorder: Recorder, ground: Ground) -> None:
+def wrap(recorder: Recorder, ground: Ground, *, tests: bool) -> None:
     """Hear of the bodies of modules.
 
     Args:
         recorder: takes them.
         ground: tells the project's files.
+        tests: pytest runs in this process.
     """
 
     def begin(code: Any) -> Any:
@@ -52,7 +55,8 @@ def wrap(recorder: Recorder, ground: Ground) -> None:
     names = {"begin": begin, "end": end}
     exec(compile(SOURCE, "<frozen importlib._bootstrap>", "exec"), names)
     bootstrap._call_with_frames_removed = names["_call_with_frames_removed"]
-    _wrap_rewriting(begin, end)
+    if tests:
+        _wrap_rewriting(begin, end)
 
 
 def _wrap_rewriting(begin: Any, end: Any) -> None:

@@ -9,16 +9,14 @@ debuggers too.
 
 from __future__ import annotations
 
-import functools
-import inspect
+import _thread
 import sys
-import threading
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import CodeType
+    from typing import Any
 
     from devloop.inside import naming
     from devloop.inside.record_contexts import Context, Recorder
@@ -40,13 +38,14 @@ class Calls:
         recorder: takes them.
         ground: tells the project's files.
         memos: keys ``path::qualname`` of functions that keep results, beside those that their
-            decorators give away.
+            decorators give away; None to keep nothing apart.
     """
 
-    def __init__(self, recorder: Recorder, ground: Ground, memos: frozenset[str]) -> None:
+    def __init__(self, recorder: Recorder, ground: Ground, memos: frozenset[str] | None) -> None:
         self._recorder = recorder
         self._ground = ground
         self._memos = memos
+        self._apart = memos is not None
         self._numbers: dict[int, int] = {}
         self._codes: dict[int, CodeType] = {}
         self._disarmed: dict[int, CodeType] = {}
@@ -54,7 +53,7 @@ class Calls:
         self._open: dict[int, list[Any]] = {}
         self._wrapped: dict[int, tuple[CodeType, str]] = {}
         self._lines: dict[str, list[str]] = {}
-        self._main = threading.main_thread().ident
+        self._main = _thread.get_ident()
         self._monitoring: Any = getattr(sys, "monitoring", None)
 
     def start(self) -> bool:
@@ -89,7 +88,8 @@ class Calls:
         # These three have no local form, or are of use before a function is known.
         monitoring.set_events(finder, events.PY_START | events.PY_THROW | events.PY_UNWIND)
         self._recorder.switched = self._rearmer()
-        self._hear_of_wrappers()
+        if self._apart:
+            self._hear_of_wrappers()
         return True
 
     def _rearmer(self) -> Callable[[Context], None]:
@@ -107,7 +107,7 @@ class Calls:
     def _told(self) -> Callable[[CodeType, int], Any]:
         """What is called where a known function begins or goes on."""
         recorder, numbers, disarmed = self._recorder, self._numbers, self._disarmed
-        kept, main, thread = self._kept, self._main, threading.get_ident
+        kept, main, thread = self._kept, self._main, _thread.get_ident
         disable = self._monitoring.DISABLE
 
         def told(code: CodeType, _: int) -> Any:
@@ -158,7 +158,7 @@ class Calls:
         self._codes[ident] = code  # its id must not become another's
         recorder.top.deps.add(number)
         events = self._usual
-        if key is not None and (memo := self._memo(code, path, key)) is not None:
+        if self._apart and key is not None and (memo := self._memo(code, path, key)) is not None:
             kept = self._kept[ident] = recorder.named("memo", memo)
             kept.deps.add(number)
             events = self._keeping
@@ -207,15 +207,13 @@ class Calls:
         if wrapped is not None:
             return wrapped[1]
         memo = f"{path}::{key}"
-        return memo if memo in self._memos or self._is_decorated(code, path) else None
+        return memo if memo in (self._memos or ()) or self._is_decorated(code, path) else None
 
     def _is_decorated(self, code: CodeType, path: str) -> bool:
         lines = self._lines.get(path)
         if lines is None:
-            within, mine = self._recorder.within, threading.get_ident()
-            within.add(mine)
-            lines = self._lines[path] = _read(code.co_filename)
-            within.discard(mine)
+            with self._recorder.at_work():
+                lines = self._lines[path] = _read(code.co_filename)
         # The first line of decorated code is that of its first decorator.
         above = lines[code.co_firstlineno - 1 : code.co_firstlineno]
         if not above or above[0].lstrip()[:1] != "@":
@@ -230,6 +228,8 @@ class Calls:
 
     def _hear_of_wrappers(self) -> None:
         """Notice the functions that are given to `functools`, however that is called."""
+        import functools
+
         tools: Any = functools
         real, initialise = tools._lru_cache_wrapper, functools.cached_property.__init__
 
@@ -248,7 +248,9 @@ class Calls:
     def _keep(self, function: Any) -> None:
         outer = getattr(function, "__code__", None)
         # What it wraps gives the name by which the project knows it.
-        inner = getattr(inspect.unwrap(function), "__code__", outer) if outer is not None else None
+        while hasattr(function, "__wrapped__"):
+            function = function.__wrapped__
+        inner = getattr(function, "__code__", outer)
         if outer is not None and inner is not None:
             path = self._ground.source(inner.co_filename)
             key = naming.key_of(inner)
@@ -258,6 +260,7 @@ class Calls:
 
 def _read(filename: str) -> list[str]:
     try:
-        return Path(filename).read_text(encoding="utf-8", errors="replace").splitlines()
+        with open(filename, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+            return file.read().splitlines()
     except OSError:
         return []

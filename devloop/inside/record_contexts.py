@@ -7,12 +7,16 @@ a fixture, a test, the collection of a file; or the process itself, where nothin
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 from array import array
 from binascii import b2a_base64
-from collections.abc import Callable, Iterable
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
 
 
 class Context:
@@ -26,7 +30,6 @@ class Context:
         deps: the numbers of its dependencies.
         fired: the ids of the code objects that are noted, and need not be told of again.
         looked: the paths that are noted, as they were given.
-        tried: the modules whose import was begun.
         uses: the fixtures that it has used.
         told: those of `deps` that devloop knows of.
         used: how many of `uses` it knows of.
@@ -35,7 +38,7 @@ class Context:
     """
 
     __slots__ = (
-        "announced", "deps", "done", "fired", "kind", "looked", "name", "told", "tried", "used",
+        "announced", "deps", "done", "fired", "kind", "looked", "name", "told", "used",
         "uses",
     )  # fmt: skip
 
@@ -45,12 +48,33 @@ class Context:
         self.deps: set[int] = set()
         self.fired: set[int] = set()
         self.looked: set[Any] = set()
-        self.tried: set[str] = set()
         self.uses: set[Context] = set()
         self.told: set[int] = set()
         self.used = 0
         self.announced = False
         self.done = False
+
+
+class AtWork:
+    """What a thread does meanwhile is not noted.
+
+    Args:
+        within: the threads of which that holds.
+    """
+
+    __slots__ = ("_mine", "_within")
+
+    def __init__(self, within: set[int]) -> None:
+        self._within = within
+
+    def __enter__(self) -> None:
+        mine = _thread.get_ident()
+        self._mine = None if mine in self._within else mine
+        self._within.add(mine)
+
+    def __exit__(self, *_: object) -> None:
+        if self._mine is not None:
+            self._within.discard(self._mine)
 
 
 class Recorder:
@@ -63,6 +87,7 @@ class Recorder:
         top: the innermost context.
         process: the outermost one.
         switched: called with each context that becomes the innermost one.
+        flat: everything has one owner: this is not the process that pytest runs in.
         made: paths that this process has made or written: what it reads there is its own.
         within: the threads in which we are at work: what they do meanwhile is ours.
     """
@@ -74,6 +99,7 @@ class Recorder:
         self.made: set[str] = set()
         self.within: set[int] = set()
         self.broken = False
+        self.flat = False
         self._stack = [self.process]
         self._numbers: dict[str, int] = {}
         self._strings: list[str] = []
@@ -128,6 +154,8 @@ class Recorder:
         Args:
             context: it; may be entered again later.
         """
+        if self.flat:
+            return
         self._stack.append(context)
         self._touched[context] = None
         self.top = context
@@ -148,6 +176,29 @@ class Recorder:
                 self.switched(self.top)
                 return
 
+    def flatten(self, deps: set[int]) -> None:
+        """From here on everything has one owner.
+
+        Args:
+            deps: takes it.
+        """
+        one = Context("process", self.process.name)
+        one.deps, one.fired = deps, set(self.top.fired)
+        self.top = self.process = one
+        self._stack, self.flat = [one], True
+
+    def at_work(self) -> AtWork:
+        """While this lasts, what this thread does is ours, and not noted."""
+        return AtWork(self.within)
+
+    def touch(self, context: Context) -> None:
+        """Have a context told of with the next news.
+
+        Args:
+            context: it.
+        """
+        self._touched[context] = None
+
     def is_open(self, context: Context) -> bool:
         """Whether a context is entered."""
         return context in self._stack
@@ -166,14 +217,6 @@ class Recorder:
         if context.kind != "memo":  # which is entered again and again
             context.fired.clear()
             context.looked.clear()
-        self._settle_imports(context)
-
-    def _settle_imports(self, context: Context) -> None:
-        if context.tried:
-            for name in context.tried:
-                if name not in sys.modules:
-                    context.deps.add(self.number(f"i {name}"))
-            context.tried.clear()
 
     def news(self) -> dict[str, Any] | None:
         """What is to be told since the last call.
@@ -181,7 +224,6 @@ class Recorder:
         Returns:
             A message; None where there is nothing.
         """
-        self._settle_imports(self.process)
         self._touched[self.process] = None
         told = []
         for context in self._touched:

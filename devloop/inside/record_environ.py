@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
     from devloop.inside import record_askers as askers
     from devloop.inside.record_askers import Askers
     from devloop.inside.record_contexts import Recorder
@@ -77,6 +80,8 @@ class Environ:
         noted = ("v", key)
         try:
             if noted in recorder.top.looked or recorder.broken:
+                return
+            if _thread.get_ident() in recorder.within:
                 return
             name = key if key.__class__ is str else os.fsdecode(key)
             if name in VOLATILE or name.startswith(VOLATILE_PREFIXES):

@@ -6,14 +6,16 @@ like: so the functions of the `os` module are wrapped, which the import system d
 
 from __future__ import annotations
 
-import functools
+import _thread
 import os
 import stat
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from devloop.inside import record_askers as askers
     from devloop.inside.record_askers import Askers
     from devloop.inside.record_contexts import Recorder
@@ -79,7 +81,6 @@ class Files:
     def _looking(self, real: Any) -> Any:
         note = self._looked
 
-        @functools.wraps(real)
         def look(path: Any, *arguments: Any, **options: Any) -> Any:
             __tracebackhide__ = True
             try:
@@ -90,7 +91,7 @@ class Files:
             note(path, found)
             return found
 
-        return look
+        return named_as(real, look)
 
     def _exists(self, path: Any) -> bool:
         try:
@@ -106,7 +107,8 @@ class Files:
             name: as it was given.
             found: what came of it; None where it is not there.
         """
-        if name.__class__ is int or self._recorder.broken:
+        recorder = self._recorder
+        if name.__class__ is int or recorder.broken or _thread.get_ident() in recorder.within:
             return
         try:
             text = name if name.__class__ is str else os.fsdecode(name)
@@ -234,3 +236,11 @@ class Files:
             path = self._ground.path(name)
             if path is not None:
                 self._read(path)
+
+
+def named_as(real: Any, wrapper: Any) -> Any:
+    """A wrapper that looks like what it wraps, as `functools.wraps` makes it."""
+    for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+        setattr(wrapper, name, getattr(real, name))
+    wrapper.__wrapped__ = real
+    return wrapper

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # `os.path` is what is called some ten thousand times here.
 # ruff: noqa: PTH109
 
 SYSTEM = (
     "/proc/", "/dev/", "/sys/", "/usr/", "/etc/", "/bin/", "/sbin/", "/lib/", "/lib64/", "/run/",
-    "/var/", "/opt/", "/System/", "/Library/", "/private/", "/nix/",
+    "/var/", "/opt/", "/tmp/", "/System/", "/Library/", "/private/", "/nix/",
 )  # fmt: skip
 """What is the machine's, and no project's."""
 
@@ -41,8 +43,10 @@ class Ground:
         self._roots = tuple(roots)
         libraries = {sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.__file__)}  # noqa: PTH120
         self._libraries = tuple(folder.rstrip(os.sep) + os.sep for folder in libraries)
-        temporary = {tempfile.gettempdir(), os.path.realpath(tempfile.gettempdir())}
-        self._passed_over = (*SYSTEM, *(f + os.sep for f in temporary), *self._libraries)
+        named = [os.environ.get(name, "") for name in ("TMPDIR", "TEMP", "TMP")]
+        temporary = {folder.rstrip(os.sep) + os.sep for folder in named if folder}
+        temporary |= {os.path.realpath(folder) + os.sep for folder in temporary}
+        self._passed_over = (*SYSTEM, *temporary, *self._libraries)
         self._sources: dict[str, str | None] = {}
 
     def source(self, filename: str) -> str | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from devloop.inside import record_askers as askers
     from devloop.inside.record_askers import Askers
     from devloop.inside.record_contexts import Recorder
@@ -43,14 +44,30 @@ class Imports:
         """Hear of modules that are asked for by a name that is not written down."""
         real = importlib.import_module
 
-        @functools.wraps(real)
         def import_module(name: str, package: str | None = None) -> Any:
             __tracebackhide__ = True
             module = real(name, package)
             self._asked_for(module)
             return module
 
+        import_module.__doc__, import_module.__module__ = real.__doc__, real.__module__
         importlib.import_module = import_module
+        # Whoever is asked last is asked for what nobody has found.
+        sys.meta_path.append(self)
+
+    def find_spec(self, name: str, _: object, __: object = None) -> None:
+        """A module was looked for, and is not there."""
+        if name.partition(".")[0] in self._library:
+            return
+        try:
+            importer = self._asked.importer()
+            # A library is imported once, by whichever test comes first.
+            if importer == askers.PROJECT:
+                self._recorder.add(f"i {name}")
+            elif importer == askers.OTHER:
+                self._recorder.add_to_process(f"i {name}")
+        except Exception as error:
+            self._recorder.broke(error)
 
     def _asked_for(self, module: Any) -> None:
         try:
@@ -64,14 +81,12 @@ class Imports:
     def _importing(self, arguments: tuple[Any, ...]) -> None:
         """An import begins; what is already there is not imported again."""
         name, file = arguments[0], arguments[1]
-        if name.partition(".")[0] in self._library:
-            return
-        recorder = self._recorder
         if isinstance(file, str) and (path := self._ground.path(file)) is not None:
-            recorder.add_to_process(f"r {path}")  # an extension module
-        # A library is imported once, by whichever test comes first.
-        mine = self._asked.importer() == askers.PROJECT
-        (recorder.top if mine else recorder.process).tried.add(name)
+            self._recorder.add_to_process(f"r {path}")  # an extension module
+        top = name.partition(".")[0]
+        if self._recorder.flat and top not in self._library:
+            # This process may be killed: nobody can look at its modules in the end.
+            self._recorder.add(f"d {top}")
 
     def distributed(self) -> None:
         """Note the installed files that have been imported by now."""

@@ -17,12 +17,6 @@ from types import ModuleType
 
 PREFIX = "_devloop_"
 PLUGIN = PREFIX + "pytest_stream"
-MODULES = (
-    "messages", "pytest_places", "pytest_choice", "pytest_workers", "pytest_warm",
-    "naming", "record_ground", "record_contexts", "record_askers", "record_bodies", "record_calls",
-    "record_files", "record_environ", "record_imports", "record", "pytest_record",
-    "pytest_stream",
-)  # fmt: skip
 FIRST_DESCRIPTOR = 64
 """Tests of socket activation and the like use the lowest descriptors; ours is above them."""
 
@@ -47,6 +41,12 @@ def load(name: str) -> ModuleType:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+MODULES = (
+    "messages", "pytest_places", "pytest_choice", "pytest_workers", "pytest_warm",
+    *load("record_names").MODULES, "pytest_record", "pytest_stream",
+)  # fmt: skip
 
 
 def take_channel(variable: str) -> int:

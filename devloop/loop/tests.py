@@ -251,6 +251,7 @@ class Tests:
                 workers=0 if low else tests.workers,
                 seconds=self._seconds(files),
                 folders=tuple(str(project.root / root) for root in project.layout.roots),
+                record=tests.record,
             ),
             project.settings,
             {**self._environment, **project.python_path(), **tests.env},
