@@ -18,7 +18,7 @@ from devloop.errors import DevloopError
 COMMANDS = {
     "The loop": ["watch", "test", "build"],
     "A running watch": ["status", "trigger"],
-    "Ask": ["affected", "why", "graph"],
+    "Ask": ["affected", "why", "graph", "stats"],
     "Look after": ["init", "doctor", "clean", "completion"],
 }
 INTERRUPTED = 130

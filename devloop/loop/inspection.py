@@ -1,20 +1,19 @@
-"""What `affected`, `why` and `graph` answer; nothing is run but the parse workers."""
+"""What `affected` and `why` answer; nothing is run but the parse workers."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, Literal
+from collections.abc import Collection, Mapping
+from typing import Literal
 
 import msgspec
 
 from devloop.config.load import Loaded
 from devloop.errors import UsageError
-from devloop.events import Change, PlannedTarget, PlannedTest, Reason, encode
-from devloop.graph.graph import Graph
+from devloop.events import Change, PlannedTarget, PlannedTest, Reason
 from devloop.loop import difference
+from devloop.loop.asking import answer, opened
 from devloop.loop.nodeids import holds, require_known
 from devloop.loop.project import Project
 from devloop.plan.plan import planned, targets
@@ -56,9 +55,9 @@ def affected(
     Raises:
         DevloopError: the project cannot be read.
     """
-    with _opened(loaded) as project:
+    with opened(loaded) as project:
         found = find_affected(project, since=since, staged=staged)
-    _print(found, form, tables.affected)
+    answer(found, form, tables.affected)
     return 0
 
 
@@ -133,7 +132,7 @@ def why(loaded: Loaded, *, target: str, file: str | None) -> int:
     Raises:
         UsageError: there is no such thing.
     """
-    with _opened(loaded) as project:
+    with opened(loaded) as project:
         if file is None:
             reason = _current_reason(project, target)
         else:
@@ -141,101 +140,6 @@ def why(loaded: Loaded, *, target: str, file: str | None) -> int:
     shown = None if reason is None else msgspec.to_builtins(reason)
     sys.stdout.write(tables.why(target, shown, Paint.of(sys.stdout, os.environ)))
     return 0
-
-
-def graph(loaded: Loaded, *, path: str | None, form: Literal["tree", "dot", "json"]) -> int:
-    """Print what imports what.
-
-    Args:
-        loaded: the configuration.
-        path: this file alone; None is the whole project.
-        form: how.
-
-    Returns:
-        The exit code.
-
-    Raises:
-        UsageError: there is no such source.
-    """
-    with _opened(loaded) as project:
-        known = project.graph
-        if path is not None and path not in known.files:
-            raise UsageError(
-                f"{path} is not a Python source of this project",
-                hint="Sources are watched, not ignored, and end in .py; see `devloop graph`.",
-            )
-        if form == "tree":
-            shown = _forest(known) if path is None else _trees(known, path)
-        else:
-            paths = sorted(known.files) if path is None else [path]
-            edges = {edge for one in paths for edge in known.imports(one)}
-            if path is not None:
-                edges.update(known.importers(path))
-            shown = {
-                "v": 1,
-                "nodes": sorted(
-                    {*paths, *(end for e in edges for end in (e.importer, e.imported))}
-                ),
-                "edges": sorted(edges),
-            }
-    if form == "dot":
-        sys.stdout.write(tables.dot(shown["nodes"], msgspec.to_builtins(shown["edges"])))
-    else:
-        _print(shown, "json" if form == "json" else "text", tables.graph)
-    return 0
-
-
-def _trees(graph: Graph, path: str) -> dict[str, Any]:
-    """What a file imports and what imports it, all the way."""
-    return {
-        "path": path,
-        "imports": _branch(path, lambda one: [(e.imported, e.kind) for e in graph.imports(one)]),
-        "importers": _branch(
-            path, lambda one: [(e.importer, e.kind) for e in graph.importers(one)]
-        ),
-    }
-
-
-def _forest(graph: Graph) -> dict[str, Any]:
-    """All sources, from those that nothing imports."""
-    tops = [path for path in sorted(graph.files) if not graph.importers(path)]
-    within = {path for top in tops for path in graph.closure([top])}
-    # What only imports itself in a circle has no top: its first file stands for it.
-    for path in sorted(graph.files):
-        if path not in within:
-            tops.append(path)
-            within.update(graph.closure([path]))
-    seen: set[str] = set()
-    nodes = [
-        {
-            "path": top,
-            "children": _branch(
-                top, lambda one: [(e.imported, e.kind) for e in graph.imports(one)], seen
-            ),
-        }
-        for top in tops
-    ]
-    return {"path": ".", "imports": nodes, "importers": []}
-
-
-def _branch(
-    top: str, step: Callable[[str], list[tuple[str, str]]], seen: set[str] | None = None
-) -> list[dict[str, Any]]:
-    """A tree in which each file's branches are shown once."""
-    seen = {top} if seen is None else seen
-    found: list[dict[str, Any]] = []
-    waiting = [(top, found)]
-    while waiting:
-        path, children = waiting.pop()
-        for name, kind in sorted(step(path)):
-            node: dict[str, Any] = {"path": name, "kind": kind, "children": []}
-            if name in seen:
-                node["repeated"] = bool(step(name))
-            else:
-                seen.add(name)
-                waiting.append((name, node["children"]))
-            children.append(node)
-    return found
 
 
 def _current_reason(project: Project, target: str) -> Reason | None:
@@ -274,32 +178,3 @@ def _test_file(project: Project, target: str) -> str:
     if project.contents.get(path) == project.records.content_of(path):
         require_known(project.records, target)
     return path
-
-
-@contextmanager
-def _opened(loaded: Loaded) -> Iterator[Project]:
-    """The project, read to the end."""
-    project = Project.open(loaded)
-    with project.store:
-        if not project.complete:
-            import anyio
-
-            anyio.run(_read, project)
-        yield project
-
-
-async def _read(project: Project) -> None:
-    from devloop.execute.parsing import Parsers
-
-    async with Parsers(project.interpreter.path, project.root) as parsers:
-        await project.indexer.read(parsers)
-
-
-def _print(
-    found: object, form: Literal["text", "json"], text: Callable[[dict[str, Any], Paint], str]
-) -> None:
-    plain = msgspec.to_builtins(found)
-    if form == "json":
-        sys.stdout.write(encode(plain).decode() + "\n")
-    else:
-        sys.stdout.write(text(plain, Paint.of(sys.stdout, os.environ)))

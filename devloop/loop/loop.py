@@ -61,6 +61,7 @@ from devloop.loop.tests import Tests
 from devloop.loop.unplaced import Unplaced
 from devloop.plan.busy import Busy, Command, Impact, arrived, asked, ended
 from devloop.plan.changes import merged
+from devloop.plan.measures import Meter
 from devloop.plan.plan import Plan, as_event, make
 from devloop.report.reporter import ReaderGone, Reporter
 from devloop.select.apps import broken
@@ -121,6 +122,7 @@ class Loop:
         self._read = anyio.Event()
         self._made: set[str] = set()
         self._unplaced = Unplaced(project)
+        self._meter = Meter()
         self._mode = Mode() if mode is None else mode
         self._asking: Ask | None = None
         self._held: list[Impact] = []
@@ -230,12 +232,17 @@ class Loop:
             self._cycle.tally.apply(event)
         self._explaining.apply(event)
         problem = self._unplaced.diagnostic(event)
+        event = msgspec.structs.replace(event, t=time.time(), cycle=number)
         try:
-            for one in (event,) if problem is None else (event, problem):
-                self.reporter.handle(msgspec.structs.replace(one, t=time.time(), cycle=number))
+            self.reporter.handle(event)
+            if problem is not None:
+                self.reporter.handle(msgspec.structs.replace(problem, t=event.t, cycle=number))
         except ReaderGone:
             # Whoever has emitted this goes on: an app that is being stopped must be stopped.
             self._send.send_nowait(Stop(0))
+        measure = self._meter.apply(event)
+        if measure is not None:
+            self.project.store.save_measure(measure)
 
     # What happens
 

@@ -16,6 +16,7 @@ import msgspec
 from devloop.errors import StoreError
 from devloop.events import TestOutcome
 from devloop.graph.facts import Facts
+from devloop.plan.measures import Measure
 from devloop.plan.steps import StepRecord
 from devloop.plan.warm import WarmRecord
 from devloop.select.proofs import FlakyTest, ShadowTotals, WrongSkip
@@ -90,6 +91,7 @@ _file = msgspec.msgpack.Decoder(_FileBody).decode
 _verdict = msgspec.msgpack.Decoder(_VerdictBody).decode
 _step = msgspec.msgpack.Decoder(_StepBody).decode
 _warm = msgspec.msgpack.Decoder(_WarmBody).decode
+_measure = msgspec.msgpack.Decoder(Measure).decode
 _bytes = msgspec.msgpack.Decoder(bytes).decode
 _flaky = msgspec.msgpack.Decoder(FlakyTest).decode
 _skip = msgspec.msgpack.Decoder(WrongSkip).decode
@@ -413,3 +415,27 @@ def totals_record(key: bytes, body: bytes) -> ShadowTotals:
         msgspec.DecodeError: it has another form.
     """
     return _totals(_unseal(key, body))
+
+
+def measure_row(measure: Measure) -> Row:
+    """The row of a cycle's measure."""
+    return _seal(moment(measure.t), _encode(measure))
+
+
+def measure_record(key: bytes, body: bytes) -> Measure:
+    """The measure of a row.
+
+    Raises:
+        StoreError: it is damaged.
+        msgspec.DecodeError: it has another form.
+    """
+    return _measure(_unseal(key, body))
+
+
+def moment(t: float) -> bytes:
+    """A time as a key that sorts by it.
+
+    Args:
+        t: seconds since the epoch.
+    """
+    return max(round(t * 1_000_000), 0).to_bytes(8, "big")

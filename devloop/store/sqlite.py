@@ -36,6 +36,7 @@ TABLES = (
     "flaky",
     "skips",
     "shadow",
+    "measures",
 )
 
 _BUSY = ("locked", "locking protocol", "busy")

@@ -15,6 +15,7 @@ import msgspec
 
 from devloop.errors import StoreError
 from devloop.events import Notice
+from devloop.plan.measures import Measure
 from devloop.plan.steps import StepRecord
 from devloop.plan.warm import WarmRecord
 from devloop.select.proofs import FlakyTest, Proofs, ShadowTotals, WrongSkip
@@ -32,6 +33,10 @@ from devloop.store.records import FileRecord
 
 T = TypeVar("T")
 
+MEASURES = 5000
+"""Cycles whose measures are kept; a busy day has some hundreds."""
+MEASURED = 180 * 86_400.0
+"""How long they are kept, in seconds."""
 WAIT = 5.0
 """How long another process may hold the store, in seconds; its transactions take milliseconds."""
 MANY = 500
@@ -351,6 +356,26 @@ class Store:
 
         self._database.write(work)
 
+    def save_measure(self, measure: Measure) -> None:
+        """Remember what a cycle took; what is too old or too much is forgotten.
+
+        Args:
+            measure: of the cycle that has just ended.
+        """
+        row = records.measure_row(measure)
+        oldest = records.moment(measure.t - MEASURED)
+
+        def work(connection: Connection) -> None:
+            connection.execute("INSERT OR REPLACE INTO measures VALUES (?, ?)", row)
+            connection.execute("DELETE FROM measures WHERE key < ?", (oldest,))
+            connection.execute(
+                "DELETE FROM measures WHERE key <= "
+                "(SELECT key FROM measures ORDER BY key DESC LIMIT 1 OFFSET ?)",
+                (MEASURES,),
+            )
+
+        self._database.write(work)
+
     def _load(self, table: str, make: Callable[[bytes, bytes], T]) -> list[T]:
         return self._database.read(lambda connection: _all(connection, table, make))
 
@@ -362,12 +387,48 @@ def peek_warm(root: Path) -> dict[str, WarmRecord]:
         root: the project's; nothing is written there, and a store that cannot be read holds
             nothing.
     """
+    return {app: found for app, _, found in _peek_all(root, "warm", records.warm_record)}
+
+
+def peek_measures(root: Path) -> list[Measure]:
+    """What the cycles took, the oldest first.
+
+    Args:
+        root: as for `peek_warm`.
+    """
+    return sorted(_peek_all(root, "measures", records.measure_record), key=lambda one: one.t)
+
+
+def peek_verdicts(root: Path) -> list[Verdict]:
+    """The last outcome of every test.
+
+    Args:
+        root: as for `peek_warm`.
+    """
+    return _peek_all(root, "verdicts", records.verdict_record)
+
+
+def peek_proofs(root: Path) -> Proofs:
+    """What is known of selection itself.
+
+    Args:
+        root: as for `peek_warm`.
+    """
+    return _peek(root, _proofs, Proofs())
+
+
+def _peek(root: Path, work: Callable[[Connection], T], nothing: T) -> T:
+    """Read from the tables without opening the store for writing."""
     place = (root / FOLDER / FILE).absolute().as_uri()
     try:
         with closing(sqlite3.connect(f"{place}?mode=ro", uri=True)) as connection:
-            return {app: found for app, _, found in _all(connection, "warm", records.warm_record)}
+            return work(connection)
     except (sqlite3.Error, StoreError, msgspec.DecodeError):
-        return {}
+        return nothing
+
+
+def _peek_all(root: Path, table: str, make: Callable[[bytes, bytes], T]) -> list[T]:
+    return _peek(root, lambda connection: _all(connection, table, make), [])
 
 
 def _proofs(connection: Connection) -> Proofs:
