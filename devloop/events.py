@@ -14,6 +14,7 @@ ChangeKind: TypeAlias = Literal["created", "modified", "deleted"]
 TestOutcome: TypeAlias = Literal["passed", "failed", "skipped", "xfailed", "xpassed", "error"]
 RunOutcome: TypeAlias = Literal["passed", "failed", "cancelled", "runner-failed"]
 CycleOutcome: TypeAlias = Literal["passed", "failed", "cancelled"]
+Trigger: TypeAlias = Literal["start", "change", "key", "control", "shadow"]
 Severity: TypeAlias = Literal["error", "warning"]
 Start: TypeAlias = Literal["warm", "spare", "cold"]
 
@@ -127,7 +128,7 @@ class CycleStarted(Event, frozen=True):
     """
 
     event: ClassVar[str] = "cycle-started"
-    trigger: Literal["start", "change", "key", "control", "shadow"]
+    trigger: Trigger
     changes: tuple[Change, ...] = ()
     asked: str | None = None
 

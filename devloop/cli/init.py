@@ -29,6 +29,7 @@ EDITORS = ["vscode", "zed", "neovim", "emacs", "jetbrains", "bacon"]
 @click.option(
     "--editor",
     "editors",
+    envvar="DEVLOOP_EDITOR",
     metavar="NAME",
     multiple=True,
     type=click.Choice(EDITORS),

@@ -13,7 +13,6 @@ import signal
 import time
 from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack, suppress
-from typing import Literal, TypeAlias
 
 import anyio
 import anyio.to_thread
@@ -29,6 +28,7 @@ from devloop.events import (
     Event,
     Notice,
     Progress,
+    Trigger,
 )
 from devloop.execute import bytecode
 from devloop.execute.asked import Settled
@@ -71,7 +71,6 @@ from devloop.select.tests import Due
 from devloop.watch.scan import ChangeSet
 from devloop.watch.watcher import Watcher
 
-Trigger: TypeAlias = Literal["start", "change", "key", "control", "shadow"]
 TICK = 0.2
 """How often a reporter may redraw while a cycle is busy, in seconds; never while idle."""
 STOP_RUN = 5.0

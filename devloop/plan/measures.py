@@ -5,8 +5,6 @@ A measure is small, and of each cycle there is one; the store keeps the latest o
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
 from devloop.events import (
@@ -20,6 +18,7 @@ from devloop.events import (
     Start,
     StepFinished,
     TestFinished,
+    Trigger,
 )
 
 
@@ -54,7 +53,7 @@ class Measure(msgspec.Struct, frozen=True, array_like=True):
     """
 
     t: float
-    trigger: Literal["start", "change", "key", "control"]
+    trigger: Trigger
     outcome: CycleOutcome
     seconds: float
     changes: int = 0
