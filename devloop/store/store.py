@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from sqlite3 import Connection
@@ -155,11 +155,9 @@ class Store:
 
         def work(connection: Connection) -> tuple[Records, list[bytes], list[bytes]]:
             history = _all(connection, "history", records.history_record)
-            deps = [dep for _, dep in sorted(_all(connection, "deps", records.dep_record))]
+            deps = _deps(connection)
             sets = dict(_all(connection, "sets", records.set_record))
-            verdicts = _all(
-                connection, "verdicts", lambda key, body: records.verdict_record(key, body, deps)
-            )
+            verdicts = _verdicts(connection, deps)
             lists = _all(connection, "collected", records.collected_record)
             memos = _all(connection, "memos", records.memo_record)
             old = [
@@ -405,7 +403,7 @@ def peek_verdicts(root: Path) -> list[Verdict]:
     Args:
         root: as for `peek_warm`.
     """
-    return _peek_all(root, "verdicts", records.verdict_record)
+    return _peek(root, lambda connection: _verdicts(connection, _deps(connection)), [])
 
 
 def peek_proofs(root: Path) -> Proofs:
@@ -429,6 +427,14 @@ def _peek(root: Path, work: Callable[[Connection], T], nothing: T) -> T:
 
 def _peek_all(root: Path, table: str, make: Callable[[bytes, bytes], T]) -> list[T]:
     return _peek(root, lambda connection: _all(connection, table, make), [])
+
+
+def _deps(connection: Connection) -> list[str]:
+    return [dep for _, dep in sorted(_all(connection, "deps", records.dep_record))]
+
+
+def _verdicts(connection: Connection, deps: Sequence[str]) -> list[Verdict]:
+    return _all(connection, "verdicts", lambda key, body: records.verdict_record(key, body, deps))
 
 
 def _proofs(connection: Connection) -> Proofs:

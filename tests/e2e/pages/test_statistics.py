@@ -39,6 +39,15 @@ pytest.ini
 """
 
 
+TIP = """(() => {
+  const column = document.querySelector(".column"), tip = column.querySelector(".tip");
+  const before = getComputedStyle(tip).display;
+  column.focus();
+  const box = tip.getBoundingClientRect();
+  return [before, getComputedStyle(tip).display, box.left >= 0 && box.right <= innerWidth];
+})()"""
+
+
 @pytest.fixture
 def measured(
     watching: Callable[..., Watching],
@@ -92,24 +101,8 @@ def test_a_session_is_measured(
             )
             assert heights
             assert min(heights) > 0
-
-
-def test_figures_show_when_a_bar_is_pointed_at(
-    measured: Path, devloop: Run, browser: Browser, tmp_path: Path
-) -> None:
-    """Or tabbed to; the words stay inside the window."""
-    page = tmp_path / "stats.html"
-    page.write_text(devloop("stats", "--html", cwd=measured).stdout)
-    browser.open(page, width=400)
-    shown = """(() => {
-      const column = document.querySelector(".column");
-      const tip = column.querySelector(".tip");
-      const before = getComputedStyle(tip).display;
-      column.focus();
-      const box = tip.getBoundingClientRect();
-      return [before, getComputedStyle(tip).display, box.left >= 0 && box.right <= innerWidth];
-    })()"""
-    assert browser.run(shown) == ["none", "block", True]
+            # Pointed at, or tabbed to, a bar says its figures inside the window.
+            assert browser.run(TIP) == ["none", "block", True]
 
 
 def test_nothing_measured_is_said(devloop: Run, tmp_path: Path) -> None:
