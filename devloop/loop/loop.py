@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import os
-import signal
 import time
 from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack, suppress
@@ -18,7 +17,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from devloop.errors import ConfigError, DevloopError, GuardianLost, NoTestsHere
+from devloop.errors import DevloopError, NoTestsHere
 from devloop.events import (
     Change,
     CycleFinished,
@@ -36,9 +35,10 @@ from devloop.execute.environment import for_project
 from devloop.execute.guard import Guard
 from devloop.execute.parsing import Parsers
 from devloop.execute.terminal import size_of
-from devloop.loop import keyboard
+from devloop.loop import ending, keyboard
 from devloop.loop.actions import Action, Answer, Ask, By, Pause, Quit, Why, definite, described
 from devloop.loop.apps import Apps
+from devloop.loop.configuration import Configuration
 from devloop.loop.cycle import Arrived, Cycle
 from devloop.loop.messages import (
     AppSettled,
@@ -59,6 +59,7 @@ from devloop.loop.steps import Steps
 from devloop.loop.tally import Tally
 from devloop.loop.tests import Tests
 from devloop.loop.unplaced import Unplaced
+from devloop.loop.watching import watcher_of
 from devloop.plan.busy import Busy, Command, Impact, arrived, asked, ended
 from devloop.plan.changes import merged
 from devloop.plan.measures import Meter
@@ -122,6 +123,7 @@ class Loop:
         self._made: set[str] = set()
         self._unplaced = Unplaced(project)
         self._meter = Meter()
+        self._configuration = Configuration(project, self.emit)
         self._mode = Mode() if mode is None else mode
         self._asking: Ask | None = None
         self._held: list[Impact] = []
@@ -180,8 +182,8 @@ class Loop:
                 self._mode,
             )
             self._tasks.start_soon(self._tests.keep_warm)
-            self._tasks.start_soon(self._obey_signals)
-            self._tasks.start_soon(self._heed_guardian)
+            self._tasks.start_soon(ending.obey_signals, self._guard, scope.watch, self._send.send)
+            self._tasks.start_soon(ending.heed_guardian, self._guard)
             if not scope.postpone:
                 self._begin("start")
             self._tasks.start_soon(self._read_and_watch)
@@ -281,7 +283,7 @@ class Loop:
         self.project.codebase.muted = self._watcher.muted
         applied = await self.project.indexer.apply(changes, self._watcher.known, self._parsers)
         if applied.problem is not None:
-            self._tell_problem(applied.problem, "what was read before stays in force")
+            self._configuration.tell(applied.problem, "what was read before stays in force")
         self._watcher.update(extra=self.project.watched_although_ignored())
         self._heed(changes, message.change_set.seen, applied)
 
@@ -667,7 +669,9 @@ class Loop:
             await self.scope.prepare(self.project, self._parsers)
         await self._send.send(Read())
         if self.scope.watch:
-            async with self._make_watcher() as watcher:
+            async with watcher_of(
+                self.project, self.scope.poll, self.emit, self._apps.stirred
+            ) as watcher:
                 self._watcher = watcher
                 if self._after_look:
                     watcher.look_again()
@@ -675,22 +679,6 @@ class Loop:
                     await self._send.send(Changed(ChangeSet(installs, time.monotonic())))
                 async for change_set in watcher:
                     await self._send.send(Changed(change_set))
-
-    def _make_watcher(self) -> Watcher:
-        config = self.project.config
-        inputs = [pattern for step in config.steps.values() for pattern in step.inputs]
-        patterns = [pattern for app in config.apps.values() for pattern in app.watch]
-        return Watcher(
-            self.project.root,
-            config=config.watch,
-            known=self.project.codebase.known,
-            extra=self.project.watched_although_ignored(),
-            quiet=[output for step in config.steps.values() for output in step.outputs],
-            wanted=[*inputs, *patterns],
-            poll=self.scope.poll,
-            notice=self.emit,
-            stirred=self._apps.stirred,
-        )
 
     async def _tick(self, cycle: Cycle) -> None:
         while self._cycle is cycle:
@@ -700,49 +688,14 @@ class Loop:
                 self._send.send_nowait(Stop(0))
             await anyio.sleep(TICK)
 
-    async def _obey_signals(self) -> None:
-        times = 0
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-            async for number in signals:
-                times += 1
-                if times > 1:
-                    # A second one forces: nobody is given any more time.
-                    await self._guard.end(0.0)
-                by_user = 0 if self.scope.watch else 130
-                code = by_user if number == signal.SIGINT else 128 + number
-                await self._send.send(Stop(code))
-
-    async def _heed_guardian(self) -> None:
-        await self._guard.lost.wait()
-        raise GuardianLost(
-            "the guardian, which owns every process, was killed",
-            hint="All that devloop had started has been ended with it. Start devloop again.",
-        )
-
     # The configuration, and the end
 
     def _begins_anew(self, changes: Collection[Change]) -> bool:
         """Whether the configuration is another one now, so that the next loop takes over."""
-        files = self.project.loaded.files
-        named = any(self.project.root / change.path in files for change in changes)
-        if named and self._configuration_is_another():
+        if self._configuration.is_another(changes):
             self.reload = True
             self._stopping = Stop(0)
         return self.reload
-
-    def _configuration_is_another(self) -> bool:
-        """Whether the configuration can be read, and says something else than before."""
-        try:
-            again = self.project.loaded.again()
-        except ConfigError as error:
-            self._tell_problem(error, "the configuration from before stays in force")
-            return False
-        return again.config != self.project.config
-
-    def _tell_problem(self, error: DevloopError, meanwhile: str) -> None:
-        place = f"{error.where}: " if error.where else ""
-        message = f"{place}{error.message}; {meanwhile}"
-        self.emit(Notice(message=message, severity="error", hint=error.hint))
 
     async def _wind_up(self) -> None:
         was_read = self._read.is_set()

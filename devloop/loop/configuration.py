@@ -1,0 +1,50 @@
+"""Whether the configuration has become another one while watching."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from devloop.errors import ConfigError, DevloopError
+from devloop.events import Change, Event, Notice
+from devloop.loop.project import Project
+
+
+class Configuration:
+    """The configuration that is in force.
+
+    Args:
+        project: whose.
+        emit: takes events.
+    """
+
+    def __init__(self, project: Project, emit: Callable[[Event], None]) -> None:
+        self._project = project
+        self._emit = emit
+
+    def is_another(self, changes: Collection[Change]) -> bool:
+        """Whether it can be read, and says something else than before; a fault is told.
+
+        Args:
+            changes: what has changed in the tree.
+        """
+        project = self._project
+        files = project.loaded.files
+        if not any(project.root / change.path in files for change in changes):
+            return False
+        try:
+            again = project.loaded.again()
+        except ConfigError as error:
+            self.tell(error, "the configuration from before stays in force")
+            return False
+        return again.config != project.config
+
+    def tell(self, error: DevloopError, meanwhile: str) -> None:
+        """Tell of a fault that ends nothing.
+
+        Args:
+            error: the fault.
+            meanwhile: what holds until it is mended.
+        """
+        place = f"{error.where}: " if error.where else ""
+        message = f"{place}{error.message}; {meanwhile}"
+        self._emit(Notice(message=message, severity="error", hint=error.hint))
