@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import functools
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -11,9 +13,11 @@ import anyio
 
 from devloop.execute.guard import Guard
 from devloop.execute.terminal import TerminalInput, size_of, suspend, typing
-from devloop.loop import keys
 from devloop.loop.actions import Action
 from devloop.loop.apps import Apps
+from devloop.loop.candidates import candidates
+from devloop.loop.keys import Keys
+from devloop.loop.project import Project
 from devloop.report.reporter import Reporter
 
 
@@ -28,7 +32,11 @@ def is_at(reporter: Reporter) -> bool:
 
 @asynccontextmanager
 async def attended(
-    guard: Guard, apps: Apps, ask: Callable[[Action], None] | None
+    guard: Guard,
+    apps: Apps,
+    project: Project,
+    reporter: Reporter,
+    ask: Callable[[Action], None] | None,
 ) -> AsyncIterator[None]:
     """Bring what is typed to the app that reads it or else to the loop; the window's size to all.
 
@@ -37,13 +45,20 @@ async def attended(
     Args:
         guard: is told of the terminal.
         apps: those that are typed to.
+        project: what prompts look through.
+        reporter: shows them.
         ask: takes what keys ask for; None has none, and all goes to the apps.
     """
+    keys = Keys(functools.partial(candidates, project))
 
     def press(data: bytes) -> None:
         assert ask is not None
-        for action in keys.actions(data.decode(errors="ignore")):
+        for action in keys.press(decoder.decode(data)):
             ask(action)
+        reporter.panel(keys.panel)
+
+    # A character may come in two pieces.
+    decoder = codecs.getincrementaldecoder("utf-8")("ignore")
 
     fd = sys.stdin.fileno()
     await guard.keep_terminal(fd)

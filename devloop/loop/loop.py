@@ -162,7 +162,9 @@ class Loop:
             )
             if keyboard.is_at(self.reporter):
                 keys = functools.partial(self.ask, by="key") if scope.keys else None
-                await stack.enter_async_context(keyboard.attended(self._guard, self._apps, keys))
+                await stack.enter_async_context(
+                    keyboard.attended(self._guard, self._apps, project, self.reporter, keys)
+                )
             self._tests = Tests(
                 project,
                 self._guard,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from devloop.events import Event
+from devloop.report.panel import Panel
 from devloop.report.reporter import Reporter
 
 
@@ -43,6 +44,10 @@ class Joined:
     def show(self, data: bytes | None) -> None:
         """Let an app have the screen."""
         self._shown.show(data)
+
+    def panel(self, panel: Panel | None) -> None:
+        """Show something in the place of the footer."""
+        self._shown.panel(panel)
 
     def close(self) -> None:
         """Leave the stream as a reader expects it."""

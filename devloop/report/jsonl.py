@@ -7,6 +7,7 @@ from typing import TextIO
 
 from devloop.events import Event, Output, to_json
 from devloop.report.clean import bare
+from devloop.report.panel import Panel
 from devloop.report.sink import ReaderGone, Sink
 
 
@@ -47,6 +48,9 @@ class JsonlReporter:
 
     def show(self, data: bytes | None) -> None:
         """Nobody types here: an app gets no terminal."""
+
+    def panel(self, panel: Panel | None) -> None:
+        """Nobody types here."""
 
     def close(self) -> None:
         """Nothing is buffered."""

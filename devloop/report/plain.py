@@ -16,6 +16,7 @@ from devloop import events as ev
 from devloop.report import tables, wording
 from devloop.report.clean import bare, one_line
 from devloop.report.paint import Paint
+from devloop.report.panel import Panel
 from devloop.report.sink import ReaderGone, Sink
 from devloop.report.standing import Problem, Standing
 
@@ -89,6 +90,9 @@ class PlainReporter:
 
     def show(self, data: bytes | None) -> None:
         """Nobody types here: an app gets no terminal."""
+
+    def panel(self, panel: Panel | None) -> None:
+        """Nobody types here."""
 
     def close(self) -> None:
         """End a cycle that is still open, for whoever waits for its last line."""

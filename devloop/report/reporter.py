@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal, Protocol, TextIO, TypeAlias
 
 from devloop.events import Event
+from devloop.report.panel import Panel
 from devloop.report.sink import ReaderGone
 
 __all__ = ["Kind", "ReaderGone", "Reporter", "default_kind", "make"]
@@ -45,6 +46,13 @@ class Reporter(Protocol):
 
         Args:
             data: as the app has written it; None gives the screen back.
+        """
+
+    def panel(self, panel: Panel | None) -> None:
+        """Show something in the place of the footer.
+
+        Args:
+            panel: what a person types into, or the keys there are; None is the footer itself.
         """
 
     def close(self) -> None:

@@ -13,11 +13,13 @@ from contextlib import suppress
 from typing import TextIO
 
 from devloop import events as ev
+from devloop.report import panel as panels
 from devloop.report import tables, wording
 from devloop.report.clean import one_line
 from devloop.report.failures import Failures
 from devloop.report.footer import Footer
 from devloop.report.paint import Paint, Piece, cells, crop, width
+from devloop.report.panel import Panel
 from devloop.report.screen import Screen
 from devloop.report.sink import ReaderGone, Sink
 from devloop.report.standing import Problem, Standing
@@ -73,6 +75,7 @@ class TerminalReporter:
         self._failures = Failures(self._paint, "")
         self._clear = clear
         self._once = once
+        self._panel: Panel | None = None
         self._drawn = 0.0
         self._shown = 0
         self._broken = False
@@ -122,6 +125,11 @@ class TerminalReporter:
         """Let an app that reads keys have the screen; see `Reporter.show`."""
         self._screen.lend(data)
 
+    def panel(self, panel: Panel | None) -> None:
+        """Show something in the place of the footer; see `Reporter.panel`."""
+        self._panel = panel
+        self._draw(time.time())
+
     def close(self) -> None:
         """Remove the footer: the shell's prompt stands where it stood."""
         with suppress(ReaderGone):
@@ -130,7 +138,11 @@ class TerminalReporter:
     def _draw(self, now: float) -> None:
         if self.ticks:
             self._drawn = now
-            self._screen.footer(self._footer.lines(now, self._columns()))
+            columns = self._columns()
+            if self._panel is not None:
+                self._screen.footer(panels.lines(self._panel, columns - 1))
+            else:
+                self._screen.footer(self._footer.lines(now, columns))
 
     def _draw_sometimes(self, now: float) -> None:
         # Not abs(): a clock that was set back must not stop the footer.

@@ -52,6 +52,27 @@ def changed_since(root: Path, revision: str) -> tuple[Difference, ...]:
     return tuple(sorted(found, key=lambda one: one.change))
 
 
+def recent(root: Path, most: int = 50) -> list[tuple[str, str]]:
+    """Revisions that a person may mean.
+
+    Args:
+        root: the project's.
+        most: of each kind.
+
+    Returns:
+        Names, each with what is said about it: the last commit, branches and tags by age, and
+        commits with their subjects.
+
+    Raises:
+        UsageError: there is no git checkout here.
+    """
+    count = f"--count={most}"
+    names = _git(root, "for-each-ref", "--sort=-creatordate", count, "--format=%(refname:short)")
+    commits = _git(root, "log", f"-{most}", "--format=%h %s")
+    found = [("HEAD", "the last commit"), *((name, "") for name in _lines(names))]
+    return [*found, *((line.split(" ", 1)[0], line.partition(" ")[2]) for line in _lines(commits))]
+
+
 def staged(root: Path) -> tuple[Difference, ...]:
     """The paths below the root whose staged content differs from the last commit.
 
@@ -147,6 +168,10 @@ def _object(mode: str, name: str) -> str | None:
 
 def _words(data: bytes) -> list[str]:
     return [os.fsdecode(word) for word in data.split(b"\0") if word]
+
+
+def _lines(data: bytes) -> list[str]:
+    return data.decode(errors="replace").splitlines()
 
 
 def _git(root: Path, *args: str) -> bytes:
