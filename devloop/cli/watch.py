@@ -13,6 +13,7 @@ from devloop.cli import options
 
 if TYPE_CHECKING:
     from devloop.config.types import OnBusy
+    from devloop.loop.debugger import Kind
 
 
 @options.command(
@@ -47,6 +48,13 @@ if TYPE_CHECKING:
     help="Look at the files at intervals, where the system reports no changes.",
 )
 @click.option("--clear", is_flag=True, help="Clear the screen, never the scrollback, each cycle.")
+@click.option(
+    "--debugger",
+    type=click.Choice(["pdb", "debugpy"]),
+    default="pdb",
+    help="What the key d runs the first failure under: pdb at the terminal (default), or debugpy, "
+    "which waits on 127.0.0.1 for an editor.",
+)
 @click.option("--no-keys", is_flag=True, help="Obey no keys; what is typed goes to the apps.")
 @options.reporter_options
 def command(
@@ -59,6 +67,7 @@ def command(
     debounce: str | None,
     poll: str | None,
     clear: bool,
+    debugger: Kind,
     no_keys: bool,
     reporter: str | None,
     output: str | None,
@@ -97,6 +106,7 @@ def command(
                 apps=not no_app,
                 tests=not no_tests,
                 keys=keys,
+                debugger=debugger,
                 poll=None if poll is None else seconds(poll),
                 outside=None if once else ControlServer(loaded.root, os.environ),
             )

@@ -214,6 +214,21 @@ def typing(fd: int) -> Iterator[list[Any]]:
         yield modes
 
 
+@contextlib.contextmanager
+def handed_over(fd: int) -> Iterator[None]:
+    """Have a terminal hand over all that is typed, what would signal us too; before, see `typing`.
+
+    Args:
+        fd: of the real terminal.
+    """
+    with restored(fd) as modes:
+        modes = [*modes[:6], list(modes[6])]
+        modes[0] &= ~termios.IXON
+        modes[3] &= ~termios.ISIG
+        _set(fd, modes)
+        yield
+
+
 async def suspend(fd: int, modes: list[Any]) -> None:
     """At each Ctrl-Z give a terminal its modes back, and stop; have it again with the shell's `fg`.
 

@@ -12,10 +12,19 @@ from contextlib import asynccontextmanager
 import anyio
 
 from devloop.execute.guard import Guard
-from devloop.execute.terminal import TerminalInput, size_of, suspend, typing
+from devloop.execute.terminal import (
+    Size,
+    Terminal,
+    TerminalInput,
+    handed_over,
+    size_of,
+    suspend,
+    typing,
+)
 from devloop.loop.actions import Action
 from devloop.loop.apps import Apps
 from devloop.loop.candidates import candidates
+from devloop.loop.debugger import Debugger, Screen
 from devloop.loop.keys import Keys
 from devloop.loop.project import Project
 from devloop.report.reporter import Reporter
@@ -36,6 +45,7 @@ async def attended(
     apps: Apps,
     project: Project,
     reporter: Reporter,
+    debugger: Debugger,
     ask: Callable[[Action], None] | None,
 ) -> AsyncIterator[None]:
     """Bring what is typed to the app that reads it or else to the loop; the window's size to all.
@@ -47,6 +57,7 @@ async def attended(
         apps: those that are typed to.
         project: what prompts look through.
         reporter: shows them.
+        debugger: has the terminal while it debugs at it.
         ask: takes what keys ask for; None has none, and all goes to the apps.
     """
     keys = Keys(functools.partial(candidates, project))
@@ -60,15 +71,22 @@ async def attended(
     # A character may come in two pieces.
     decoder = codecs.getincrementaldecoder("utf-8")("ignore")
 
+    def reading() -> Terminal | None:
+        others = apps.typed_to if ask is None else apps.reading
+        return debugger.terminal or others()
+
+    def resize(size: Size) -> None:
+        apps.resize(size)
+        debugger.resize(size)
+
     fd = sys.stdin.fileno()
+    debugger.screen = Screen(lambda: size_of(fd), reporter.show, functools.partial(handed_over, fd))
     await guard.keep_terminal(fd)
     with typing(fd) as modes:
         async with anyio.create_task_group() as tasks:
-            if ask is None:
-                tasks.start_soon(TerminalInput(fd, apps.typed_to).run)
-            else:
-                tasks.start_soon(TerminalInput(fd, apps.reading, press).run)
-            tasks.start_soon(_follow_size, fd, apps)
+            otherwise = None if ask is None else press
+            tasks.start_soon(TerminalInput(fd, reading, otherwise).run)
+            tasks.start_soon(_follow_size, fd, resize)
             tasks.start_soon(suspend, fd, modes)
             try:
                 yield
@@ -77,7 +95,7 @@ async def attended(
     await guard.keep_terminal(None)
 
 
-async def _follow_size(fd: int, apps: Apps) -> None:
+async def _follow_size(fd: int, resize: Callable[[Size], None]) -> None:
     with anyio.open_signal_receiver(signal.SIGWINCH) as signals:
         async for _ in signals:
-            apps.resize(size_of(fd))
+            resize(size_of(fd))

@@ -17,7 +17,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from devloop.errors import DevloopError, NoTestsHere
+from devloop.errors import DevloopError, NoTestsHere, UsageError
 from devloop.events import (
     Change,
     CycleFinished,
@@ -36,10 +36,22 @@ from devloop.execute.guard import Guard
 from devloop.execute.parsing import Parsers
 from devloop.execute.terminal import size_of
 from devloop.loop import ending, keyboard
-from devloop.loop.actions import Action, Answer, Ask, By, Pause, Quit, Why, definite, described
+from devloop.loop.actions import (
+    Action,
+    Answer,
+    Ask,
+    By,
+    Debug,
+    Pause,
+    Quit,
+    Why,
+    definite,
+    described,
+)
 from devloop.loop.apps import Apps
 from devloop.loop.configuration import Configuration
 from devloop.loop.cycle import Arrived, Cycle
+from devloop.loop.debugger import Debugger
 from devloop.loop.messages import (
     AppSettled,
     Changed,
@@ -160,10 +172,15 @@ class Loop:
                 dialogue=self.reporter.show,
                 before_start=self._drop_bytecode,
             )
+            self._debugger = Debugger(
+                project, self._guard, self._environment, self.emit, scope.debugger
+            )
             if keyboard.is_at(self.reporter):
                 keys = functools.partial(self.ask, by="key") if scope.keys else None
                 await stack.enter_async_context(
-                    keyboard.attended(self._guard, self._apps, project, self.reporter, keys)
+                    keyboard.attended(
+                        self._guard, self._apps, project, self.reporter, self._debugger, keys
+                    )
                 )
             self._tests = Tests(
                 project,
@@ -427,6 +444,8 @@ class Loop:
                     self._stopping = Stop(0)
                 case Why(target):
                     self.emit(self._explaining.explain(target))
+                case Debug(nodeid):
+                    self._debug(nodeid)
                 case _:
                     answer = self._carry_out(ask, await self._requests.take(action))
         except DevloopError as error:
@@ -436,6 +455,14 @@ class Loop:
                 self.emit(Notice(message=error.message, severity="warning", hint=error.hint))
         if ask.answer is not None:
             ask.answer(answer)
+
+    def _debug(self, nodeid: str | None) -> None:
+        failing = self._tests.failing
+        if nodeid is None and not failing:
+            raise UsageError("no test fails that could be debugged")
+        prepared = self._debugger.prepare(nodeid or failing[0])
+        if prepared is not None:
+            self._tasks.start_soon(self._debugger.run, prepared)
 
     def _carry_out(self, ask: Ask, work: Work) -> Answer:
         """Begin what an action has made due, now or when what runs has ended."""
@@ -704,6 +731,7 @@ class Loop:
         # A run that would wait for the project to be read waits no longer; nobody takes it up.
         self._read.set()
         with anyio.CancelScope(shield=True):
+            self._debugger.stop()
             self._steps.cancel()
             self._tests.interrupt(STOP_RUN)
             self._shadow.give_way()

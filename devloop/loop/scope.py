@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from devloop.execute.parsing import Parsers
+from devloop.loop.debugger import Kind
 from devloop.loop.project import Project
 from devloop.select.tests import Due
 
@@ -24,6 +25,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
         choose: what is to be tested at the start, instead of what is due.
         prepare: looks at what `choose` must know, when the project has been read.
         pytest_args: added to those of the configuration.
+        debugger: for failing tests.
         keys: obey them, where there is a terminal.
         shadow: run what was left out, once nothing else is to be done.
         poll: seconds between two looks at the tree where notification is not to be used.
@@ -38,6 +40,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     choose: Callable[[Project], Due] | None = None
     prepare: Callable[[Project, Parsers], Awaitable[None]] | None = None
     pytest_args: tuple[str, ...] = ()
+    debugger: Kind = "pdb"
     keys: bool = False
     shadow: bool = False
     poll: float | None = None

@@ -23,6 +23,7 @@ from devloop.events import Notice, SessionFinished, SessionStarted
 from devloop.execute.parsing import Parsers
 from devloop.loop import collector, difference
 from devloop.loop.choice import within
+from devloop.loop.debugger import Kind
 from devloop.loop.loop import Loop
 from devloop.loop.outside import Inside, Outside
 from devloop.loop.project import Project
@@ -48,6 +49,7 @@ def watch(
     apps: bool,
     tests: bool,
     keys: bool,
+    debugger: Kind,
     poll: float | None,
     outside: Outside | None = None,
 ) -> int:
@@ -61,6 +63,7 @@ def watch(
         apps: run them.
         tests: run them.
         keys: obey them, where there is a terminal.
+        debugger: for failing tests.
         poll: seconds between two looks at the tree; None where it is watched.
         outside: follows the session, and asks for what others want of it.
 
@@ -76,6 +79,7 @@ def watch(
         apps=apps,
         tests=tests,
         keys=keys,
+        debugger=debugger,
         poll=poll,
     )
     others = [Locations(loaded.root).handle]

@@ -8,10 +8,22 @@ the terminal is as it was.
 
 from __future__ import annotations
 
+import re
+from collections import deque
 from collections.abc import Callable
 
 from devloop.report.paint import Paint, Pieces, crop, width
 from devloop.report.sink import Sink
+
+WAITING = 2_000
+"""Writes that wait at most while somebody stands at a prompt."""
+
+_SWITCH = re.compile(rb"\x1b\[\?([\d;]+)([hl])")
+"""A private mode set or reset (DECSET, DECRST)."""
+
+_SEQUENCE = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.")
+_USUALLY_ON = frozenset({"7", "25"})
+"""Wrapping at the margin, and the cursor."""
 
 _BEGIN = "\x1b[?2026h"
 _END = "\x1b[?2026l"
@@ -32,7 +44,7 @@ class Screen:
         self._columns = columns
         self._footer = ""
         self._widths: list[int] = []
-        self._lent = False
+        self._lent: Lent | None = None
 
     def print(self, text: str) -> None:
         """Write lines above the footer.
@@ -40,6 +52,8 @@ class Screen:
         Args:
             text: whole lines, with the end of the last one.
         """
+        if self._lent is not None and self._lent.hold(text):
+            return
         if self._footer:
             self._sink.write(f"{_BEGIN}{self._erase()}{text}{self._footer}{_END}")
         else:
@@ -51,7 +65,7 @@ class Screen:
         Args:
             lines: a few; each is cut to the terminal's width. None at all removes the footer.
         """
-        if not self._paint.animated or self._lent:
+        if not self._paint.animated or self._lent is not None:
             return
         # The last column stays free: a full line makes some terminals wrap, and others not.
         cut = [crop(line, self._columns() - 1) for line in lines]
@@ -65,16 +79,19 @@ class Screen:
     def lend(self, data: bytes | None) -> None:
         """Write as is what somebody else has to show; no footer is drawn meanwhile.
 
+        While that stands at a prompt, what is printed waits for the end of its line.
+
         Args:
             data: any bytes; None takes the screen back.
         """
-        if data is None:
-            self._lent = False
-        else:
-            if not self._lent:
+        if data is not None:
+            if self._lent is None:
                 self.footer([])
-                self._lent = True
-            self._sink.write(data.decode(errors="replace"))
+                self._lent = Lent()
+            self._sink.write(self._lent.shown(data))
+        elif self._lent is not None:
+            lent, self._lent = self._lent, None
+            self._sink.write(lent.over())
 
     def clear(self) -> None:
         """Empty the screen, not the scrollback."""
@@ -89,3 +106,67 @@ class Screen:
         rows = sum(max(-(-size // columns), 1) for size in self._widths)
         up = f"\x1b[{rows - 1}A" if rows > 1 else ""
         return f"\r{up}\x1b[J"
+
+
+class Lent:
+    """A screen that somebody else writes on: what waits meanwhile, and what is to be undone."""
+
+    def __init__(self) -> None:
+        self._at_prompt = False
+        self._waiting: deque[str] = deque(maxlen=WAITING)
+        self._left_out = 0
+        self._switched: dict[str, str] = {}
+        self._rest = b""
+
+    def hold(self, text: str) -> bool:
+        """Whether a text waits; then it comes with what `shown` or `over` gives.
+
+        Args:
+            text: whole lines.
+        """
+        if self._at_prompt:
+            self._left_out += len(self._waiting) == WAITING
+            self._waiting.append(text)
+        return self._at_prompt
+
+    def shown(self, data: bytes) -> str:
+        """Take what is to be shown on it.
+
+        Args:
+            data: any bytes.
+
+        Returns:
+            The same as text; what has waited comes after the last line that has ended in it.
+        """
+        whole, end, begun = data.rpartition(b"\n")
+        text = self._take(whole + end) if end else ""
+        return text + (self._take(begun) if begun else "")
+
+    def _take(self, data: bytes) -> str:
+        seen = self._rest + data
+        for numbers, switch in _SWITCH.findall(seen):
+            self._switched.update(dict.fromkeys(numbers.decode().split(";"), switch.decode()))
+        # A sequence may come in two pieces.
+        self._rest = seen[-16:] if b"\x1b" in seen[-16:] else b""
+        bare = _SEQUENCE.sub(b"", data).rstrip(b"\r")
+        if bare:
+            self._at_prompt = not bare.endswith(b"\n")
+        text = data.decode(errors="replace")
+        return text if self._at_prompt else text + self._take_waiting()
+
+    def over(self) -> str:
+        """What is to be written when it is given back: modes as they were, a line of our own."""
+        undone = [
+            f"\x1b[?{number}{'h' if number in _USUALLY_ON else 'l'}"
+            for number, switch in self._switched.items()
+            if (switch == "h") is not (number in _USUALLY_ON)
+        ]
+        line = "\r\n" if self._at_prompt else ""
+        return f"{''.join(undone)}{line}{self._take_waiting()}"
+
+    def _take_waiting(self) -> str:
+        head = f"… {self._left_out:,} earlier writes are left out\n" if self._left_out else ""
+        text = head + "".join(self._waiting)
+        self._waiting.clear()
+        self._left_out = 0
+        return text

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+import pytest
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Shell
@@ -140,3 +145,159 @@ def test_without_keys_what_is_typed_is_the_apps(shell: Begin) -> None:
     at.expect("got q")
     at.child.sendintr()
     assert at.ended() == 0
+
+
+def test_p_and_t_filter_what_runs_until_c(shell: Begin) -> None:
+    """With matches as one types; a filter that nothing matches is refused."""
+    at = watch(shell, TESTS)
+    at.child.send("p")
+    at.expect("2 of 2 test files")
+    at.child.send("alone")
+    at.expect("1 of 2 test files")
+    at.child.send("\r")
+    at.expect("files with alone")
+    at.expect("1 passed")
+    idle(at)
+    at.child.send("c")
+    at.expect("no filters")
+    idle(at)
+    at.child.send("t")
+    at.expect("3 of 3 tests")
+    at.child.send("empty\r")
+    at.expect("tests with empty")
+    at.expect("1 passed")
+    idle(at)
+    (at.root / "cart.py").write_text(BROKEN)
+    at.expect("1 still due")
+    at.child.expect("tests with empty.*q quits")
+    at.child.send("t")
+    at.child.send("nowhere\r")
+    at.expect("no known test is meant by that")
+    at.child.send("c")
+    at.expect("1 failed")
+    idle(at)
+    quits(at)
+
+
+def test_o_runs_what_has_changed_since_a_revision(shell: Begin) -> None:
+    """Revisions are found by their subjects; without a checkout it is said that there is none."""
+    at = shell({**TESTS, ".gitignore": "before\nafter\n"})
+    for words in ("init -q", "add .", "-c user.name=n -c user.email=e commit -q -m 'first total'"):
+        subprocess.run(f"git {words}", shell=True, cwd=at.root, check=True)
+    (at.root / "cart.py").write_text(TESTS["cart.py"] + "\n\ndef more():\n    return 1\n")
+    at.run("watch")
+    at.expect("3 passed")
+    idle(at)
+    at.child.send("o")
+    at.expect("changed since")
+    at.child.send("first tot")
+    at.expect("1 of")
+    at.child.send("\r")
+    at.expect("2 of 3 tests")
+    at.expect("2 passed")
+    idle(at)
+    at.child.send("o")
+    at.child.send("nonsense\r")
+    at.expect("git knows no revision 'nonsense'")
+    quits(at)
+
+
+def test_h_shows_the_keys_in_the_place_of_the_footer(shell: Begin) -> None:
+    """Until the next key."""
+    at = watch(shell, TESTS)
+    at.child.send("h")
+    at.expect("changed since")
+    at.expect("quit")
+    at.child.send("\x1b")
+    idle(at)
+    quits(at)
+
+
+def test_w_says_why(shell: Begin) -> None:
+    """As chains of files, for all that the last cycle has run."""
+    at = watch(shell, TESTS)
+    (at.root / "cart.py").write_text(BROKEN)
+    at.expect("1 failed")
+    idle(at)
+    at.child.send("w")
+    at.expect("1 change")
+    at.child.expect("test_cart.py.*← cart.py")
+    quits(at)
+
+
+def test_d_hands_the_terminal_to_a_debugger_and_takes_it_back(shell: Begin) -> None:
+    """Ctrl-C there is the debugger's, a line can be edited, and keys are keys again after it."""
+    at = watch(shell, {**TESTS, "cart.py": BROKEN})
+    at.child.send("d")
+    at.expect("debugging test_cart.py::test_total")
+    at.expect("(Pdb) ")
+    at.child.send("p 100 + cart.total([1x\x7f, 2])\r")
+    at.expect("104")
+    at.expect("(Pdb) ")
+    at.child.send("import time; time.sleep(60)\r")
+    at.expect("sleep")
+    at.child.sendintr()
+    at.expect("KeyboardInterrupt")
+    at.expect("(Pdb) ")
+    at.child.send("q\r")
+    at.expect("the debugger has ended")
+    idle(at)
+    at.child.send("f")
+    at.expect("failed tests only")
+    at.expect("1 failed")
+    idle(at)
+    quits(at)
+
+
+def test_what_is_reported_does_not_spoil_the_debuggers_prompt(shell: Begin) -> None:
+    """It waits for the end of the line that is typed."""
+    at = watch(shell, {**TESTS, "cart.py": BROKEN})
+    at.child.send("d")
+    at.expect("(Pdb) ")
+    at.child.send("p 'half a ")
+    at.expect("half a ")
+    (at.root / "test_alone.py").write_text("def test_alone():\n    open('ran', 'w').close()\n")
+    at.until((at.root / "ran").exists)
+    at.child.send("line'\r")
+    at.expect("'half a line'")
+    at.expect("test_alone.py")
+    at.expect("(Pdb) ")
+    at.child.send("q\r")
+    at.expect("the debugger has ended")
+    idle(at)
+    quits(at)
+
+
+def test_without_a_failure_there_is_nothing_to_debug(shell: Begin) -> None:
+    """`d` says so."""
+    at = watch(shell, TESTS)
+    at.child.send("d")
+    at.expect("no test fails that could be debugged")
+    quits(at)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_devloop_ends_while_a_debugger_has_the_terminal(
+    shell: Begin, number: signal.Signals
+) -> None:
+    """P15: `stty -a` is as it was, and nothing of the debugged test is left."""
+    at = watch(shell, {**TESTS, "cart.py": BROKEN})
+    at.child.send("d")
+    at.expect("(Pdb) ")
+    os.kill(at.pid(), number)
+    assert at.ended() == 128 + number
+    at.alone()
+
+
+def test_an_app_that_asks_for_a_line_gets_it(shell: Begin) -> None:
+    """Keys are off until it has it; on Linux this is seen of a plain `input()` too."""
+    code = "print('app is up', flush=True)\nname = input('name? ')\nprint('hello', name)\n"
+    code += "import time\ntime.sleep(600)\n"
+    config = f"[apps.web]\ncommand = {[sys.executable, 'app.py']!r}\nready = {{ log = 'up' }}\n"
+    at = shell({"devloop.toml": config, "app.py": code})
+    at.run("watch")
+    at.expect("name? ")
+    idle(at)
+    at.child.send("quentin\r")
+    at.expect("hello quentin")
+    quits(at)

@@ -11,6 +11,9 @@ import pyte
 import pytest
 
 from devloop import events as ev
+from devloop.report.paint import Paint
+from devloop.report.screen import WAITING, Screen
+from devloop.report.sink import Sink
 from devloop.report.terminal import DETAILED, TerminalReporter
 
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
@@ -335,3 +338,41 @@ def test_a_clock_set_back_does_not_stop_the_footer(terminal: io.StringIO) -> Non
     assert seen(terminal.getvalue()).splitlines()[-1].split(" · ")[0].endswith("1/2 tests")
     reporter.handle(msgspec.structs.replace(passed, nodeid="t.py::b", t=11))
     assert seen(terminal.getvalue()).splitlines()[-1].split(" · ")[0].endswith("2/2 tests")
+
+
+def lent(*shown: bytes | str | None) -> str:
+    """What a screen shows: bytes of somebody who has it, text of ours, None gives it back."""
+    stream = io.StringIO()
+    screen = Screen(Sink(stream), Paint(animated=True), lambda: 80)
+    for one in shown:
+        if isinstance(one, str):
+            screen.print(f"{one}\n")
+        else:
+            screen.lend(one)
+    return stream.getvalue()
+
+
+def test_a_prompt_of_somebody_else_is_not_written_into() -> None:
+    """What is printed waits for the end of the line, be the next prompt there already."""
+    assert lent(b"(Pdb) ", "ours", b"p 1\r\n1\r\n(Pdb) ") == "(Pdb) p 1\r\n1\r\nours\n(Pdb) "
+    assert lent(b"a line\r\n", "ours") == "a line\r\nours\n"
+    assert lent(b"", "ours", b"(Pdb) ") == "ours\n(Pdb) "
+    assert lent(b"(Pdb) ", "ours", None, "more") == "(Pdb) \r\nours\nmore\n"
+    # Keys do not end a line, nor does what readline writes around them.
+    assert "ours" not in lent(b"x\r\n\x1b[?2004h(Pdb) ", "ours", b"p", b"\x1b[K", b"\r")
+
+
+def test_what_somebody_has_switched_on_is_switched_off_again() -> None:
+    """Pasting, the mouse, the other screen, a hidden cursor; what is off already is left alone."""
+    given = lent(b"\x1b[?2004h(Pdb) ", b"\x1b[?1049h\x1b[?25l\x1b[?10", b"00;1006h", None)
+    after = given.rpartition("\x1b[?1000;1006h")[2]
+    for undone in ("\x1b[?2004l", "\x1b[?1049l", "\x1b[?25h", "\x1b[?1000l", "\x1b[?1006l"):
+        assert undone in after
+    assert "\x1b[?2004l" not in lent(b"\x1b[?25h> ", None)
+
+
+def test_what_waits_is_bounded() -> None:
+    """Of a flood the end is shown, and how much was left out."""
+    text = lent(b"(Pdb) ", *(f"line {number}" for number in range(WAITING + 5)), None)
+    assert "… 5 earlier writes are left out\nline 5\n" in text
+    assert text.endswith(f"line {WAITING + 4}\n")
