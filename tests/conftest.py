@@ -18,8 +18,13 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NoReturn
 
+import hypothesis
 import pytest
 from hypothesis import HealthCheck, settings
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("busy", deadline=None)
+hypothesis.settings.load_profile("busy")
 
 REAL_SOURCES = {
     "flask": (
