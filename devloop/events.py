@@ -315,6 +315,7 @@ class RunStarted(Event, frozen=True):
         workers: how many processes of pytest-xdist; 0 is none.
         start: where pytest's process comes from; warm is forked from one that holds its imports.
         reason: why it is a cold one although a warm one was wanted.
+        predicted: seconds that its tests take, by what they have taken; None is not known.
     """
 
     event: ClassVar[str] = "run-started"
@@ -322,6 +323,7 @@ class RunStarted(Event, frozen=True):
     workers: int = 0
     start: Literal["warm", "cold"] = "cold"
     reason: str | None = None
+    predicted: float | None = None
 
 
 class RunCollected(Event, frozen=True):
@@ -453,6 +455,23 @@ class CycleFinished(Event, frozen=True):
     verified: int = 0
     assumed: int = 0
     flaky: tuple[str, ...] = ()
+
+
+class Announcement(Event, frozen=True):
+    """A person who looks elsewhere is to be called (`[notify]`).
+
+    Args:
+        title: the project, and the verdict.
+        message: one line.
+        good: nothing is known to fail.
+        ways: how: by the terminal's bell, by its own notifications, by the desktop's.
+    """
+
+    event: ClassVar[str] = "announcement"
+    title: str
+    message: str
+    good: bool
+    ways: tuple[Literal["bell", "terminal", "desktop"], ...]
 
 
 VERSION = 1

@@ -39,6 +39,7 @@ def render(survey: Survey, *, schema: str) -> str:
         parts.insert(2, _APP)
     if not survey.scripts:
         parts.append(_STEP)
+    parts.append(_NOTIFY)
     return "\n".join(parts)
 
 
@@ -57,6 +58,16 @@ _STEP = """\
 # command = "npm run css"
 # inputs = ["styles/**/*.css"]
 # outputs = ["static/app.css"]
+"""
+
+
+_NOTIFY = """\
+# Calls you when the tests begin to fail, or pass again.
+# [notify]
+# bell = true
+# terminal = true    # a notification of the terminal's
+# desktop = true     # one of the desktop's
+# when = "change"    # or "always"
 """
 
 

@@ -318,6 +318,30 @@ class Warm(Table, frozen=True):
     tests: Annotated[bool, Meta(description="Whether test runs start warm.")] = True
 
 
+class Notify(Table, frozen=True):
+    """How a person who looks elsewhere is called when a verdict is there; by default not at all."""
+
+    when: Annotated[
+        Literal["change", "always"],
+        Meta(
+            description="At a change of the verdict only, from passed to failed or back, or at "
+            "the end of each cycle."
+        ),
+    ] = "change"
+    bell: Annotated[bool, Meta(description="Ring the terminal's bell.")] = False
+    terminal: Annotated[
+        bool,
+        Meta(
+            description="Have the terminal show a notification (OSC 9, or OSC 777 where that is "
+            "the terminal's)."
+        ),
+    ] = False
+    desktop: Annotated[
+        bool,
+        Meta(description="Have the desktop show one, by notify-send or, on macOS, osascript."),
+    ] = False
+
+
 class Config(Table, frozen=True):
     """The whole of devloop.toml."""
 
@@ -331,6 +355,7 @@ class Config(Table, frozen=True):
     steps: Annotated[
         dict[str, Step], Meta(description="Commands that make files from files, by name.")
     ] = {}
+    notify: Notify = Notify()
 
 
 def seconds(duration: str) -> float:

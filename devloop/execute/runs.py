@@ -25,7 +25,14 @@ from devloop.execute.recorded import Recorded
 from devloop.execute.run_state import RunResult, RunState
 from devloop.execute.streams import Reader, Tail
 from devloop.execute.warm_tests import NOT_YET, RUNNER, TEARDOWN, Plan, Start, WarmTests
-from devloop.execute.workers import Workers, choose, from_environment, names_xdist
+from devloop.execute.workers import (
+    Workers,
+    choose,
+    filled_in,
+    from_environment,
+    makespan,
+    names_xdist,
+)
 from devloop.inside import messages
 from devloop.select.selection import SelectedFile
 
@@ -209,6 +216,13 @@ class TestRun:
             self._emit(Notice(message=workers.notice))
         return workers
 
+    def _predicted(self, workers: int) -> float | None:
+        """Seconds that the tests will take; None where nothing is known of any of them."""
+        taken = [self._tests.seconds.get(file.path) for file in self._tests.selection or ()]
+        if all(value is None for value in taken):
+            return None
+        return round(makespan(filled_in(taken), workers), 3)
+
     def _args(self, workers: Workers) -> tuple[str, ...]:
         tests = self._tests
         # One file that does not import is no reason to leave the others out.
@@ -251,7 +265,9 @@ class TestRun:
     ) -> Process:
         """Start pytest, from a zygote if that may be."""
         selected = sum(len(file.nodeids) or 1 for file in self._tests.selection or ())
-        started = RunStarted(selected=selected, workers=workers.count)
+        started = RunStarted(
+            selected=selected, workers=workers.count, predicted=self._predicted(workers.count)
+        )
         args = self._args(workers)
         if self._warm is not None:
             warm = self._warm

@@ -112,8 +112,7 @@ def choose(
             )
         return Workers(setting, ("-n", str(setting)))
     known = [value for value in seconds if value is not None]
-    guess = sum(known) / len(known) if known else UNKNOWN
-    predicted = [guess if value is None else value for value in seconds]
+    predicted = filled_in(seconds)
     if _asks(addopts):
         if interpreter.xdist is None:
             return Workers()
@@ -162,6 +161,17 @@ def _advice(interpreter: Interpreter, count: int) -> str:
     if interpreter.xdist is None:
         advice += f", after {interpreter.install('pytest-xdist')}"
     return advice
+
+
+def filled_in(seconds: Sequence[float | None]) -> list[float]:
+    """What files take, with a guess where nothing is known: as long as the others.
+
+    Args:
+        seconds: of each file, in order; None is not known.
+    """
+    known = [value for value in seconds if value is not None]
+    guess = sum(known) / len(known) if known else UNKNOWN
+    return [guess if value is None else value for value in seconds]
 
 
 def makespan(seconds: Iterable[float], count: int) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import anyio
 
@@ -12,23 +13,38 @@ from devloop.execute.guard import Guard
 from devloop.loop.messages import Stop
 
 
-async def obey_signals(guard: Guard, watch: bool, send: Callable[[Stop], Awaitable[None]]) -> None:
-    """Pass on that devloop is to end; a second signal forces that.
+@asynccontextmanager
+async def signals_obeyed(
+    watch: bool, send: Callable[[Stop], Awaitable[None]], force: Callable[[], Awaitable[None]]
+) -> AsyncIterator[None]:
+    """Pass on that devloop is to end, until all has ended.
 
     Args:
-        guard: owns all processes.
         watch: Ctrl-C is how such a session ends, and no failure.
         send: takes the wish to stop.
+        force: called at a second signal: nobody is given any more time.
     """
     times = 0
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-        async for number in signals:
-            times += 1
-            if times > 1:
-                # Nobody is given any more time.
-                await guard.end(0.0)
-            by_user = 0 if watch else 130
-            await send(Stop(by_user if number == signal.SIGINT else 128 + number))
+
+    async def obey() -> None:
+        nonlocal times
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+            async for number in signals:
+                times += 1
+                if times > 1:
+                    await force()
+                by_user = 0 if watch else 130
+                await send(Stop(by_user if number == signal.SIGINT else 128 + number))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(obey)
+        try:
+            yield
+        finally:
+            tasks.cancel_scope.cancel()
+    if times:
+        # All has ended. Who presses once more means just that, and the exit code is known.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 async def heed_guardian(guard: Guard) -> None:

@@ -19,6 +19,7 @@ import msgspec
 
 from devloop.errors import DevloopError, NoTestsHere, UsageError
 from devloop.events import (
+    Announcement,
     Change,
     CycleFinished,
     CycleOutcome,
@@ -29,7 +30,7 @@ from devloop.events import (
     Progress,
     Trigger,
 )
-from devloop.execute import bytecode
+from devloop.execute import bytecode, desktop
 from devloop.execute.asked import Settled
 from devloop.execute.environment import for_project
 from devloop.execute.guard import Guard
@@ -48,6 +49,7 @@ from devloop.loop.actions import (
     definite,
     described,
 )
+from devloop.loop.announcer import Announcer
 from devloop.loop.apps import Apps
 from devloop.loop.configuration import Configuration
 from devloop.loop.cycle import Arrived, Cycle
@@ -132,6 +134,7 @@ class Loop:
         self._watcher: Watcher | None = None
         self._after_look: list[tuple[int, Ask]] = []
         self._read = anyio.Event()
+        self._owns = False
         self._made: set[str] = set()
         self._unplaced = Unplaced(project)
         self._meter = Meter()
@@ -140,6 +143,7 @@ class Loop:
         self._asking: Ask | None = None
         self._held: list[Impact] = []
         self._explaining = Explaining()
+        self._announcer = Announcer(project.config.notify, project.root.name)
         self._send, self._receive = anyio.create_memory_object_stream[Message](1000)
 
     async def run(self) -> int:
@@ -153,10 +157,14 @@ class Loop:
         """
         project, scope = self.project, self.scope
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(
+                ending.signals_obeyed(scope.watch, self._send.send, self._force_end)
+            )
             self._parsers = await stack.enter_async_context(
                 Parsers(project.interpreter.path, project.root)
             )
             self._guard = await stack.enter_async_context(Guard())
+            self._owns = True
             self._tasks = await stack.enter_async_context(anyio.create_task_group())
             self._steps = Steps(
                 project, self._guard, self._environment, self.emit, force=scope.force
@@ -201,7 +209,6 @@ class Loop:
                 self._mode,
             )
             self._tasks.start_soon(self._tests.keep_warm)
-            self._tasks.start_soon(ending.obey_signals, self._guard, scope.watch, self._send.send)
             self._tasks.start_soon(ending.heed_guardian, self._guard)
             if not scope.postpone:
                 self._begin("start")
@@ -263,6 +270,8 @@ class Loop:
         measure = self._meter.apply(event)
         if measure is not None:
             self.project.store.save_measure(measure)
+        if self.scope.watch and (call := self._announcer.heard(event)) is not None:
+            self._announce(call)
 
     # What happens
 
@@ -709,6 +718,17 @@ class Loop:
                 async for change_set in watcher:
                     await self._send.send(Changed(change_set))
 
+    def _announce(self, call: Announcement) -> None:
+        self.emit(call)
+        if "desktop" in call.ways:
+            self._tasks.start_soon(self._notify, call)
+
+    async def _notify(self, call: Announcement) -> None:
+        problem = await desktop.notify(self._guard, call.title, call.message)
+        if problem is not None and problem not in self.advised:
+            self.advised.add(problem)
+            self.emit(Notice(message=f"no notification: {problem}", severity="warning"))
+
     async def _tick(self, cycle: Cycle) -> None:
         while self._cycle is cycle:
             try:
@@ -725,6 +745,10 @@ class Loop:
             self.reload = True
             self._stopping = Stop(0)
         return self.reload
+
+    async def _force_end(self) -> None:
+        if self._owns:
+            await self._guard.end(0.0)
 
     async def _wind_up(self) -> None:
         was_read = self._read.is_set()

@@ -12,6 +12,9 @@ from devloop.report.standing import Standing
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _BAR = 24
+WORTH_PREDICTING = 1.0
+"""Seconds from which on a run's predicted time is shown."""
+
 _SEPARATOR: Piece = (" · ", "dim")
 
 
@@ -155,12 +158,21 @@ class Footer:
         segments += [Segment([(f"step {name}", "yellow")], 7) for name in self._steps]
         segments += self._modes()
         segments += self._app_segments(5)
-        segments.append(Segment([(wording.duration(elapsed), "dim")], 6))
+        segments.append(Segment([(self._time(elapsed), "dim")], 6))
         first = segments[0]
         return [Segment([(f"{spin} ", "cyan"), *first.pieces], 9), *segments[1:]]
 
     def _modes(self) -> list[Segment]:
         return [Segment([(phrase, "bold yellow")], 8) for phrase in wording.mode(self._mode)]
+
+    def _time(self, elapsed: float) -> str:
+        """How long it has taken, and where that is worth knowing how long it will."""
+        run = self._run
+        said = wording.duration(elapsed)
+        if run is None or run.predicted is None or run.predicted < WORTH_PREDICTING:
+            return said
+        expected = run.t - self._began + run.predicted
+        return f"{said} of about {wording.duration(expected)}" if elapsed < expected else said
 
     def _run_segments(self) -> list[Segment]:
         counts = self._standing.counts

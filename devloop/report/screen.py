@@ -93,6 +93,15 @@ class Screen:
             lent, self._lent = self._lent, None
             self._sink.write(lent.over())
 
+    def call(self, codes: str) -> None:
+        """Call the person at the terminal; nothing is shown on it.
+
+        Args:
+            codes: control codes that print nothing.
+        """
+        if self._paint.animated and self._lent is None:
+            self._sink.write(codes)
+
     def clear(self) -> None:
         """Empty the screen, not the scrollback."""
         if self._paint.animated:

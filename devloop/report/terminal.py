@@ -13,8 +13,8 @@ from contextlib import suppress
 from typing import TextIO
 
 from devloop import events as ev
+from devloop.report import calls, tables, wording
 from devloop.report import panel as panels
-from devloop.report import tables, wording
 from devloop.report.clean import one_line
 from devloop.report.failures import Failures
 from devloop.report.footer import Footer
@@ -65,6 +65,7 @@ class TerminalReporter:
         keys: bool = False,
         columns: Callable[[], int] | None = None,
     ) -> None:
+        self._environ = environ
         self._paint = Paint.of(stream, environ)
         self.ticks = self._paint.animated
         self._columns = columns or (lambda: columns_of(stream))
@@ -79,6 +80,9 @@ class TerminalReporter:
         self._drawn = 0.0
         self._shown = 0
         self._broken = False
+        self._waiting: list[str] | None = None
+        self._changes: tuple[ev.Change, ...] = ()
+        self._times = 1
         self._names: dict[str, str] = {}
         self._longest = 0
 
@@ -152,6 +156,20 @@ class TerminalReporter:
     def _print(self, lines: Iterable[str]) -> None:
         text = "".join(f"{line}\n" for line in lines)
         if text:
+            self._show_waiting()
+            self._screen.print(text)
+
+    def _print_first(self, lines: Iterable[str]) -> None:
+        """Print what a result begins with: before there is one the last one stays readable."""
+        if self._waiting is None:
+            self._print(lines)
+        else:
+            self._waiting += [f"{line}\n" for line in lines]
+
+    def _show_waiting(self) -> None:
+        if self._waiting is not None:
+            text, self._waiting = "".join(self._waiting), None
+            self._screen.clear()
             self._screen.print(text)
 
     def _other(self, event: ev.Event) -> None:
@@ -173,6 +191,8 @@ class TerminalReporter:
             self._notice(event)
         elif isinstance(event, ev.ShadowFinished):
             self._notice(ev.Notice(message=wording.shadow(event)))
+        elif isinstance(event, ev.Announcement):
+            self._screen.call(calls.of(event, self._environ))
         elif isinstance(event, ev.Explained):
             self._print(["", *tables.explained(event, self._paint).splitlines()])
         elif isinstance(event, ev.SessionStarted):
@@ -186,14 +206,18 @@ class TerminalReporter:
     def _begin(self, event: ev.CycleStarted) -> None:
         self._shown = 0
         self._broken = False
-        if self._clear:
-            self._screen.clear()
+        self._waiting = [] if self._clear else None
+        same = event.trigger == "change" and event.changes == self._changes
+        self._times = self._times + 1 if same else 1
+        self._changes = event.changes
         if self._once and event.trigger == "start":
             # What set it off is the command, which the line above names.
             return
         clock = time.strftime("%H:%M:%S", time.localtime(event.t))
         head = [("● ", "cyan"), (wording.trigger(event), "bold")]
-        self._print(["", self._fit(head, f"  {clock}")])
+        if self._times > 1:
+            head.append((f" ×{self._times}", "yellow"))  # noqa: RUF001
+        self._print_first(["", self._fit(head, f"  {clock}")])
 
     def _plan(self, plan: ev.PlanMade) -> None:
         tests, why = wording.selected_tests(plan), wording.why_tests(plan)
@@ -209,7 +233,7 @@ class TerminalReporter:
         lines = [self._fit([("  ", ""), (said or "nothing is affected", "")], f"  {why or ''}")]
         if plan.note:
             lines.append(self._paint(f"  {one_line(plan.note)}", "dim"))
-        self._print(lines)
+        self._print_first(lines)
 
     def _run(self, event: ev.RunFinished) -> None:
         lines: list[str] = []
@@ -334,6 +358,7 @@ class TerminalReporter:
         padding = " " * (self._longest - cells(name))
         prefix = f"{self._paint(name, color)}{padding} {self._paint('│', 'dim')} "
         lines = event.text.split("\n")
+        self._show_waiting()
         self._screen.print("".join(f"{prefix}{self._paint.foreign(line)}\n" for line in lines))
 
     def _notice(self, event: ev.Notice) -> None:

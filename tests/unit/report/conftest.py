@@ -103,11 +103,17 @@ class Recorder:
         self.add(ev.CycleStarted(trigger=trigger, changes=changes), after=20.0)  # type: ignore[arg-type]
         self.began = self.now
 
-    def end(self, outcome: str, failing: int = 0, due: int = 0) -> None:
+    def end(self, outcome: str, failing: int = 0, due: int = 0, assumed: int = 0) -> None:
         """Finish the cycle."""
         seconds = round(self.now - self.began, 3)
         self.add(
-            ev.CycleFinished(outcome=outcome, seconds=seconds, failing=failing, due=due)  # type: ignore[arg-type]
+            ev.CycleFinished(
+                outcome=outcome,  # type: ignore[arg-type]
+                seconds=seconds,
+                failing=failing,
+                due=due,
+                assumed=assumed,
+            )
         )
         self.inside = False
 
@@ -166,7 +172,7 @@ def first_cycle(recorder: Recorder) -> None:
     recorder.add(
         ev.Output(source="app", name="web", text="\x1b[32mINFO\x1b[0m:  Started\nListening")
     )
-    recorder.add(ev.RunStarted(selected=2))
+    recorder.add(ev.RunStarted(selected=2, predicted=2.5))
     recorder.add(ev.RunCollected(total=6))
     recorder.test("tests/test_cart.py::test_empty")
     recorder.add(ev.AppReady(name="web", pid=4242, seconds=0.354, address=":8000"))
@@ -221,7 +227,7 @@ def fixing_cycle(recorder: Recorder) -> None:
         recorder.test(f"tests/test_cart.py::{name}", outcome)
     recorder.add(ev.RunFinished(outcome="passed", passed=3, skipped=1, seconds=0.2))
     recorder.add(ev.AppReady(name="web", pid=4250, seconds=0.41, address=":8000"), after=0.2)
-    recorder.end("failed", failing=1)
+    recorder.end("failed", failing=1, assumed=1)
 
 
 def collection_cycle(recorder: Recorder) -> None:
@@ -394,7 +400,7 @@ def quiet_cycle(recorder: Recorder) -> None:
     """A document was edited: nothing is affected."""
     recorder.begin("README.md")
     recorder.add(ev.PlanMade(total=6))
-    recorder.end("passed")
+    recorder.end("passed", assumed=6)
 
 
 def record(*parts: Callable[[Recorder], None]) -> list[ev.Event]:

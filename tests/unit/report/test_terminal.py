@@ -89,7 +89,7 @@ def test_a_short_screen_repeats_and_loses_no_line(
 def test_the_footer_shows_a_run_while_it_goes_on(
     recorded: list[ev.Event], terminal: io.StringIO
 ) -> None:
-    """Progress, failures so far, apps, time, and the test that runs."""
+    """Progress, failures so far, apps, time taken and predicted, and the test that runs."""
     at = next(
         i
         for i, event in enumerate(recorded)
@@ -97,7 +97,9 @@ def test_the_footer_shows_a_run_while_it_goes_on(
     )
     lines = seen(written(recorded[: at + 1], terminal, close=False)).splitlines()
     assert lines[-3] == ""
-    assert re.fullmatch(r". 2/6 tests · 1 failed · web ready :8000 · \d\.\d\ds", lines[-2])
+    assert re.fullmatch(
+        r". 2/6 tests · 1 failed · web ready :8000 · 1.60s of about 4.05s", lines[-2]
+    )
     assert lines[-1] == "  tests/test_cart.py::test_currency[€]"
 
 
@@ -187,6 +189,37 @@ def test_the_screen_is_emptied_only_where_asked(
     cycles = sum(isinstance(event, ev.CycleStarted) for event in recorded)
     assert text.count("\x1b[2J") == cycles
     assert "\x1b[3J" not in text
+
+
+def test_the_last_result_stays_readable_until_there_is_a_new_one(
+    recorded: list[ev.Event], terminal: io.StringIO
+) -> None:
+    """With `--clear` too: what a cycle begins with is shown with the first thing that it finds."""
+    begin = next(i for i, event in enumerate(recorded) if event.cycle == 3)
+    found = next(i for i, e in enumerate(recorded) if i > begin and isinstance(e, ev.Diagnostic))
+    before = seen(written(recorded[:found], terminal, clear=True, close=False), rows=30)
+    assert "still failing tests/test_load.py::test_load" in before
+    assert "2 of 6 tests" not in before
+    terminal.truncate(0)
+    after = seen(written(recorded[: found + 1], terminal, clear=True, close=False), rows=30)
+    shown = after[after.index("● tests/test_cart.py") :]
+    assert "not collected" in shown
+    assert "PASS" not in shown
+
+
+def test_the_same_file_again_is_counted(terminal: io.StringIO, recorded: list[ev.Event]) -> None:
+    """How often it was saved in a row; another file, or a key, begins anew."""
+    events: list[ev.Event] = [
+        event
+        for path in ("a.py", "a.py", "a.py", "b.py", "a.py")
+        for event in (
+            ev.CycleStarted(trigger="change", changes=(ev.Change(path),)),
+            ev.PlanMade(),
+            ev.CycleFinished(outcome="passed", seconds=0.1),
+        )
+    ]
+    heads = re.findall(r"^● (.+?)  ", seen(written(events, terminal)), re.M)
+    assert heads == ["a.py", "a.py ×2", "a.py ×3", "b.py", "a.py"]  # noqa: RUF001
 
 
 @pytest.mark.parametrize(
