@@ -81,6 +81,7 @@ from devloop.plan.plan import Plan, as_event, make
 from devloop.report.reporter import ReaderGone, Reporter
 from devloop.select.apps import broken
 from devloop.select.category import Category
+from devloop.select.records import GOOD
 from devloop.select.selection import SelectedFile, SelectedTarget
 from devloop.select.tests import Due
 from devloop.watch.scan import ChangeSet
@@ -466,10 +467,14 @@ class Loop:
             ask.answer(answer)
 
     def _debug(self, nodeid: str | None) -> None:
-        failing = self._tests.failing
-        if nodeid is None and not failing:
+        if nodeid is None:
+            # While a run goes on, what it has shown counts already.
+            ran = {} if self._cycle is None else self._cycle.tally.outcomes
+            now = [one for one, outcome in ran.items() if outcome not in GOOD]
+            nodeid = next(iter((*now, *self._tests.failing)), None)
+        if nodeid is None:
             raise UsageError("no test fails that could be debugged")
-        prepared = self._debugger.prepare(nodeid or failing[0])
+        prepared = self._debugger.prepare(nodeid)
         if prepared is not None:
             self._tasks.start_soon(self._debugger.run, prepared)
 

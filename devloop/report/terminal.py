@@ -273,7 +273,7 @@ class TerminalReporter:
             lines.append(f"  … and {len(others) - LISTED:,} more problems")
         if standing.slow:
             slow = ", ".join(f"{one_line(n)} {wording.duration(s)}" for s, n in standing.slow)
-            lines.append(self._paint(f"  slowest: {slow}", "dim"))
+            lines.append(self._fit([], f"  slowest: {slow}"))
         if lines or self._shown or self._broken:
             lines.insert(0, "")
         self._print([*lines, *self._result(event)])

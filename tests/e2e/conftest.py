@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import pexpect
 import psutil
+import pyte
 import pytest
 
 Event = dict[str, Any]
@@ -237,8 +238,15 @@ def watching(
 class Shell:
     """A person's shell in a terminal, with `devloop` in its path."""
 
-    def __init__(self, root: Path, command: tuple[str, ...], environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        command: tuple[str, ...],
+        environment: dict[str, str],
+        columns: int = 100,
+    ) -> None:
         self.root = root
+        self.columns = columns
         environment = {**environment, "TERM": "xterm-256color", "PS1": "", "TRAP_MARK": str(root)}
         self.child = pexpect.spawn(
             "sh",
@@ -247,7 +255,7 @@ class Shell:
             env=environment,
             timeout=120,
             encoding="utf-8",
-            dimensions=(24, 100),
+            dimensions=(24, columns),
         )
         self.devloop = shlex.join(command)
         self.log = io.StringIO()
@@ -260,6 +268,16 @@ class Shell:
     def seen(self) -> str:
         """All that was written on it."""
         return self.log.getvalue()
+
+    def screen(self) -> tuple[list[str], list[str]]:
+        """What a person sees by now: the lines that scrolled away, and those on the screen."""
+        screen = pyte.HistoryScreen(self.columns, 24, history=10_000, ratio=1)
+        pyte.Stream(screen).feed(self.seen())
+        above = [
+            "".join(line[column].data for column in range(self.columns))
+            for line in screen.history.top
+        ]
+        return [line.rstrip() for line in above], [line.rstrip() for line in screen.display]
 
     def until(self, check: Callable[[], object], timeout: float = 60.0) -> None:
         """Wait for what the screen does not tell."""
@@ -318,16 +336,16 @@ class Shell:
 @pytest.fixture
 def shell(
     tmp_path: Path, devloop_command: tuple[str, ...], plain_environment: dict[str, str]
-) -> Iterator[Callable[[dict[str, str]], Shell]]:
+) -> Iterator[Callable[..., Shell]]:
     """A shell in a project with these files."""
     begun: list[Shell] = []
 
-    def begin(files: dict[str, str]) -> Shell:
+    def begin(files: dict[str, str], columns: int = 100) -> Shell:
         root = tmp_path / "p"
         root.mkdir()
         for path, text in files.items():
             (root / path).write_text(text)
-        begun.append(Shell(root, devloop_command, plain_environment))
+        begun.append(Shell(root, devloop_command, plain_environment, columns))
         return begun[-1]
 
     yield begin

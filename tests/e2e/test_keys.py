@@ -249,6 +249,21 @@ def test_d_hands_the_terminal_to_a_debugger_and_takes_it_back(shell: Begin) -> N
     quits(at)
 
 
+def test_d_takes_a_failure_of_the_run_that_goes_on(shell: Begin) -> None:
+    """What is on the screen can be debugged, though other tests still run."""
+    slow = "import pathlib, time\ndef test_bad():\n    assert not [1]\n"
+    slow += "def test_slow():\n    pathlib.Path('runs').touch()\n    time.sleep(60)\n"
+    at = shell({"test_it.py": slow})
+    at.run("watch")
+    at.expect("1 failed")
+    at.child.send("d")
+    at.expect("debugging test_it.py::test_bad")
+    at.expect("(Pdb) ")
+    at.child.send("q\r")
+    at.expect("the debugger has ended")
+    quits(at)
+
+
 def test_what_is_reported_does_not_spoil_the_debuggers_prompt(shell: Begin) -> None:
     """It waits for the end of the line that is typed."""
     at = watch(shell, {**TESTS, "cart.py": BROKEN})
