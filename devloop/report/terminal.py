@@ -272,7 +272,7 @@ class TerminalReporter:
         if len(others) > LISTED:
             lines.append(f"  … and {len(others) - LISTED:,} more problems")
         if standing.slow:
-            slow = ", ".join(f"{one_line(n)} {wording.duration(s)}" for s, n in standing.slow)
+            slow = ", ".join(f"{wording.duration(s)} {one_line(n)}" for s, n in standing.slow)
             lines.append(self._fit([], f"  slowest: {slow}"))
         if lines or self._shown or self._broken:
             lines.insert(0, "")

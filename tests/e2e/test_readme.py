@@ -21,6 +21,7 @@ from devloop.cli.main import COMMANDS
 from devloop.config.load import load
 from devloop.config.types import DIAGNOSTIC_TOOLS, Config, OnBusy
 from devloop.editors import setup
+from devloop.loop.keys import ACTIONS, PROMPTS
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Watch = Callable[..., "Watching"]
@@ -211,3 +212,20 @@ def test_the_first_command_works_on_a_fresh_machine(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "7 passed" in done.stdout
+
+
+def test_the_table_of_keys_is_complete() -> None:
+    """Every key that does something is in it, and none else."""
+    section = README.partition("## Keys")[2].partition("## ")[0]
+    rows = re.findall(r"^\| (`.+?) \|", section, re.MULTILINE)
+    told = {key for row in rows for key in re.findall(r"`(.+?)`", row)}
+    named = {"\r": "Enter", "\n": "Enter", " ": "space"}
+    there = {named.get(key, key) for key in (*ACTIONS, *PROMPTS)}
+    assert told == there | {"h", "?"}
+
+
+def test_the_pictures_are_there() -> None:
+    """What the README shows lies beside it."""
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README)
+    assert "docs/terminal.svg" in pictures
+    assert all((ROOT / picture).is_file() for picture in pictures)
