@@ -128,6 +128,8 @@ class TerminalReporter:
     def show(self, data: bytes | None) -> None:
         """Let an app that reads keys have the screen; see `Reporter.show`."""
         self._screen.lend(data)
+        if data is None:
+            self._draw(time.time())
 
     def panel(self, panel: Panel | None) -> None:
         """Show something in the place of the footer; see `Reporter.panel`."""
