@@ -252,6 +252,11 @@ class Tests:
                 seconds=self._seconds(files),
                 folders=tuple(str(project.root / root) for root in project.layout.roots),
                 record=tests.record,
+                memos=tuple(
+                    f"{path}::{key}"
+                    for path, facts in project.graph.files.items()
+                    for key in facts.memos
+                ),
             ),
             project.settings,
             {**self._environment, **project.python_path(), **tests.env},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -12,7 +12,6 @@ from devloop.select.category import DISTRIBUTION, LISTING, TEXT, VARIABLE, Categ
 from devloop.select.existence import Existence
 from devloop.select.outlines import (
     Classes,
-    Edit,
     Outline,
     Outlines,
     compare,
@@ -48,6 +47,20 @@ class Present(msgspec.Struct, frozen=True):
     contents: Contents
     categorise: Categorise
     outlines: Outlines
+
+
+class Scene(msgspec.Struct, frozen=True):
+    """What may mention something of some sources.
+
+    Args:
+        importers: those that import one of them, and they themselves.
+        readers: those, and all that these import.
+        classes: of all of them.
+    """
+
+    importers: Mapping[str, Outline]
+    readers: Mapping[str, Outline]
+    classes: Classes
 
 
 class Delta:
@@ -277,9 +290,8 @@ class Delta:
             self._wild[path] = "the whole file"
             for number in self._functions_of(path):
                 self._changed.setdefault(number, Reason("ran", (present.records.deps[number][2:],)))
-        memos = self._memos()
-        if skeletons or memos:
-            self._skeletons(skeletons, memos)
+        self._skeletons(skeletons)
+        self._memos()
         for path, statement in self._wild.items():
             chain = (path,)
             self._note("m", path, Reason("imports", chain, _may(path, statement)))
@@ -293,83 +305,78 @@ class Delta:
         known = self._present.records.of_kind("f")
         return [number for what, number in known.items() if what.startswith(start)]
 
-    def _memos(self) -> Mapping[str, tuple[str, ...]]:
-        """The cached functions that may keep what another value would come from, by name."""
+    def _skeletons(self, edited: Mapping[str, tuple[Outline, Outline]]) -> None:
+        """Follow the names that statements bind which were edited."""
+        if not edited:
+            return
+        scene = self._scene(edited, [before for before, _ in edited.values()])
+        if scene is None:
+            self._wild.update(dict.fromkeys(edited, "too much mentions it to be looked through"))
+            return
+        names: dict[str, tuple[str, ...]] = {}
+        for path, (before, after) in edited.items():
+            edit = compare(before, after, scene.classes)
+            if edit.wild is None and edit.names and _is_of_tests(path, self._present.graph):
+                edit = msgspec.structs.replace(edit, wild=next(iter(edit.names.values())))
+            self._functions(path, edit.functions)
+            if edit.wild is not None:
+                self._wild[path] = edit.wild
+            else:
+                names.update({name: (f"{path}: {said}",) for name, said in edit.names.items()})
+        if names:
+            self._follow(scene, names, reflective=True)
+
+    def _memos(self) -> None:
+        """Follow cached functions that may keep what another value would come from now."""
         records = self._present.records
         waiting = {key: records.members(number) for key, number in records.memos.items()}
-        found: dict[str, tuple[str, ...]] = {}
         while True:
-            reached = [
-                key
-                for key, members in waiting.items()
-                if self._number("f", key) in self._changed
-                or not self._changed.keys().isdisjoint(members)
-            ]
-            if not reached:
-                return found
-            for key in reached:
-                members = waiting.pop(key)
-                causes = [self._changed[n] for n in members if n in self._changed]
-                causes += [self._changed[n] for n in [self._number("f", key)] if n in self._changed]
-                cause = min(causes, key=lambda one: one.chain)
-                chain = cause.chain if key == cause.chain[0] else (key, *cause.chain)
-                found[key] = chain
-                self._note("f", key, Reason("memo", chain, "it keeps what it has computed"))
+            known = self._changed if not self._named else {**self._named, **self._changed}
+            found: dict[str, Reason] = {}
+            for key, members in waiting.items():
+                numbers = [*members, self._number("f", key)]
+                causes = [known[number] for number in numbers if number in known]
+                if causes:
+                    cause = min(causes, key=lambda one: (len(one.chain), one.chain))
+                    chain = cause.chain if cause.chain[0] == key else (key, *cause.chain)
+                    found[key] = Reason("memo", chain, "it keeps what it has computed")
+            if not found:
+                return
+            for key, reason in found.items():
+                del waiting[key]
+                self._note("f", key, reason)
+            scene = self._scene({key.partition("::")[0] for key in found}, ())
+            if scene is None:
+                files = {key.partition("::")[0] for key in found}
+                self._wild.update(dict.fromkeys(files, "too much mentions what it keeps"))
+                return
+            names = {key.rpartition("::")[2].rpartition(".")[2]: found[key].chain for key in found}
+            self._follow(scene, names, reflective=False)
 
-    def _skeletons(
-        self,
-        edited: Mapping[str, tuple[Outline, Outline]],
-        memos: Mapping[str, tuple[str, ...]],
-    ) -> None:
-        """Follow the names of statements that were edited, and of cached functions."""
-        present = self._present
-        graph = present.graph
-        names: dict[str, tuple[str, ...]] = {}
-        files = [*edited, *(key.partition("::")[0] for key in memos)]
+    def _scene(self, files: Collection[str], more: Iterable[Outline]) -> Scene | None:
+        """What may mention something of some files; None where that is too much."""
+        present, graph = self._present, self._present.graph
         importers = graph.affected(files)
         readers = graph.closure([*importers, *graph.closure(files)])
         if len(readers) > MOST:
-            self._wild.update(dict.fromkeys(files, "too much mentions it to be looked through"))
-            return
-        known = present.outlines(
-            {present.contents[path] for path in readers if path in present.contents}
-        )
-        now = {
-            path: known[present.contents[path]]
-            for path in readers
-            if present.contents.get(path) in known
-        }
-        classes = Classes([*now.values(), *(before for before, _ in edited.values())])
-        for path, (before, after) in edited.items():
-            edit = compare(before, after, classes)
-            if edit.wild is None and _is_of_tests(path, graph):
-                edit = msgspec.structs.replace(edit, wild=next(iter(edit.names.values()), ""))
-            self._take(path, edit)
-            if edit.wild is None:
-                names.update({n: (f"{path}: {s}",) for n, s in edit.names.items()})
-        own = {path: now[path] for path in importers if path in now}
-        taint = spread(names, own, now, classes, reflective=True)
-        self._unread(files if names else (), importers, now)
-        self._wild.update({p: s for p, s in taint.wild.items() if p not in self._wild})
-        cached = {key.rpartition("::")[2].rpartition(".")[2]: memos[key] for key in memos}
-        kept = spread(cached, own, now, classes, reflective=False)
-        self._wild.update({p: s for p, s in kept.wild.items() if p not in self._wild})
-        self._hits(kept, reflective=False)
-        self._hits(taint, reflective=bool(names))
-        self._named_from = frozenset(importers)
-
-    def _take(self, path: str, edit: Edit) -> None:
-        self._functions(path, edit.functions)
-        if edit.wild is not None:
-            self._wild[path] = edit.wild
-
-    def _unread(
-        self, files: Iterable[str], importers: Iterable[str], now: Mapping[str, Outline]
-    ) -> None:
-        """What imports an edited source, and cannot be read, may do anything with it."""
-        for path in importers if files else ():
-            if path not in now and path in self._present.contents:
+            return None
+        contents = present.contents
+        known = present.outlines({contents[path] for path in readers if path in contents})
+        now = {path: known[contents[path]] for path in readers if contents.get(path) in known}
+        for path in importers:
+            if path not in now and path in contents:
+                # It cannot be read, so nobody knows what it does with them.
                 self._wild.setdefault(path, "the whole file")
+        self._named_from |= importers.keys()
+        own = {path: now[path] for path in importers if path in now}
+        return Scene(own, now, Classes([*now.values(), *more]))
+
+    def _follow(
+        self, scene: Scene, names: Mapping[str, tuple[str, ...]], *, reflective: bool
+    ) -> None:
+        taint = spread(names, scene.importers, scene.readers, scene.classes, reflective=reflective)
+        self._wild.update({p: s for p, s in taint.wild.items() if p not in self._wild})
+        self._hits(taint, reflective=reflective)
 
     def _hits(self, taint: Taint, *, reflective: bool) -> None:
         records = self._present.records

@@ -260,6 +260,17 @@ def test_a_cached_function_stands_for_all_that_it_has_reached(project: Project) 
     assert project.names() == {"test_two", "test_nothing"}
 
 
+def test_a_cached_function_stands_for_the_values_behind_the_names_it_has_read(
+    project: Project,
+) -> None:
+    """What it has called reads a constant: who meets the kept value runs none of it."""
+    project.edit("test_lib.py", "lib.one() == 1", "lib.cached() == 1")
+    memos = {"lib.py::cached": frozenset({"f lib.py::two"})}
+    project.run(more={"test_lib.py::test_one": {"f lib.py::cached"}}, memos=memos)
+    project.edit("consts.py", "LIMIT = 1", "LIMIT = 5")
+    assert project.names() == {"test_one", "test_two"}
+
+
 def test_a_module_that_an_earlier_test_imported_counts_for_later_ones(project: Project) -> None:
     """S4: the later one did not import it."""
     project.files["lazy.py"] = "VALUE = call()\n"
