@@ -44,7 +44,6 @@ class _Layer:
         wish: what it was to hold.
         paths: of the modules that it holds.
         spoilt: why it must not be used any more.
-        seconds: that it has taken.
     """
 
     blank: Blank
@@ -52,7 +51,6 @@ class _Layer:
     wish: Wish
     paths: frozenset[str]
     spoilt: str | None = None
-    seconds: float = 0.0
 
 
 @dataclass
@@ -122,6 +120,9 @@ class Layers:
         self._out: dict[str, str] = {}
         """Paths of modules that cannot be held, and why."""
 
+        self._trifles: frozenset[str] = frozenset()
+        """Modules that take less time together than would be worth it."""
+
         self._refusals: dict[str, _Refusal] = {}
         self._spoilt: dict[str, float] = {}
         self._zygote: Zygote | None = None
@@ -146,11 +147,6 @@ class Layers:
     def unknown(self) -> tuple[str, ...]:
         """The functions to be kept whose arguments no process has told of."""
         return tuple(target for target in self._keep if target not in self._calls)
-
-    @property
-    def seconds(self) -> float:
-        """How long what the layers hold has taken."""
-        return sum(layer.seconds for layer in self._layers)
 
     @property
     def pids(self) -> list[int]:
@@ -280,7 +276,12 @@ class Layers:
     # What is made meanwhile
 
     async def prepare(
-        self, zygote: Zygote, command: Python, spawn: Spawn, never: Sequence[str]
+        self,
+        zygote: Zygote,
+        command: Python,
+        spawn: Spawn,
+        never: Sequence[str],
+        least: float = 0.0,
     ) -> None:
         """Have ready what the next start may come from.
 
@@ -289,6 +290,7 @@ class Layers:
             command: what is started.
             spawn: how.
             never: modules that are not held.
+            least: seconds of imports that are worth a layer.
 
         Raises:
             GuardianLost: the guardian has died.
@@ -299,7 +301,7 @@ class Layers:
         self._seen = self._graph()
         self._modules = plan.in_their_order(self._seen, self._modules)
         await self._cut(len(self._clean(spawn.env)))
-        making = _Making(zygote, command, spawn, tuple(never))
+        making = _Making(zygote, command, spawn, tuple(never), least)
         if self._goes_elsewhere(spawn.cwd):
             return
         with suppress(Declined):
@@ -366,16 +368,19 @@ class Layers:
                 if {*names} <= {*top.modules}:
                     return
                 await self._cut(len(self._layers) - 1)
-            if not names:
+            if not names or {*names} <= self._trifles:
                 return
             made = await self._make(Wish(names, self._scene, making.never), making)
             if made is None:
                 return
             layer, layered = made
-            if layered.fault is None:
+            if layered.fault is None and layered.seconds >= making.least:
                 self._layers.append(layer)
                 return
             await layer.blank.close()
+            if layered.fault is None:
+                self._trifles = frozenset(names)
+                return
             # It comes after what it imports: so none of these is at fault.
             name, why = layered.fault
             self._out[dict(self._modules).get(name, name)] = why
@@ -394,7 +399,7 @@ class Layers:
                 layered = await self._layered(blank, wish, making)
                 held = frozenset(self._relative(file) for file in layered.loaded.values() if file)
                 if reads.add(layered) is None and held.isdisjoint(self._round.touched):
-                    made = _Layer(blank, reads, wish, held, seconds=layered.seconds), layered
+                    made = _Layer(blank, reads, wish, held), layered
         finally:
             self._round = None
             if made is None:
@@ -473,6 +478,7 @@ class _Making:
     command: Python
     spawn: Spawn
     never: tuple[str, ...]
+    least: float
 
     @property
     def program(self) -> str:

@@ -48,7 +48,8 @@ PATIENCE = 3.0
 """Seconds that a zygote has to give a process: it takes milliseconds, and a cold start less."""
 
 LITTLE = 0.01
-"""Seconds of imports below which a layer brings a start no further than having gone ahead."""
+"""Seconds of imports that a layer saves at least, or a start had better go ahead: a layer takes
+memory of its own, and a start from one begins at the beginning."""
 
 NOT_YET = "what it imports is still being loaded"
 DIED = "the process that held its imports died"
@@ -236,7 +237,7 @@ class Warm:
         assert self._zygote is not None
         with anyio.move_on_after(PATIENCE):
             blank = None
-            if self.layers is not None and not self._doubted and self._is_behind:
+            if self.layers is not None and not self._doubted:
                 blank = await self.layers.take(order.env)
             layered = blank is not None
             if blank is None and self._ahead is not None:
@@ -244,12 +245,6 @@ class Warm:
             return await (blank or await self._zygote.take()).run(order), layered
         self._outdated = SILENT
         raise Declined(SILENT)
-
-    @property
-    def _is_behind(self) -> bool:
-        """No process has gone ahead, or less far than a layer would bring it."""
-        little = self.layers is not None and self.layers.seconds < LITTLE
-        return self.ahead is None or not little
 
     async def see(self, pid: int) -> None:
         """What was started warm is up: see what it has copied by now.
@@ -369,8 +364,8 @@ class Warm:
                 if not self._starting and self._last is not None and self._answered:
                     with suppress(GuardianLost):
                         await self._prepare(*self._last)
-                        await self._prepare_layers(*self._last)
                         await self._go_ahead(*self._last)
+                        await self._prepare_layers(*self._last)
                     await self._save()
                 await self._news.wait()
         finally:
@@ -414,7 +409,8 @@ class Warm:
     async def _prepare_layers(self, command: Python, spawn: Spawn) -> None:
         zygote = self._zygote
         if self.layers is not None and isinstance(zygote, Zygote) and self._outdated is None:
-            await self.layers.prepare(zygote, command, spawn, [*self.record.left_out])
+            least = 0.0 if self.ahead is None else LITTLE
+            await self.layers.prepare(zygote, command, spawn, [*self.record.left_out], least)
             self.record = msgspec.structs.replace(
                 self.record, anew=self.layers.left_out, not_kept=self.layers.refused
             )

@@ -34,6 +34,7 @@ class Blank:
         self._written: dict[str, str | None] = {}
         self._homes: dict[str, str] = {}
         self._number = 0
+        self._held = 0
         self._kept = False
 
     @classmethod
@@ -188,6 +189,7 @@ class Blank:
         self._control.move(orders.FIRST_DESCRIPTOR)
         if order["trace"]:
             ahead.note(self._decline)
+        self._held = len(sys.modules)
         entry = self._unless_declined(self._become, order)
         ahead.begin(self._wait)
         return entry
@@ -201,7 +203,10 @@ class Blank:
             folders = [[path, *known] for path, known in noting.folders.items()]
             self._answer({"m": "waits", "files": files, "folders": folders})
             os._exit(0)
-        self._homes = hiding.homes(self._birth.modules)
+        # Those come last that have come last; to look at all of them would copy them all.
+        news = len(sys.modules) - self._held
+        names = [name for name, _ in zip(reversed(sys.modules), range(news))]  # noqa: B905
+        self._homes.update(hiding.homes(self._birth.modules, names))
         self._answer({"m": "waits"})
         got = self._control.receive()
         if got is None:

@@ -12,24 +12,25 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 
-def homes(known: Collection[str]) -> dict[str, str]:
+def homes(known: Collection[str], names: Collection[str] | None = None) -> dict[str, str]:
     """Where the top-level modules that are loaded were found.
 
-    This looks at every module; so it is done before a fork, not after, where each look costs the
+    Where this looks at every module it is done before a fork, not after, where each look costs the
     copy of a page.
 
     Args:
         known: names of modules that are loaded at any start.
+        names: of the modules that are looked at; None is all.
 
     Returns:
         The entry of `sys.path` of each module that is found on it, by the module's name; empty
         for one that has no place of its own, like a namespace package.
     """
     found: dict[str, str] = {}
-    for name, module in list(sys.modules.items()):
+    for name in list(sys.modules) if names is None else names:
         if "." in name or name in known or name == "__main__":
             continue
-        spec = getattr(module, "__spec__", None)
+        spec = getattr(sys.modules.get(name), "__spec__", None)
         origin = getattr(spec, "origin", None)
         if origin not in ("built-in", "frozen"):  # those come before any path
             home = os.path.dirname(origin or "")
