@@ -95,6 +95,14 @@ class Calm:
         """
         self.until = now + self._debounce
 
+    def open(self, pending: AbstractSet[str]) -> AbstractSet[str]:
+        """Those of some files that somebody writes to, and has not closed yet.
+
+        Args:
+            pending: the files.
+        """
+        return self._open & pending
+
     def handed_on(self) -> None:
         """What was pending no longer is."""
         self._first = False

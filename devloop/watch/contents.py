@@ -34,6 +34,20 @@ class Contents:
             if path in self._tree.baseline and not os.path.exists(self._tree.places.place(path))
         )
 
+    def empty(self, paths: Iterable[str]) -> bool:
+        """Whether there is nothing in one of some files.
+
+        Args:
+            paths: as they are reported.
+        """
+        for path in paths:
+            try:
+                if not os.stat(self._tree.places.place(path)).st_size:
+                    return True
+            except OSError:
+                continue
+        return False
+
     def examine(
         self, paths: Iterable[str], deleted: Container[str], patient: bool = True
     ) -> tuple[list[Change], set[str]]:

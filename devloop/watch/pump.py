@@ -31,6 +31,10 @@ GRACE = 0.1
 """Seconds for which a missing file may yet come back: an atomic save renames the old file away
 before the new one has its name."""
 
+EMPTIED = 2.0
+"""Seconds for which a file that was emptied, and is still open, may yet be written to: on a busy
+machine whoever saves may not come to it for a while."""
+
 GIT_HOLD = 30.0
 """Seconds for which git is waited for while it moves files about, in many commands perhaps."""
 
@@ -284,7 +288,16 @@ class Pump:
         while (now := time.monotonic()) < min(self._calm.until, end):
             await self._wait(min(self._calm.until, end) - now)
 
+    async def _until_written(self) -> None:
+        """Wait for those who have emptied a file in order to write it."""
+        since = time.monotonic()
+        while time.monotonic() - since < EMPTIED and (open_ := self._calm.open(self._pending)):
+            if not await self.thread(self.contents.empty, open_):
+                break
+            await self._wait(LOOK)
+
     async def _deliver(self) -> None:
+        await self._until_written()
         missing = await self.thread(self.contents.missing, self._pending)
         since = time.monotonic()
         while missing and time.monotonic() - since < GRACE:

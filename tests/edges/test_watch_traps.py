@@ -366,6 +366,36 @@ async def test_a_slow_save_ends_with_the_last_bytes(tmp_path: Path, reported: Re
             await reported(watcher, "m.py")
 
 
+async def test_a_save_that_is_held_up_is_one_change(tmp_path: Path) -> None:
+    """P12: it empties the file and writes it half a second later, as on a busy machine."""
+    path = tmp_path / "m.py"
+    path.write_text("V = 1\n")
+
+    def write() -> None:
+        with path.open("w") as file:
+            threading.Event().wait(0.5)
+            file.write("V = 2\n")
+
+    async with Watcher(tmp_path, config=Watch()) as watcher:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.to_thread.run_sync, write)
+            with anyio.fail_after(60):
+                change_set = await watcher.__anext__()
+        assert [change.path for change in change_set.changes] == ["m.py"]
+        assert watcher.known["m.py"].signature.size == len("V = 2\n")
+
+
+async def test_a_file_that_is_emptied_and_stays_open_is_told(
+    tmp_path: Path, reported: Reported
+) -> None:
+    """Nobody is waited for without an end."""
+    path = tmp_path / "m.py"
+    path.write_text("V = 1\n")
+    async with Watcher(tmp_path, config=Watch()) as watcher:
+        with path.open("w"):
+            await reported(watcher, "m.py")
+
+
 async def test_a_look_that_is_asked_for_follows_what_has_changed(tmp_path: Path) -> None:
     """Though nothing has told of the change: its change set is the first that comes after."""
     (tmp_path / "a.py").write_text("V = 1\n")
