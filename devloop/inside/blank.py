@@ -35,6 +35,7 @@ class Blank:
         self._homes: dict[str, str] = {}
         self._number = 0
         self._held = 0
+        self._stepped_back = False
         self._kept = False
 
     @classmethod
@@ -190,6 +191,7 @@ class Blank:
         if order["trace"]:
             ahead.note(self._decline)
         self._held = len(sys.modules)
+        self._stepped_back = become.step_back()
         entry = self._unless_declined(self._become, order)
         ahead.begin(self._wait)
         return entry
@@ -205,6 +207,8 @@ class Blank:
             os._exit(0)
         # Those come last that have come last; to look at all of them would copy them all.
         news = len(sys.modules) - self._held
+        if self._stepped_back:
+            become.step_up()
         names = [name for name, _ in zip(reversed(sys.modules), range(news))]  # noqa: B905
         self._homes.update(hiding.homes(self._birth.modules, names))
         self._answer({"m": "waits"})
