@@ -50,6 +50,26 @@ while True:
 """
 
 
+WARM = """
+import sys
+warm = "warm" if "html.entities" in sys.modules else "cold"
+import html.entities
+import shop
+"""
+"""At the beginning of an app: it knows whether it was started warm."""
+
+
+def until_warm(at: Shell) -> None:
+    """Save until the app, which says so, is one that was started warm."""
+    for value in range(1000, 1100):
+        at.child.expect(r"app is up (\w+)")
+        if at.child.match.group(1) == "warm":  # type: ignore[union-attr]
+            return
+        time.sleep(0.5)  # a person's own pace
+        (at.root / "shop.py").write_text(f"VALUE = {value}\n")
+    raise AssertionError(at.seen())
+
+
 def app(more: str = "") -> str:
     """The configuration of an app, `app.py`."""
     return (
@@ -57,7 +77,8 @@ def app(more: str = "") -> str:
     )
 
 
-def test_ctrl_c_three_times(shell: Callable[[dict[str, str]], Shell]) -> None:
+@pytest.mark.parametrize("start", ["cold", "warm"])
+def test_ctrl_c_three_times(shell: Callable[[dict[str, str]], Shell], start: str) -> None:
     """P7: three within 300 ms, while app and fixture take their time: both are gone at once."""
     conftest = (
         "import pytest, time\n"
@@ -69,14 +90,18 @@ def test_ctrl_c_three_times(shell: Callable[[dict[str, str]], Shell]) -> None:
     at = shell(
         {
             "devloop.toml": app("stop-timeout = '60s'"),
-            "app.py": SLOW,
+            "shop.py": "VALUE = 1\n",
+            "app.py": WARM + SLOW.replace('"app is up"', '"app is up", warm'),
             "conftest.py": conftest,
             "test_it.py": "import time\ndef test_it():\n"
             "    open('runs', 'w')\n    time.sleep(600)\n",
         }
     )
     at.run("watch")
-    at.expect("app is up")
+    if start == "warm":
+        until_warm(at)
+    else:
+        at.expect("app is up")
     deadline = time.monotonic() + 60
     while not (at.root / "runs").exists():
         assert time.monotonic() < deadline
@@ -102,11 +127,18 @@ def test_one_ctrl_c_lets_all_end(shell: Callable[[dict[str, str]], Shell]) -> No
     assert at.ended() == 0
 
 
+@pytest.mark.parametrize("start", ["cold", "warm"])
 @pytest.mark.parametrize("end", ["SIGKILL", "SIGTERM", "SIGHUP", "Ctrl-C"])
-def test_the_terminal_is_as_it_was(shell: Callable[[dict[str, str]], Shell], end: str) -> None:
+def test_the_terminal_is_as_it_was(
+    shell: Callable[[dict[str, str]], Shell], end: str, start: str
+) -> None:
     """P15: devloop ends, one way or another, at a pdb prompt: `stty -a` is the same after it."""
-    at = shell({"devloop.toml": app(), "app.py": DEBUGGED, "shop.py": "VALUE = 2\n"})
+    debugged = DEBUGGED.replace('"app is up", shop.VALUE', '"app is up", warm')
+    debugged = WARM + debugged.replace("shop.VALUE + 40", "42")
+    at = shell({"devloop.toml": app(), "app.py": debugged, "shop.py": "VALUE = 2\n"})
     at.run("watch")
+    if start == "warm":
+        until_warm(at)
     at.expect("(Pdb) ")
     at.child.send("p answer\r")
     at.expect("42")

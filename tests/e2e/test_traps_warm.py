@@ -1,4 +1,7 @@
-"""Traps of processes again, with apps that are started warm (TRAPS, P1, P2, P3, P6, P17, P23)."""
+"""Traps of processes again, with apps that are started warm (TRAPS, P1 to P6, P17, P18, P23).
+
+P7, P15 and P16, at a terminal, are in `test_traps_terminal.py`.
+"""
 
 from __future__ import annotations
 
@@ -127,6 +130,64 @@ def test_an_app_that_ignores_the_stop_signal(warm: Callable[..., Watching], port
         assert served(port) == str(value)
         watch.until(lambda: len(apps(watch)) <= 2)
     watch.until(lambda: len(apps(watch)) == 1)
+
+
+BROKEN = {
+    "syntax": "VALUE = (\n",
+    "name": "VALUE = no_such_name\n",
+    "module": "import no_such_module\nVALUE = 1\n",
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_broken_save_is_mended_by_the_next(
+    warm: Callable[..., Watching], port: int, fault: str
+) -> None:
+    """P4: what is mended is started warm again, from the same zygote."""
+    watch = warm()
+    begun = len(watch.of("app-started"))
+    watch.save("shop.py", BROKEN[fault])
+    if fault == "syntax":
+        assert [event for event in watch.cycle() if event["event"] == "diagnostic"]
+        assert served(port) != "mended"
+        assert watch.of("app-started")[begun:] == []
+    else:
+        watch.cycle(outcome="failed")
+    watch.save("shop.py", "VALUE = 'mended'\n")
+    watch.cycle(outcome="passed")
+    assert served(port) == "mended"
+    assert {event["start"] for event in watch.of("app-started")[begun:]} == {"warm"}
+
+
+@pytest.mark.slow
+def test_saves_while_it_starts_are_not_lost(warm: Callable[..., Watching], port: int) -> None:
+    """P5: two saves 0.2 s apart, into a start of 2 s: the last bytes run, and later saves work."""
+    watch = warm("import time\ntime.sleep(2)", f"ready = {{ http = 'http://127.0.0.1:{port}/' }}\n")
+    begun = len(watch.of("app-started"))
+    watch.save("shop.py", "VALUE = 1001\n")
+    watch.wait("app-started")
+    watch.save("shop.py", "VALUE = 1002\n")
+    time.sleep(0.2)  # the trap's own distance between two saves
+    watch.save("shop.py", "VALUE = 1003\n")
+    watch.until(lambda: served(port) == "1003")
+    save(watch, 1004)
+    watch.until(lambda: served(port) == "1004")
+    assert {event["start"] for event in watch.of("app-started")[begun:]} == {"warm"}
+
+
+def test_a_crash_loop_backs_off_until_the_next_save(
+    warm: Callable[..., Watching], port: int
+) -> None:
+    """P18: each crash is tried again later than the last, warm; a save is tried at once."""
+    watch = warm("import sys\nif shop.VALUE == -1: sys.exit('no')")
+    begun = len(watch.of("app-started"))
+    watch.save("shop.py", "VALUE = -1\n")
+    tries = [watch.wait("app-failed") for _ in range(3)]
+    waits = [event["retry_in"] for event in tries]
+    assert waits == sorted(set(waits))
+    save(watch, 1001)
+    assert served(port) == "1001"
+    assert {event["start"] for event in watch.of("app-started")[begun:]} == {"warm"}
 
 
 def test_a_silent_death_is_reported(warm: Callable[..., Watching], port: int) -> None:
