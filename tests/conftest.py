@@ -154,6 +154,7 @@ def real_environment() -> Callable[..., str]:
                 if not (target / "complete").exists():
                     subprocess.run([sys.executable, "-m", "venv", str(target)], check=True)
                     command = [str(target / "bin/python"), "-m", "pip", "install", "--quiet"]
+                    command += ["--no-compile"]
                     command += ["--only-binary", ":all:", *requirements]
                     done = subprocess.run(command, capture_output=True, text=True, check=False)
                     if done.returncode:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from . import addresses, orders, other_sockets, retiring, socket_paths, spawned
+from . import addresses, orders, other_sockets, retiring, socket_options, socket_paths, spawned
 from .control import private
 
 TYPE_CHECKING = False
@@ -32,25 +32,6 @@ _errno: Any = private("errno")
 _fcntl: Any = private("fcntl")
 _select: Any = private("select")
 _socket: Any = private("_socket")
-
-_MUST_MATCH = (
-    ("SOL_SOCKET", "SO_REUSEPORT"),
-    ("SOL_SOCKET", "SO_PROTOCOL"),
-    ("IPPROTO_IPV6", "IPV6_V6ONLY"),
-)
-"""They settle what a socket receives, or cannot be set once it is bound (socket(7), ipv6(7))."""
-
-_CARRIED = (
-    ("SOL_SOCKET", "SO_REUSEADDR"),
-    ("SOL_SOCKET", "SO_KEEPALIVE"),
-    ("IPPROTO_TCP", "TCP_NODELAY"),
-    ("IPPROTO_TCP", "TCP_DEFER_ACCEPT"),
-    ("IPPROTO_TCP", "TCP_FASTOPEN"),
-    ("IPPROTO_TCP", "TCP_KEEPIDLE"),
-    ("IPPROTO_TCP", "TCP_KEEPINTVL"),
-    ("IPPROTO_TCP", "TCP_KEEPCNT"),
-)
-"""A program may have set them before it binds."""
 
 
 class _Held:
@@ -236,42 +217,18 @@ def _take_over(sock: Any, name: str) -> bool:
     held = _held.get(name)
     if held is None or not held.ours or held.in_use:
         return False
-    if not held.in_place or not _fits(sock, held):
+    if not held.in_place or not socket_options.fit(sock, held.fd):
         _let_go([name])
         return False
     fd = sock.fileno()
-    carried = [(which, _option(sock, *which)) for which in _CARRIED]
+    chosen = socket_options.chosen(sock)
     os.dup2(held.fd, fd, os.get_inheritable(fd))
     retiring.share(fd)
     # Whether it blocks is kept in what all copies share, so another process may have set it.
     os.set_blocking(fd, sock.gettimeout() is None)
-    for which, value in carried:
-        if value is not None and _option(sock, *which) != value:
-            try:
-                sock.setsockopt(*(getattr(_socket, part) for part in which), value)
-            except OSError:
-                continue  # not in this state; it stays as the first process has set it
+    socket_options.choose(sock, chosen)
     held.taken = fd
     return True
-
-
-def _fits(sock: Any, held: _Held) -> bool:
-    """Whether a held socket is what the program would have got."""
-    copy = _socket.socket(fileno=os.dup(held.fd))
-    same = [_option(sock, *which) == _option(copy, *which) for which in _MUST_MATCH]
-    family = copy.family
-    copy.close()
-    return all(same) and bool(family == sock.family)
-
-
-def _option(sock: Any, level: str, option: str) -> int | None:
-    if not hasattr(_socket, level) or not hasattr(_socket, option):
-        return None
-    try:
-        value: int = sock.getsockopt(getattr(_socket, level), getattr(_socket, option))
-    except OSError:
-        return None  # not one of this family's
-    return value
 
 
 def _in_the_way(name: str | None) -> list[str]:

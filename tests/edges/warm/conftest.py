@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import json
 import os
@@ -200,9 +201,11 @@ def servers() -> str:
     digest = hashlib.sha256(wanted.encode()).hexdigest()[:12]
     version = "{}.{}".format(*sys.version_info)
     target = _cache() / f"servers-{version}-{digest}"
-    if not target.is_dir():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _install(wanted, target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (target.parent / f"{target.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the other workers wait for it, and find it there
+        if not target.is_dir():
+            _install(wanted, target)
     return str(target)
 
 
@@ -213,11 +216,12 @@ def _cache() -> Path:
 
 
 def _install(wanted: str, target: Path) -> None:
-    """Fetch them; the last step is one rename, so that parallel workers may race."""
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         (Path(folder) / "wanted.txt").write_text(wanted, encoding="utf-8")
         found = Path(folder) / "found"
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary=:all:"]
+        # Compiling takes most of the time, and most modules are never imported.
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile"]
+        command += ["--only-binary=:all:"]
         command += ["--target", str(found), "--requirement", f"{folder}/wanted.txt"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -225,11 +229,7 @@ def _install(wanted: str, target: Path) -> None:
             if os.environ.get("CI"):
                 pytest.fail(message)
             pytest.skip(message)
-        try:
-            found.rename(target)
-        except OSError:
-            if not target.is_dir():
-                raise
+        found.rename(target)
 
 
 @pytest.fixture
