@@ -53,6 +53,13 @@ def pytest_configure() -> None:
             signal.signal(number, lambda *_: None)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give what takes long on an idle machine ten minutes on a busy one."""
+    for item in items:
+        if item.get_closest_marker("slow") or item.get_closest_marker("real"):
+            item.add_marker(pytest.mark.timeout(600), append=False)
+
+
 # On a busy machine a case may take a second of which it has had a millisecond.
 settings.register_profile(
     "untimed", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]

@@ -119,8 +119,11 @@ def _patch_uvloop(loop: Any, listened: Callable[[int], None]) -> None:
         self: Any, protocol_factory: Any, path: Any = None, **options: Any
     ) -> Any:
         """See `asyncio.loop.create_unix_server`."""
+        # It has `os.unlink` from before ours was put there, so paths are freed here.
+        cleaned = options.get("cleanup_socket", sys.version_info >= (3, 13))
+        if cleaned:
+            options["cleanup_socket"] = False
         if path is not None and options.get("sock") is None:
-            # It has `os.unlink` from before ours was put there, so the path is freed here.
             path = os.fspath(path)
             sock = socket.socket(socket.AF_UNIX)
             try:
@@ -132,10 +135,10 @@ def _patch_uvloop(loop: Any, listened: Callable[[int], None]) -> None:
                 sock.close()
                 raise
             listened(sock.fileno())
-            return server
-        server = await real_unix_server(self, protocol_factory, path, **options)
-        _say(server, listened)
-        return server
+        else:
+            server = await real_unix_server(self, protocol_factory, path, **options)
+            _say(server, listened)
+        return _several([server], _files(server)) if cleaned else server
 
     loop.create_server, loop.create_unix_server = create_server, create_unix_server
 
@@ -196,9 +199,25 @@ def _bound(info: Any, reuse_port: bool) -> Any:
     return sock
 
 
-def _several(servers: list[Any]) -> Any:
-    """One server that is several, as uvloop's own can be made with one socket only."""
+def _files(server: Any) -> dict[str, int]:
+    """The paths of a server's Unix sockets, each with what tells it from a later one."""
+    found = {}
+    for sock in server.sockets:
+        path = os.fsdecode(sock.getsockname())
+        if path and not path.startswith("\0"):
+            found[path] = os.stat(path).st_ino  # noqa: PTH116
+    return found
+
+
+def _several(servers: list[Any], files: dict[str, int] | None = None) -> Any:
+    """One server that is several, as uvloop's own can be made with one socket only.
+
+    Args:
+        servers: they.
+        files: paths that are removed when it is closed, where they are what they were.
+    """
     import asyncio
+    import contextlib
 
     class Server(asyncio.AbstractServer):
         """See `asyncio.Server`."""
@@ -215,6 +234,10 @@ def _several(servers: list[Any]) -> Any:
             """See `asyncio.Server.close`."""
             for server in servers:
                 server.close()
+            for path, inode in (files or {}).items():
+                with contextlib.suppress(FileNotFoundError):
+                    if os.stat(path).st_ino == inode:  # noqa: PTH116
+                        os.unlink(path)  # noqa: PTH108
 
         async def wait_closed(self) -> None:
             """See `asyncio.Server.wait_closed`."""

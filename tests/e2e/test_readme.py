@@ -178,7 +178,6 @@ def test_ci_runs_the_command_that_the_readme_gives() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_the_first_command_works_on_a_fresh_machine(tmp_path: Path) -> None:
     """From a copy of the checkout, with nothing but Python: installed, run, ended by itself."""
     names = subprocess.run(
@@ -207,7 +206,7 @@ def test_the_first_command_works_on_a_fresh_machine(tmp_path: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=580,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

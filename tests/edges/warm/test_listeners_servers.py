@@ -18,7 +18,7 @@ from devloop.execute import letting_go, tree
 if TYPE_CHECKING:
     from tests.edges.warm.conftest import Handover, Life
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 APPS = {
     "asgi.py": """

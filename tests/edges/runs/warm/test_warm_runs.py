@@ -137,7 +137,6 @@ async def test_a_warm_run_shows_what_a_cold_one_shows(
 
 @pytest.mark.real
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 async def test_clicks_own_tests_show_the_same(
     pair: Callable[[str], Pair], real_source: Callable[[str], Path]
 ) -> None:
