@@ -8,20 +8,27 @@ skipped wrongly only if it shows the other outcome alone, too.
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable, Collection, Mapping
 
 import anyio
 import anyio.to_thread
 
-from devloop.events import Event, Notice, Reason, ShadowFinished, TestFinished, WrongSkipFound
+from devloop.events import (
+    Event,
+    Notice,
+    Reason,
+    ShadowFinished,
+    TestFinished,
+    TestOutcome,
+    WrongSkipFound,
+)
 from devloop.execute.run_state import RunResult
 from devloop.execute.runs import TestRun
 from devloop.loop.messages import ShadowDone
 from devloop.loop.project import Project
-from devloop.select.proofs import ShadowTotals, Shown, WrongSkip, judged
-from devloop.select.records import GOOD
+from devloop.select.proofs import ShadowTotals, Shown, WrongSkip, as_assumed, judged
+from devloop.select.records import GOOD, Records
 from devloop.select.selection import SelectedFile
 
 IDLE = 2.0
@@ -32,6 +39,9 @@ SLICE = 10.0
 
 ALONE = 20
 """How many tests with another outcome are run alone after one run; the others come again."""
+
+MISSING = 5
+"""How many dependencies are named that a test was not known to have."""
 
 TEARDOWN = 2.0
 """Seconds that a run has for its teardown when it must give way."""
@@ -176,7 +186,7 @@ class Shadow:
         return [
             nodeid
             for nodeid, (_, outcome, _) in result.ran.outcomes.items()
-            if nodeid in verdicts and verdicts[nodeid].outcome != outcome
+            if nodeid in verdicts and not as_assumed(verdicts[nodeid], outcome)
         ]
 
     def done(self, message: ShadowDone) -> bool:
@@ -197,11 +207,11 @@ class Shadow:
         found = judged(project.records, message.result.ran, message.alone)
         self._tried.update(name for file in self._files for name in file.nodeids)
         self._tried.difference_update(found.unclear)
-        assumed = {nodeid: project.records.verdicts[nodeid].outcome for nodeid in found.other}
+        before = project.records
         project.learn(found.ran, self._contents, project.codebase.known, {})
-        now = functools.partial(WrongSkip, at=time.time())
+        now = time.time()
         skips = [
-            now(nodeid=nodeid, assumed=assumed[nodeid], outcome=outcome)
+            self._wrongly(before, nodeid, outcome, now)
             for nodeid, outcome in found.other.items()
             # What shows two outcomes on one content says nothing of selection.
             if nodeid not in project.verdicts.proofs.flaky
@@ -215,6 +225,14 @@ class Shadow:
             self._tell(skip)
         return any(outcome not in GOOD for outcome in found.other.values())
 
+    def _wrongly(self, before: Records, nodeid: str, outcome: TestOutcome, now: float) -> WrongSkip:
+        """What is to be known of a test that was skipped wrongly."""
+        last = before.verdicts[nodeid].outcome
+        seen = self._project.records.dependencies(nodeid)
+        missing = sorted(seen - before.dependencies(nodeid))[:MISSING]
+        assumed = last if last in GOOD else "passed"
+        return WrongSkip(nodeid, now, assumed, outcome, tuple(missing))
+
     def _tell(self, skip: WrongSkip) -> None:
         self._emit(
             WrongSkipFound(
@@ -224,12 +242,15 @@ class Shadow:
                 missing=skip.missing,
             )
         )
+        found = ""
+        if skip.missing:
+            found = f" It was not known to depend on: {', '.join(skip.missing)}."
         said = f"{skip.nodeid} was skipped wrongly: it was taken to be {skip.assumed}, and it is "
         self._emit(
             Notice(
                 message=f"{said}{skip.outcome}.",
                 severity="error",
-                hint="From now on every change selects it. `devloop stats` lists such tests.",
+                hint=f"From now on every change selects it.{found}",
             )
         )
 

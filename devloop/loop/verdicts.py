@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 
@@ -14,7 +15,6 @@ from devloop.select import proofs
 from devloop.select import tests as select_tests
 from devloop.select.category import Category
 from devloop.select.delta import Delta, Present
-from devloop.select.judge import Judge
 from devloop.select.learning import learn
 from devloop.select.outlines import Outline, decode
 from devloop.select.proofs import Proofs, ShadowTotals, WrongSkip
@@ -57,10 +57,11 @@ class Verdicts:
         found = select_tests.due(self.present())
         if not self.proofs.skips:
             return found
-        return proofs.with_distrusted(found, records, self.proofs.skips, self._mattering_since)
+        since = functools.partial(self._mattering_since, contents=self._codebase.contents)
+        return proofs.with_distrusted(found, records, self.proofs.skips, since)
 
-    def _mattering_since(self, revision: int) -> list[str]:
-        changed = self.records.changed_since(revision, self._codebase.contents)
+    def _mattering_since(self, revision: int, contents: Mapping[str, bytes]) -> list[str]:
+        changed = self.records.changed_since(revision, contents)
         quiet = (Category.DOCUMENT, Category.BYPRODUCT)
         return [path for path in changed if self._codebase.categorise(path) not in quiet]
 
@@ -170,8 +171,11 @@ class Verdicts:
     def _note_flaky(
         self, ran: Ran, contents: Mapping[str, bytes], doubtful: Collection[str]
     ) -> None:
-        judge = Judge(self.present(contents))
-        flaky = proofs.unsteady(self.records, ran, self._doubtful.union(doubtful), judge.holds)
+        @functools.cache
+        def unchanged(revision: int) -> bool:
+            return not self._mattering_since(revision, contents)
+
+        flaky = proofs.unsteady(self.records, ran, self._doubtful.union(doubtful), unchanged)
         # What failed while a save came in is kept with the content that was planned; it may be
         # the other one's, so it says nothing of what comes after it.
         self._doubtful.difference_update(ran.outcomes)

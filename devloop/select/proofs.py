@@ -136,7 +136,10 @@ def assumed(
     found = [
         verdict
         for verdict in records.verdicts.values()
-        if verdict.path in there and verdict.outcome in GOOD and verdict.nodeid not in open_
+        if verdict.path in there
+        and verdict.nodeid not in open_
+        # What failed last and is not due has passed on what there is now.
+        and (verdict.outcome in GOOD or verdict.passes)
     ]
     found.sort(key=lambda verdict: verdict.revision)  # stable: as they were collected
     return tuple(verdict.nodeid for verdict in found)
@@ -152,8 +155,9 @@ def still_due(due: Due, ran: Ran, doubtful: Collection[str]) -> Due:
     """
     left = []
     unsure: dict[str, list[str]] = {}
-    for nodeid in sorted(ran.outcomes.keys() & doubtful):
-        unsure.setdefault(ran.outcomes[nodeid][0], []).append(nodeid)
+    for nodeid, (path, outcome, _) in sorted(ran.outcomes.items()):
+        if nodeid in doubtful or outcome not in GOOD:
+            unsure.setdefault(path, []).append(nodeid)
     for file in due.files:
         open_ = (nodeid for nodeid in file.nodeids if nodeid not in ran.outcomes)
         nodeids = tuple(dict.fromkeys((*open_, *unsure.get(file.path, ()))))
@@ -162,6 +166,16 @@ def still_due(due: Due, ran: Ran, doubtful: Collection[str]) -> Due:
         elif nodeids and (file.path not in ran.whole or file.path in unsure):
             left.append(msgspec.structs.replace(file, nodeids=nodeids))
     return Due(tuple(left))
+
+
+def as_assumed(verdict: Verdict, outcome: TestOutcome) -> bool:
+    """Whether a test that was left out has the outcome that was assumed.
+
+    Args:
+        verdict: its last one; where that is a bad one, it has passed on what there is now.
+        outcome: the one that it has.
+    """
+    return outcome == verdict.outcome or (verdict.outcome not in GOOD and outcome in GOOD)
 
 
 def judged(records: Records, ran: Ran, alone: Mapping[str, Shown]) -> Judgement:
@@ -183,12 +197,14 @@ def judged(records: Records, ran: Ran, alone: Mapping[str, Shown]) -> Judgement:
     for nodeid, (path, outcome, seconds) in ran.outcomes.items():
         before = records.verdicts.get(nodeid)
         shown = alone.get(nodeid)
-        if before is None or before.outcome == outcome:
+        if before is None or as_assumed(before, outcome):
             confirmed += before is not None
             kept[nodeid] = (path, outcome, seconds)
         elif shown is None:
             unclear.add(nodeid)
-        elif shown.outcome not in (None, before.outcome) and not shown.hindered:
+        elif shown.outcome is None or shown.hindered or as_assumed(before, shown.outcome):
+            continue
+        else:
             other[nodeid] = shown.outcome
             kept[nodeid] = (path, shown.outcome, seconds)
     whole = {path: names for path, names in ran.whole.items() if names <= kept.keys()}
@@ -219,18 +235,20 @@ def with_distrusted(
         if verdict is None or not (changed := changed_since(verdict.revision)):
             continue
         file = chosen.get(verdict.path)
+        reason = Reason("opaque", (verdict.path, min(changed)), "was skipped wrongly before")
         if file is None:
-            chain = (verdict.path, min(changed))
-            reason = Reason("opaque", chain, "was skipped wrongly before")
             chosen[verdict.path] = SelectedFile(verdict.path, reason, (nodeid,))
         elif file.nodeids and nodeid not in file.nodeids:
-            nodeids = (*file.nodeids, nodeid)
-            chosen[verdict.path] = msgspec.structs.replace(file, nodeids=nodeids)
+            chosen[verdict.path] = msgspec.structs.replace(
+                file,
+                nodeids=(*file.nodeids, nodeid),
+                reasons={**file.reasons, nodeid: reason},
+            )
     return Due(tuple(chosen.values()), due.all_reason)
 
 
 def unsteady(
-    records: Records, ran: Ran, doubtful: Collection[str], holds: Callable[[Verdict], bool]
+    records: Records, ran: Ran, doubtful: Collection[str], unchanged: Callable[[int], bool]
 ) -> tuple[str, ...]:
     """Find the tests of a run that have shown another outcome on the same content.
 
@@ -238,11 +256,12 @@ def unsteady(
         records: what was known before the run.
         ran: the run.
         doubtful: tests and test files of which it is not known on what content they ran.
-        holds: whether nothing that a test depends on has changed since its verdict.
+        unchanged: whether nothing at all that could matter has changed since a revision. That
+            only its own record does not name what has changed would be no proof: it is what
+            makes a test skipped wrongly.
 
     Returns:
-        Nodeids: they had passed and failed now, or the other way round, and nothing that they
-        depend on has changed in between.
+        Nodeids: they had passed and failed now, or the other way round.
     """
     found = []
     for nodeid, (path, outcome, _) in ran.outcomes.items():
@@ -251,6 +270,6 @@ def unsteady(
             continue
         if path in doubtful or nodeid in doubtful:
             continue
-        if holds(before):
+        if unchanged(before.revision):
             found.append(nodeid)
     return tuple(found)

@@ -140,3 +140,48 @@ def test_a_save_ends_a_shadow_run_whose_teardown_runs(
     assert {e["nodeid"] for e in watch.of("test-finished")} == {"tests/test_quick.py::test_quick"}
     assert not watch.of("wrong-skip")
     assert watch.end() in (0, 130)
+
+
+HIDDEN = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+lib.py
+    def one():
+        return 1
+    def two():
+        return 2
+tests/test_lib.py
+    import ctypes
+    import lib
+    def test_hidden():
+        # A library in C looks for the file: no recorder sees that.
+        assert lib.one() == 1 and ctypes.CDLL(None).access(b"MARK", 0) != 0
+    def test_two():
+        assert lib.two()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_test_that_was_skipped_wrongly_is_told_and_not_trusted_again(
+    recorded: MakeLab, tmp_path: Any
+) -> None:
+    """It fails at once and in the end; later any change selects it, with that for a reason."""
+    mark = tmp_path / "mark"
+    project = recorded(HIDDEN.replace("MARK", str(mark)))
+    hidden = "tests/test_lib.py::test_hidden"
+    mark.touch()
+    project.write(project.edit("lib.py", "return 2", "return 3"))
+    assert set(project.due()) == {"tests/test_lib.py::test_two"}
+    events = events_of(project, "--shadow", code=1)
+    (wrong,) = named(events, "wrong-skip")
+    assert (wrong["nodeid"], wrong["assumed"], wrong["outcome"]) == (hidden, "passed", "failed")
+    assert any(hidden in event["message"] for event in named(events, "notice"))
+    assert [event["trigger"] for event in named(events, "cycle-started")] == ["start", "shadow"]
+    assert named(events, "cycle-finished")[-1]["failing"] == 1
+    mark.unlink()
+    assert project.run("test").returncode == 0
+    assert project.due() == {}
+    project.write(project.edit("lib.py", "return 3", "return 4"))
+    assert project.due()[hidden]["kind"] == "opaque"
