@@ -534,13 +534,13 @@ def from_dict(value: dict[str, Any]) -> Event | None:
         value: as `as_dict` gives it; keys that this devloop does not know are passed over.
 
     Returns:
-        The event; None for one that this devloop does not know.
-
-    Raises:
-        msgspec.ValidationError: it is not what an event of its name holds.
+        The event; None for one that this devloop does not know, or knows in another form.
     """
     kind = _KINDS.get(value.get("event", ""))
-    return None if kind is None else msgspec.convert(value, kind)
+    try:
+        return None if kind is None else msgspec.convert(value, kind)
+    except msgspec.ValidationError:  # another version of devloop has sent it
+        return None
 
 
 def encode(value: Any) -> bytes:

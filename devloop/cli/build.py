@@ -9,13 +9,24 @@ import rich_click as click
 from devloop.cli import options
 
 
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The names of the steps, for the shell."""
+    from devloop.errors import DevloopError
+
+    try:
+        steps = options.find_project().config.steps
+    except DevloopError:
+        return []
+    return [name for name in steps if name.startswith(incomplete)]
+
+
 @options.command(
     "build",
     "devloop build",
     "devloop build css",
     "devloop build --force",
 )
-@click.argument("steps", metavar="[STEP]...", nargs=-1)
+@click.argument("steps", metavar="[STEP]...", nargs=-1, shell_complete=_complete)
 @click.option("--force", is_flag=True, help="Run steps that are up to date too.")
 @options.reporter_options
 def command(

@@ -17,7 +17,7 @@ from devloop.errors import DevloopError
 
 COMMANDS = {
     "The loop": ["watch", "test", "build"],
-    "A running watch": ["status", "trigger"],
+    "A running watch": ["status", "trigger", "lsp"],
     "Ask": ["affected", "why", "graph", "stats"],
     "Look after": ["init", "doctor", "clean", "completion"],
 }

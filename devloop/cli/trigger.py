@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import rich_click as click
-from click.shell_completion import CompletionItem
 
 from devloop.cli import options
 
@@ -14,7 +13,7 @@ _DONE = {"pause": "paused", "resume": "not paused any more", "stop": "stopped"}
 _NAMED = {"restart": "apps", "step": "steps"}
 
 
-def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The names of what is there, for the shell."""
     from pathlib import Path
 
@@ -30,7 +29,7 @@ def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
             names = [one["name"] for one in client.status()[kind]]
     except DevloopError:
         return []
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return [name for name in names if name.startswith(incomplete)]
 
 
 @options.command(
@@ -41,7 +40,7 @@ def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     "devloop trigger pause",
 )
 @click.argument("action", type=click.Choice(ACTIONS))
-@click.argument("name", required=False, shell_complete=complete)
+@click.argument("name", required=False, shell_complete=_complete)
 @options.reporter_options
 def command(
     action: str,

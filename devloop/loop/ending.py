@@ -1,8 +1,10 @@
-"""What ends a loop from outside: a signal, or the guardian's death."""
+"""What ends a loop from outside: a signal, the guardian's death, the leaving of who reads it."""
 
 from __future__ import annotations
 
+import os
 import signal
+import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -61,3 +63,22 @@ async def heed_guardian(guard: Guard) -> None:
         "the guardian, which owns every process, was killed",
         hint="All that devloop had started has been ended with it. Start devloop again.",
     )
+
+
+async def heed_reader(send: Callable[[Stop], Awaitable[None]]) -> None:
+    """Wait until nobody reads standard output any more, where that is a pipe.
+
+    The end of a pipe that one writes to is ready to be *read* when its other end has been closed:
+    so does poll(2) tell an error. Without this the leaving would show at the next event alone,
+    perhaps in hours.
+
+    Args:
+        send: takes the wish to stop.
+    """
+    try:
+        if not stat.S_ISFIFO(os.fstat(1).st_mode):
+            return
+        await anyio.wait_readable(1)
+    except (OSError, ValueError):  # it is closed, or cannot be waited for
+        return
+    await send(Stop(0))

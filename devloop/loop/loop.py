@@ -211,6 +211,8 @@ class Loop:
             )
             self._tasks.start_soon(self._tests.keep_warm)
             self._tasks.start_soon(ending.heed_guardian, self._guard)
+            if scope.watch and not self.reporter.ticks:
+                self._tasks.start_soon(ending.heed_reader, self._send.send)
             if not scope.postpone:
                 self._begin("start")
             self._tasks.start_soon(self._read_and_watch)

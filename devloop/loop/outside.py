@@ -9,10 +9,9 @@ from typing import Protocol
 
 import msgspec
 
-from devloop.events import Event, Notice
+from devloop.events import Event, Notice, TestOutcome
 from devloop.loop.actions import Answer, Ask
 from devloop.loop.loop import Loop
-from devloop.select.records import Verdict
 
 
 class Outside(Protocol):
@@ -23,6 +22,22 @@ class Outside(Protocol):
 
     def open(self, inside: Inside) -> AbstractAsyncContextManager[None]:
         """Ask the session for what others want of it, until it ends."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What is known of a test.
+
+    Args:
+        nodeid: pytest's own.
+        outcome: of its last run.
+        seconds: that it took.
+        due: that outcome does not hold for what is there now.
+    """
+
+    nodeid: str
+    outcome: TestOutcome
+    seconds: float
+    due: bool
 
 
 class Inside:
@@ -73,7 +88,7 @@ class Inside:
         else:
             self._loop.ask(ask.action, ask.by, ask.answer)
 
-    def verdicts(self, path: str) -> tuple[Verdict, ...]:
+    def tests(self, path: str) -> tuple[Known, ...]:
         """What is known of the tests of a file.
 
         Args:
@@ -82,7 +97,19 @@ class Inside:
         Returns:
             Nothing of a file without tests, or while no loop runs.
         """
-        return () if self._loop is None else self._loop.project.verdicts.of(path)
+        if self._loop is None:
+            return ()
+        project = self._loop.project
+        due = next((file for file in project.due().files if file.path == path), None)
+        return tuple(
+            Known(
+                one.nodeid,
+                one.outcome,
+                one.seconds,
+                due is not None and (not due.nodeids or one.nodeid in due.nodeids),
+            )
+            for one in project.verdicts.of(path)
+        )
 
     def tell(self, notice: Notice) -> None:
         """Say something that a person should know.

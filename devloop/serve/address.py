@@ -67,6 +67,22 @@ def listening(root: Path, environ: Mapping[str, str]) -> Iterator[socket.socket]
         listener.close()
 
 
+def path_of(root: Path) -> Path:
+    """Where a project's control socket is, if there is one.
+
+    Args:
+        root: the project's.
+
+    Raises:
+        OSError: there is none.
+    """
+    named = root / folder.NAME / NAME
+    path = named.readlink() if named.is_symlink() else named
+    if len(os.fsencode(path)) > LONGEST:
+        raise FileNotFoundError(path)
+    return path
+
+
 def connect(root: Path, *, timeout: float) -> socket.socket:
     """Connect to a project's control socket.
 
@@ -80,10 +96,7 @@ def connect(root: Path, *, timeout: float) -> socket.socket:
     Raises:
         OSError: nobody listens there, or it is another user's.
     """
-    named = root / folder.NAME / NAME
-    path = named.readlink() if named.is_symlink() else named
-    if len(os.fsencode(path)) > LONGEST:
-        raise FileNotFoundError(path)
+    path = path_of(root)
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.settimeout(timeout)

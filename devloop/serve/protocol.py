@@ -7,10 +7,12 @@ follows, the events of the session come as well, in the form in which `--reporte
 ::
 
     {"v":1,"ask":"status"}
+    {"v":1,"ask":"tests","path":"tests/test_cart.py"}
     {"v":1,"ask":"follow","output":false}
     {"v":1,"ask":"act","action":{"action":"restart","app":"web"}}
 
     {"v":1,"answer":"status","status":{…}}
+    {"v":1,"answer":"tests","tests":[{"nodeid":"…","outcome":"passed","seconds":0.1,"due":false}]}
     {"v":1,"answer":"following","events":12}       so many events follow that tell what stands
     {"v":1,"answer":"done","cycle":7}              that cycle carries it out
     {"v":1,"answer":"refused","message":"…","hint":"…"}   "elsewhere":true: do it without it
@@ -57,6 +59,16 @@ class Follow(Request, frozen=True, tag="follow"):
     output: bool = True
 
 
+class AskTests(Request, frozen=True, tag="tests"):
+    """Say what is known of the tests of a file.
+
+    Args:
+        path: relative to the root.
+    """
+
+    path: str
+
+
 class Act(Request, frozen=True, tag="act"):
     """Do something."""
 
@@ -77,8 +89,10 @@ class BadRequest(Exception):
         self.id = id
 
 
-AnyRequest: TypeAlias = "AskStatus | Follow | Act"
-_decoder: msgspec.json.Decoder[AnyRequest] = msgspec.json.Decoder(AskStatus | Follow | Act)
+AnyRequest: TypeAlias = "AskStatus | AskTests | Follow | Act"
+_decoder: msgspec.json.Decoder[AnyRequest] = msgspec.json.Decoder(
+    AskStatus | AskTests | Follow | Act
+)
 
 
 def read(line: bytes) -> AnyRequest:
@@ -94,7 +108,7 @@ def read(line: bytes) -> AnyRequest:
         request = _decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         if isinstance(error, msgspec.ValidationError):
-            message = f"{error}; one can ask for status, follow and act"
+            message = f"{error}; one can ask for status, tests, follow and act"
         else:
             message = f"this is not a line of JSON: {error}"
         raise BadRequest(message, _id(line)) from None

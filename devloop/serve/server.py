@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+import msgspec
 from anyio.abc import TaskGroup
 
 from devloop.events import Event, Notice, Output, to_json
@@ -20,7 +21,7 @@ from devloop.loop.outside import Inside
 from devloop.report.standing import Standing
 from devloop.serve import address
 from devloop.serve.connection import Connection
-from devloop.serve.protocol import Act, AskStatus, BadRequest, Follow, Id, answer, read
+from devloop.serve.protocol import Act, AskStatus, AskTests, BadRequest, Follow, Id, answer, read
 from devloop.serve.snapshot import Snapshot
 from devloop.serve.status import Board
 
@@ -132,6 +133,9 @@ class ControlServer:
         match request:
             case AskStatus():
                 client.send(answer("status", request.id, status=self._board.status()))
+            case AskTests():
+                tests = inside.tests(request.path)
+                client.send(answer("tests", request.id, tests=msgspec.to_builtins(tests)))
             case Follow():
                 self._follow(client, request)
             case Act():

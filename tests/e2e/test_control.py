@@ -258,6 +258,7 @@ def test_what_is_not_there_is_named_with_what_is(running: Watching, devloop: Dev
     for words, found in (
         ("devloop trigger restart ", ["web"]),
         ("devloop trigger step c", ["css"]),
+        ("devloop build ", ["css"]),
         ("devloop trigger restart we", ["web"]),
     ):
         done = devloop(

@@ -267,7 +267,10 @@ async def test_an_answer_reaches_who_has_said_its_last(
     [
         (b"\x00\xff\xfe", "this is not a line of JSON"),
         (b"GET / HTTP/1.1", "this is not a line of JSON"),
-        (b"[1, 2]", "Expected `object`, got `array`; one can ask for status, follow and act"),
+        (
+            b"[1, 2]",
+            "Expected `object`, got `array`; one can ask for status, tests, follow and act",
+        ),
         (b'{"ask": "everything"}', "Invalid value 'everything' - at `$.ask`; one can ask for"),
         (b'{"ask": "act"}', "missing required field `action`"),
         (b'{"ask": "act", "action": {"action": "dance"}}', "Invalid value 'dance'"),
