@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 if TYPE_CHECKING:
@@ -434,3 +435,29 @@ def test_a_stuck_follower_holds_nothing_up(
         assert time.monotonic() - began < 40
     finally:
         os.kill(late.process.pid, signal.SIGCONT)
+
+
+def test_a_watch_ends_when_nobody_reads_it_any_more(
+    project: Path,
+    devloop: Devloop,
+    devloop_command: tuple[str, ...],
+    plain_environment: dict[str, str],
+) -> None:
+    """At once, though nothing happens: whoever started it for its output is gone."""
+    ours, theirs = os.pipe()
+    command = [*devloop_command, "watch", "--reporter", "plain"]
+    session = subprocess.Popen(
+        command, cwd=project, env=plain_environment, stdin=subprocess.DEVNULL, stdout=theirs
+    )
+    try:
+        os.close(theirs)
+        said = b""
+        while b"devloop: cycle finished" not in said:
+            said += os.read(ours, 10_000)
+        (app,) = status(devloop, project)["apps"]
+        os.close(ours)
+        assert session.wait(20) == 0
+        assert not psutil.pid_exists(app["pid"])
+    finally:
+        session.kill()
+        session.wait(20)
