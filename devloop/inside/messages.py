@@ -115,16 +115,17 @@ def read(fd: int) -> dict[str, Any] | None:
     return unpack(body)
 
 
-def write(fd: int, message: dict[str, Any]) -> None:
+def write(fd: int, message: dict[str, Any], after: bytes = b"") -> None:
     """Send one message.
 
     Args:
         fd: a blocking file descriptor.
         message: plain values.
+        after: frames that go before it.
 
     Raises:
         OSError: the other side has closed.
     """
-    data = memoryview(pack(message))
+    data = memoryview(after + pack(message))
     while data:
         data = data[os.write(fd, data) :]

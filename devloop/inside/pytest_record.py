@@ -90,7 +90,10 @@ class Record:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, None, None]:
-        """What a fixture does is its own."""
+        """What a fixture does is its own; that of a single test is a part of that test."""
+        if fixturedef.scope == "function" and self._test is not None:
+            yield
+            return
         context = self._fixtures.begin(fixturedef)
         self._recorder.enter(context)
         yield
@@ -132,7 +135,8 @@ class Fixtures:
     def __init__(self, recording: Recording) -> None:
         self._recorder = recording.recorder
         self._alive: dict[Any, Context] = {}
-        self._nodes: dict[pytest.Collector, Context] = {}
+        self._nodes: dict[Any, Context] = {}
+        self._above: dict[int, list[Context]] = {}
         self._count = 0
 
     def begin(self, fixturedef: Any) -> Context:
@@ -185,12 +189,16 @@ class Fixtures:
         Args:
             item: the test that runs now.
         """
-        for node in item.listchain()[:-1]:
-            if node not in self._nodes and type(node).setup is not pytest.Collector.setup:
-                self._wrap_node(node)
-        self._recorder.top.uses.update(
-            self._nodes[node] for node in item.listchain()[:-1] if node in self._nodes
-        )
+        parent = item.parent
+        above = self._above.get(id(parent))
+        if above is None:
+            above = self._above[id(parent)] = []
+            for node in item.listchain()[:-1]:
+                if type(node).setup is not pytest.Collector.setup:
+                    if node not in self._nodes:
+                        self._wrap_node(node)
+                    above.append(self._nodes[node])
+        self._recorder.top.uses.update(above)
 
     def _wrap_node(self, node: Any) -> None:
         context = self._nodes[node] = self._fresh()

@@ -7,6 +7,7 @@ pytest-xdist the controller streams, and may well have a thread, because no test
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import io
 import os
 import select
@@ -54,17 +55,26 @@ class Channel:
         self.fd = fd
         self._pid = os.getpid()
         self._lock = threading.Lock()
+        self._held = b""
+
+    def hold(self, message: dict[str, Any]) -> None:
+        """Have a message go out with the next one: each writing takes its time."""
+        data = messages.pack(message)
+        with self._lock:
+            self._held += data
 
     def send(self, message: dict[str, Any]) -> None:
         """Send a message whole: an interrupt in the midst of it would spoil all that follow."""
         if os.getpid() != self._pid:
             return  # a child that a test has forked and that runs on into pytest
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        # The functions of `signal` make an enumeration of each number, at each call.
+        blocked = _signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
         try:
             with self._lock:
-                messages.write(self.fd, message)
+                held, self._held = self._held, b""
+                messages.write(self.fd, message, after=held)
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+            _signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
     def receive(self) -> dict[str, Any] | None:
         """Wait for a message; None where devloop is gone."""
@@ -160,7 +170,7 @@ def pytest_configure(config: pytest.Config) -> None:
         plugins: list[object] = [worker, choice, Attach(places)]
         send = worker.publish
     elif _channel is not None:
-        chosen, send = _chosen, _channel.send
+        chosen, send = _chosen, _channel.hold
         if chosen is None:
             pytest.exit("devloop is gone", returncode=3)
         places = Places(chosen["root"])
@@ -368,7 +378,9 @@ class Stream:
         if test is None or test["outcome"] is None:
             return
         bad = test["outcome"] in {"failed", "error"}
-        self._channel.send(
+        # In one process the next test, or the end, follows at once.
+        send = self._channel.send if self._distributed else self._channel.hold
+        send(
             {
                 "m": "test",
                 "id": self._choice.nodeid(nodeid),

@@ -1,10 +1,9 @@
 """PYTEST_DONT_REWRITE: which functions of the project run, and in which context.
 
 `sys.monitoring` (PEP 669) tells of each code object that begins for the first time. Those of the
-project are then told of once in each context: an event that has come is disabled, and when the
-context changes just those that have come are armed again. That has to be done with local events
-of a tool of our own: a global rearming (``restart_events``) would be one for coverage and
-debuggers too.
+project are then told of in each context: an event that has come a few times is disabled, and when
+the context changes just those are armed again. That has to be done with local events of a tool of
+our own: a global rearming (``restart_events``) would be one for coverage and debuggers too.
 """
 
 from __future__ import annotations
@@ -26,6 +25,9 @@ else:
 
 POSSIBLE = hasattr(sys, "monitoring")
 """Whether functions can be told apart here; since Python 3.12."""
+
+OFTEN = 3
+"""How often a function is told of in one context: arming it again costs as much as that."""
 
 CACHING = ("cache", "memo")
 """What the decorators of functions have in their names that keep results."""
@@ -97,7 +99,7 @@ class Calls:
         teller, usual = self._teller, self._usual
 
         def rearm(context: Context) -> None:
-            for ident in disarmed.keys() - context.fired:
+            for ident in disarmed.keys() - context.fired.keys():
                 code = disarmed.pop(ident)
                 set_local(teller, code, 0)
                 set_local(teller, code, usual)
@@ -113,14 +115,19 @@ class Calls:
         def told(code: CodeType, _: int) -> Any:
             ident = id(code)
             context = recorder.top
-            context.deps.add(numbers[ident])
-            if ident in kept:
-                self._enter(code, kept[ident])
-                kept[ident].deps.add(numbers[ident])
+            fired = context.fired
+            times = fired.get(ident)
+            if times is None:
+                context.deps.add(numbers[ident])
+                if ident in kept:
+                    self._enter(code, kept[ident])
+                    kept[ident].deps.add(numbers[ident])
+                else:
+                    fired[ident] = 1
                 return None
-            if thread() != main:
-                return None  # it could be disabled for another context than the one it is noted in
-            context.fired.add(ident)
+            fired[ident] = times + 1
+            if times < OFTEN or thread() != main:
+                return None  # another thread's could be disabled for another context
             disarmed[ident] = code
             return disable
 

@@ -28,7 +28,7 @@ class Context:
 
     Attributes:
         deps: the numbers of its dependencies.
-        fired: the ids of the code objects that are noted, and need not be told of again.
+        fired: how often code objects were told of, by their ids; they are noted.
         looked: the paths that are noted, as they were given.
         uses: the fixtures that it has used.
         told: those of `deps` that devloop knows of.
@@ -46,7 +46,7 @@ class Context:
         self.kind = kind
         self.name = name
         self.deps: set[int] = set()
-        self.fired: set[int] = set()
+        self.fired: dict[int, int] = {}
         self.looked: set[Any] = set()
         self.uses: set[Context] = set()
         self.told: set[int] = set()
@@ -183,7 +183,7 @@ class Recorder:
             deps: takes it.
         """
         one = Context("process", self.process.name)
-        one.deps, one.fired = deps, set(self.top.fired)
+        one.deps, one.fired = deps, dict(self.top.fired)
         self.top = self.process = one
         self._stack, self.flat = [one], True
 

@@ -76,6 +76,8 @@ class Environ:
         kind.__getitem__, kind.__iter__, kind.copy, kind.__len__ = getitem, iterate, copied, size
 
     def _read(self, key: Any, environ: Any) -> None:
+        if key in VOLATILE:
+            return
         recorder = self._recorder
         noted = ("v", key)
         try:
@@ -84,15 +86,14 @@ class Environ:
             if _thread.get_ident() in recorder.within:
                 return
             name = key if key.__class__ is str else os.fsdecode(key)
-            if name in VOLATILE or name.startswith(VOLATILE_PREFIXES):
+            if name.startswith(VOLATILE_PREFIXES):
+                return
+            if name != "*" and self._is_set_here(name, environ):
                 return
             who, through, _ = self._asked.who()
             if who == askers.RUNNER:
                 return
-            if name == "*":
-                if any(code.co_filename.endswith(COPIERS) for code in through):
-                    return
-            elif self._is_set_here(name, environ):
+            if name == "*" and any(code.co_filename.endswith(COPIERS) for code in through):
                 return
             recorder.top.looked.add(noted)
             recorder.add(f"v {name}")

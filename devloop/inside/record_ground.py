@@ -86,6 +86,12 @@ class Ground:
                 return None
         if name[:1] != "/":
             name = os.getcwd() + "/" + name
+        elif (  # most are such
+            name.startswith(self._passed_over)
+            and not name.startswith(self._roots)
+            and ".." not in name
+        ):
+            return None
         if name[-2:] in ("/.", "..") or any(odd in name for odd in ODD):
             name = os.path.normpath(name)
         if name.startswith(self._roots):

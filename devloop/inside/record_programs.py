@@ -31,7 +31,7 @@ else:
     Written = sys.modules["_devloop_record_contexts"].Written
 
 # What is loaded here is loaded in every Python program that tests start.
-# ruff: noqa: PTH109, PTH110, PTH118, PTH119, PTH120, PTH123
+# ruff: noqa: PTH109, PTH110, PTH116, PTH118, PTH119, PTH120, PTH123
 
 VARIABLE = "DEVLOOP_RECORD"
 """Names, in a Python program's environment, its file and its id."""
@@ -318,6 +318,8 @@ class _File:
     def read(self) -> list[str]:
         """The dependencies that came since the last call, in whole lines."""
         try:
+            if os.stat(self.path).st_size == self._at:
+                return []
             with open(self.path, "rb") as file:
                 file.seek(self._at)
                 data = file.read()

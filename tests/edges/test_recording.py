@@ -704,3 +704,71 @@ async def test_before_3_12_modules_are_told(
     assert recording.modules["lib.py"] == {"p other.py", "r data.txt"}
     assert recording.imports["lib.py"] == {"other.py"}
     assert recording.collections["test_a.py"] == {"p test_a.py"}
+
+
+async def test_a_fault_of_the_recorder_fails_no_test(record: Record) -> None:
+    """All tests of the process are opaque from then on, with the reason."""
+    recording = await record("""
+        conftest.py
+            import sys
+            sys.modules["_devloop_record_files"].Files._read = None
+        a.txt
+            1
+        test_a.py
+            def test_a(): open("a.txt")
+    """)
+    (reason,) = (dep for dep in recording.processes["main"] if dep[0] == "o")
+    assert reason.startswith("o the recorder failed: TypeError")
+
+
+async def test_other_tools_keep_their_events(record: Record) -> None:
+    """A debugger or coverage that monitors beside it hears of every call it has not turned off."""
+    recording = await record("""
+        lib.py
+            def f(): pass
+        test_a.py
+            import lib, sys
+            def test_a():
+                monitoring, heard = sys.monitoring, []
+                def begin(code, _):
+                    if code is lib.f.__code__: heard.append(1)
+                monitoring.use_tool_id(monitoring.COVERAGE_ID, "another")
+                monitoring.register_callback(
+                    monitoring.COVERAGE_ID, monitoring.events.PY_START, begin)
+                monitoring.set_events(monitoring.COVERAGE_ID, monitoring.events.PY_START)
+                for _ in range(10): lib.f()
+                monitoring.restart_events()
+                for _ in range(10): lib.f()
+                monitoring.set_events(monitoring.COVERAGE_ID, 0)
+                monitoring.free_tool_id(monitoring.COVERAGE_ID)
+                assert len(heard) == 20
+            def test_b(): lib.f()
+    """)
+    assert "f lib.py::f" in of(recording, "test_a")
+    assert of(recording, "test_b") == {"f lib.py::f"}
+
+
+async def test_a_function_that_runs_often_is_told_in_each_test(record: Record) -> None:
+    """Events that are turned off where they come often are armed again for the next owner."""
+    recording = await record("""
+        lib.py
+            def f(): pass
+            def g():
+                while True: yield f()
+        test_a.py
+            import lib, pytest
+            @pytest.fixture(scope="module")
+            def made():
+                for _ in range(100): lib.f()
+            def test_1(made):
+                for _ in range(100): lib.f()
+            def test_2():
+                generator = lib.g()
+                for _ in range(100): next(generator)
+            def test_3(): lib.f()
+            def test_4(made): pass
+    """)
+    made = {"f test_a.py::made", "f lib.py::f"}
+    assert of(recording, "test_1") == of(recording, "test_4") == made
+    assert of(recording, "test_2") == {"f lib.py::f", "f lib.py::g"}
+    assert of(recording, "test_3") == {"f lib.py::f"}
