@@ -181,7 +181,7 @@ class Handover:
         self.lives.append(Life(popen, ours, self.held))
         return self.lives[-1]
 
-    async def retire(self, life: Life, limit: float = 5.0) -> bool:
+    async def retire(self, life: Life, limit: float = 60.0) -> bool:
         """Have a process retire; whether it has let go."""
         self.held.attend(False)
         life.order("retire")
