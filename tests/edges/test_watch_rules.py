@@ -399,7 +399,7 @@ async def test_what_is_ignored_before_it_is_reported_falls_silent(
     """A file is saved, and within the debounce a rule says that it does not count."""
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "m.py").write_text("V = 1\n")
-    async with Watcher(tmp_path, config=Watch(debounce="500ms")) as watcher:
+    async with Watcher(tmp_path, config=Watch(debounce="3s")) as watcher:
         (tmp_path / "out" / "m.py").write_text("V = 2\n")
         await anyio.sleep(0.15)
         (tmp_path / ".gitignore").write_text("out/\n")

@@ -128,7 +128,7 @@ async def test_a_run_is_interrupted_while_it_collects(project: Callable[[str], P
         test_slow.py
             import pathlib, time
             pathlib.Path("begun-0").touch()
-            time.sleep(40)
+            time.sleep(600)
     """)
     run = made.start("test_slow.py", workers=0)
     async with anyio.create_task_group() as group:
@@ -156,7 +156,7 @@ async def test_an_interrupt_is_forced_in_the_end(project: Callable[[str], Projec
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
                 pathlib.Path("begun-0").touch()
                 while True:
-                    time.sleep(40)
+                    time.sleep(600)
     """)
     run = made.start("test_stubborn.py", workers=0)
     async with anyio.create_task_group() as group:

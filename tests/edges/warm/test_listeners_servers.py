@@ -34,6 +34,7 @@ async def app(scope, receive, send):
             await send({"type": "http.response.body", "body": b"data: x\\n\\n", "more_body": True})
             await asyncio.sleep(0.05)
     while scope["path"] == "/slow" and not os.path.exists("go"):
+        open("begun", "w").close()
         await asyncio.sleep(0.01)
     body = os.environ["V"].encode()
     start["headers"] = [(b"content-length", str(len(body)).encode())]
@@ -45,6 +46,7 @@ import os, time
 
 def app(environ, start_response):
     while environ["PATH_INFO"] == "/slow" and not os.path.exists("go"):
+        open("begun", "w").close()
         time.sleep(0.01)
     start_response("200 OK", [("Content-Length", str(len(os.environ["V"])))])
     return [os.environ["V"].encode()]
@@ -59,6 +61,7 @@ app = flask.Flask(__name__)
 @app.get("/slow")
 def answer():
     while flask.request.path == "/slow" and not os.path.exists("go"):
+        open("begun", "w").close()
         time.sleep(0.01)
     return os.environ["V"]
 """,
@@ -72,6 +75,7 @@ settings.configure(DEBUG=True, ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRE
 
 def answer(request):
     while request.path == "/slow" and not os.path.exists("go"):
+        open("begun", "w").close()
         time.sleep(0.01)
     return HttpResponse(os.environ["V"])
 
@@ -87,6 +91,7 @@ from aiohttp import web
 
 async def answer(request):
     while request.path == "/slow" and not os.path.exists("go"):
+        open("begun", "w").close()
         await asyncio.sleep(0.01)
     return web.Response(text=os.environ["V"])
 
@@ -212,7 +217,9 @@ async def test_a_server_is_followed_by_its_successor(
             answers[name] = await site.get(path)
 
         tasks.start_soon(ask, "slow", "/slow")
-        await anyio.sleep(0.1)
+        with anyio.fail_after(60):
+            while not (handover.root / "begun").exists():  # noqa: ASYNC110 - it says so in no other way
+                await anyio.sleep(0.01)
         kept = flags(old, site)
         assert await handover.retire(old)
         tasks.start_soon(ask, "waiting", "/")
