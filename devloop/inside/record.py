@@ -59,6 +59,8 @@ class Recording:
         files = Files(recorder, ground, asked)
         hear({**files.handlers(), **self.imports.handlers()}, recorder)
         files.wrap()
+        if file is None:
+            files.wrap_lines()
         self.imports.wrap()
         self.programs.wrap()
         Environ(recorder, asked, settings["given"]).wrap()

@@ -78,6 +78,34 @@ class Files:
                 if real in members:
                     members.add(wrapped)
 
+    def wrap_lines(self) -> None:
+        """Hear of lines that are had from memory, whoever has read them before."""
+        import linecache
+
+        real = linecache.getlines
+
+        def getlines(filename: str, module_globals: Any = None) -> list[str]:
+            self._lines(filename)
+            return real(filename, module_globals)
+
+        linecache.getlines = named_as(real, getlines)
+
+    def _lines(self, filename: Any) -> None:
+        recorder = self._recorder
+        noted = ("t", filename)
+        if noted in recorder.top.looked or recorder.broken:
+            return
+        try:
+            path = self._ground.source(filename) if isinstance(filename, str) else None
+            if path is None:
+                return
+            who, _, frame = self._asked.who()
+            if who != askers.RUNNER and not self._asked.reads_for_a_digest(frame):
+                recorder.top.looked.add(noted)
+                self._read(path)
+        except Exception as error:
+            recorder.broke(error)
+
     def _looking(self, real: Any) -> Any:
         note = self._looked
 

@@ -422,6 +422,8 @@ async def test_reads_listings_and_lookups_are_told(record: Record) -> None:
                     sqlite3.connect("a.txt").execute("select 1 from t")
             def test_source(): inspect.getsource(test_open)
             def test_source_again(): inspect.getsource(test_open)
+            def test_line(): linecache.getline(__file__, 1)
+            def test_line_again(): linecache.getline(__file__, 2)
             def test_trace():
                 try: 1 / 0
                 except ZeroDivisionError: traceback.format_exc()
@@ -438,7 +440,7 @@ async def test_reads_listings_and_lookups_are_told(record: Record) -> None:
     assert "l sub" in of(recording, "test_glob")
     assert "l pkg" in of(recording, "test_modules")
     assert "r a.txt" in of(recording, "test_database")
-    for test in ("source", "source_again", "trace"):
+    for test in ("source", "source_again", "line", "line_again", "trace"):
         assert "t test_a.py" in of(recording, f"test_{test}"), test
     assert of(recording, "test_failure_of_ours") == set()
 
