@@ -443,6 +443,8 @@ class CycleFinished(Event, frozen=True):
         assumed: how many did not run, because their last verdict, a good one, still holds.
         flaky: tests that ran in this cycle and are known to have shown two outcomes on one
             content.
+        restored: tests that failed when they last ran, on what has been taken back since: they
+            have passed on what there is now, and are assumed to pass.
     """
 
     event: ClassVar[str] = "cycle-finished"
@@ -455,6 +457,7 @@ class CycleFinished(Event, frozen=True):
     verified: int = 0
     assumed: int = 0
     flaky: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
 
 
 class Announcement(Event, frozen=True):

@@ -645,12 +645,13 @@ class Loop:
         """End the cycle if nothing is left that it waits for."""
         if self._cycle is not None and not self._cycle.waiting:
             # Who asks for a part, once, is told of that part; a session, of all that stands.
-            stands = self.scope.watch and (self._tests.failing or self._broken)
-            self._finish("failed" if self._verdict or stands else "passed")
+            bad = self._stands if self.scope.watch else bool(self._verdict)
+            self._finish("failed" if bad else "passed")
 
     def _finish(self, outcome: CycleOutcome) -> None:
         assert self._cycle is not None
         took, tally = time.monotonic() - self._cycle.seen, self._cycle.tally
+        restored = self._tests.restored(tally.outcomes)
         self.emit(
             CycleFinished(
                 outcome=outcome,
@@ -660,7 +661,8 @@ class Loop:
                 gone=self._tests.take_gone(),
                 unrun=self._tests.unrun,
                 verified=tally.verified,
-                assumed=len(self._tests.assumed(tally.outcomes)),
+                assumed=len(self._tests.assumed(tally.outcomes)) + len(restored),
+                restored=restored,
                 flaky=tuple(sorted(tally.outcomes.keys() & self.project.verdicts.proofs.flaky)),
             )
         )
@@ -675,6 +677,13 @@ class Loop:
     def _verdict(self) -> int:
         """The exit code that what stands now would give."""
         return self._tests.code or int(bool(self._steps.failed or self._apps.failed))
+
+    @property
+    def _stands(self) -> bool:
+        """Whether anything is known to be wrong with what there is now."""
+        tests = self._tests
+        broken = tests.broke_off or tests.failing or self._broken
+        return bool(broken or self._steps.failed or self._apps.failed)
 
     # What goes on beside
 

@@ -21,7 +21,7 @@ from devloop.select.proofs import assumed, still_due
 from devloop.select.reach import Reach
 from devloop.select.records import ABSENT, GOOD
 from devloop.select.selection import SelectedFile
-from devloop.select.tests import Due, by_file, failing, reached_of, reaches
+from devloop.select.tests import Due, by_file, failing, reached_of, reaches, restored
 from devloop.watch.signatures import Known
 
 
@@ -120,6 +120,21 @@ class Tests:
         if not self._scope.tests:
             return ()
         return failing(self._project.present())
+
+    def restored(self, ran: Collection[str]) -> tuple[str, ...]:
+        """The tests that failed when they last ran, on what has been taken back since.
+
+        Args:
+            ran: those that ran in this cycle, which are none of them.
+        """
+        if not self._scope.tests:
+            return ()
+        return tuple(one for one in restored(self._project.present()) if one not in ran)
+
+    @property
+    def broke_off(self) -> bool:
+        """The last run came to no end of its own, so that nobody knows what it would have shown."""
+        return self._code not in (0, 1)
 
     @property
     def unrun(self) -> tuple[str, ...]:

@@ -163,6 +163,8 @@ class PlainReporter:
     def _finish(self, event: ev.CycleFinished) -> None:
         for nodeid in self._standing.fixed[:_NAMED]:
             self._say(f"fixed {nodeid}")
+        for nodeid in self._standing.restored[:_NAMED]:
+            self._say(f"as it was when it passed {nodeid}")
         for nodeid in wording.failing_unrun(self._standing, event)[:_NAMED]:
             self._say(f"failed before, and was not run: {nodeid}")
         self._end(f"devloop: {wording.result(self._standing, event)}\n")

@@ -84,6 +84,7 @@ class Standing:
     Attributes:
         failing: tests (and files that cannot be collected) that fail, with one line each.
         fixed: tests that failed before this cycle and passed in it.
+        restored: tests that failed before it, on what has been taken back.
         broken: tests that failed in this cycle.
         failed_apps: apps that do not run because they failed, with one line each.
         failed_steps: steps whose last run failed, with one line each.
@@ -96,6 +97,7 @@ class Standing:
         self.root = ""
         self.failing: dict[str, str] = {}
         self.fixed: list[str] = []
+        self.restored: list[str] = []
         self.broken: dict[str, None] = {}
         self.failed_apps: dict[str, str] = {}
         self.failed_steps: dict[str, str] = {}
@@ -161,6 +163,8 @@ class Standing:
             self._begin(event)
         elif isinstance(event, ev.CycleFinished):
             self._forget(event.gone)
+            self.restored = [nodeid for nodeid in event.restored if nodeid in self.failing]
+            self._forget(self.restored)
         elif isinstance(event, ev.SessionStarted):
             self.root = event.root
 
@@ -180,7 +184,7 @@ class Standing:
         self._cycle += 1
         self._at_start = event.trigger == "start"
         self.plan = ev.PlanMade()
-        self.fixed, self.broken, self.slow = [], {}, []
+        self.fixed, self.restored, self.broken, self.slow = [], [], {}, []
         self._before = frozenset(self.failing)
         self._finished_runs = Counts()
         for change in event.changes:

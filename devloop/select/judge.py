@@ -78,6 +78,16 @@ class Judge:
 
     def failing(self) -> Iterator[Verdict]:
         """The tests whose last outcome was bad, and that have not passed on what there is now."""
+        return (verdict for verdict in self._bad() if self.why_due(verdict) is not None)
+
+    def restored(self) -> Iterator[Verdict]:
+        """The tests whose last outcome was bad, and that have passed on what there is now.
+
+        What they failed on has been taken back.
+        """
+        return (verdict for verdict in self._bad() if self.why_due(verdict) is None)
+
+    def _bad(self) -> Iterator[Verdict]:
         graph, records = self._present.graph, self._present.records
         there = frozenset(graph.tests)
         for verdict in records.verdicts.values():
@@ -88,8 +98,7 @@ class Judge:
                 number = records.number_of.get(f"n {verdict.nodeid}")
                 if number not in records.members(listing.tests):
                     continue
-            if self.why_due(verdict) is not None:
-                yield verdict
+            yield verdict
 
 
 def _failed(verdict: Verdict) -> Reason:

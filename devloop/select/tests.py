@@ -239,6 +239,18 @@ def failing(present: Present) -> tuple[str, ...]:
     return tuple(sorted(bad + broken))
 
 
+def restored(present: Present) -> tuple[str, ...]:
+    """Find the tests that failed when they last ran and have passed on what there is now.
+
+    Args:
+        present: what is known now.
+
+    Returns:
+        Nodeids, sorted.
+    """
+    return tuple(sorted(verdict.nodeid for verdict in Judge(present).restored()))
+
+
 def by_file(records: Records) -> Mapping[str, list[Verdict]]:
     """The known verdicts of each test file.
 

@@ -35,11 +35,11 @@ def test_a_change_of_the_verdict_calls(shell: Callable[[dict[str, str]], Shell])
     at.expect("\x07\x1b]9;p: failed: 1 failing\x1b\\")
     at.until((home / "called").exists)
     (at.root / "cart.py").write_text(TESTS["cart.py"])
-    at.expect("\x07\x1b]9;p: passed: 1 verified\x1b\\")
+    at.expect("\x07\x1b]9;p: passed: 1 assumed to pass\x1b\\")
     at.until(lambda: (home / "called").read_text().count("\n") == 2)
     assert (home / "called").read_text().splitlines() == [
         "--app-name=devloop|--|p: failed|1 failing|",
-        "--app-name=devloop|--|p: passed|1 verified|",
+        "--app-name=devloop|--|p: passed|1 assumed to pass|",
     ]
     at.child.send("q")
     assert at.ended() == 0

@@ -409,3 +409,25 @@ def test_what_waits_is_bounded() -> None:
     text = lent(b"(Pdb) ", *(f"line {number}" for number in range(WAITING + 5)), None)
     assert "… 5 earlier writes are left out\nline 5\n" in text
     assert text.endswith(f"line {WAITING + 4}\n")
+
+
+def test_a_failure_that_was_taken_back_stands_no_more(terminal: io.StringIO) -> None:
+    """Its test has passed on what there is now: it is told once, and the verdict is good."""
+    nodeid = "t.py::test"
+    events: list[ev.Event] = [
+        ev.CycleStarted(trigger="change", changes=(ev.Change("a.py"),)),
+        ev.RunStarted(selected=1),
+        ev.TestFinished(nodeid=nodeid, outcome="failed", seconds=0.1),
+        ev.RunFinished(outcome="failed", failed=1),
+        ev.CycleFinished(outcome="failed", seconds=1, failing=1),
+    ]
+    for _ in range(2):
+        events += [
+            ev.CycleStarted(trigger="change", changes=(ev.Change("a.py"),)),
+            ev.PlanMade(total=1),
+            ev.CycleFinished(outcome="passed", seconds=1, assumed=1, restored=(nodeid,)),
+        ]
+    text = seen(written(events, terminal))
+    assert text.count("✓ as it was when it passed t.py::test") == 1
+    assert "still failing" not in text
+    assert text.count("PASS  1 assumed to pass") == 2
