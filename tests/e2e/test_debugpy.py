@@ -47,6 +47,7 @@ class Editor:
 
     def close(self) -> None:
         """Leave."""
+        self._file.close()
         self._socket.close()
 
 
@@ -82,9 +83,10 @@ def test_an_editor_attaches_to_the_first_failure(
     path = str(at.root / "test_it.py")
     editor.ask("setBreakpoints", source={"path": path}, breakpoints=[{"line": 3}])
     editor.ask("configurationDone")
-    editor.until(event="stopped")
-    editor.close()
+    stopped = editor.until(event="stopped")
+    editor.ask("continue", threadId=stopped["body"]["threadId"])
     at.expect("1 failed")
+    editor.close()
     at.expect("the debugger has ended")
     at.child.send("q")
     assert at.ended() == 0
