@@ -52,15 +52,15 @@ class Link:
         Args:
             take: is given what stands, and then each event; nothing of what is printed.
         """
-        self._write({"ask": "follow", "output": False})
         try:
+            self._write({"ask": "follow", "output": False})
             while line := await self._reader.readline():
                 message: dict[str, Any] = msgspec.json.decode(line)
                 if "event" not in message:
                     self._answered(message)
                 elif (event := from_dict(message)) is not None:
                     take(event)
-        except (OSError, ValueError):  # reset, or cut off within a line
+        except (OSError, ValueError, msgspec.DecodeError, WatchLost):  # reset, or cut off in a line
             pass
         finally:
             self.close()

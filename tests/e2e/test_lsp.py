@@ -7,7 +7,7 @@ import functools
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from pygls.lsp.client import LanguageClient
 if TYPE_CHECKING:
     from tests.e2e.conftest import Devloop, Watching
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
 Watch = Callable[..., "Watching"]
 
@@ -89,7 +89,7 @@ class Editor(LanguageClient):
             self.refreshed += 1
             self._news.notify_all()
 
-    async def until(self, check: Callable[[], object], timeout: float = 40.0) -> None:
+    async def until(self, check: Callable[[], object], timeout: float = 60.0) -> None:
         """Wait until what was heard is right."""
         async with self._news:
             try:
@@ -100,7 +100,8 @@ class Editor(LanguageClient):
     def kill(self) -> None:
         """End the server as a crash would."""
         assert self._server is not None
-        self._server.kill()
+        with suppress(ProcessLookupError):
+            self._server.kill()
 
     def at(self, path: Path) -> list[types.Diagnostic]:
         """What is shown of a file."""
@@ -172,8 +173,11 @@ def edit(
         try:
             yield editor
             if polite:
-                await editor.shutdown_async(None)
+                await asyncio.wait_for(editor.shutdown_async(None), 60)
                 editor.exit(None)
+        except BaseException:
+            editor.kill()  # or one would wait for its end
+            raise
         finally:
             await editor.stop()  # type: ignore[no-untyped-call]
 
