@@ -56,6 +56,7 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
         listed: the packages named in Django's ``INSTALLED_APPS``, imported whole by Django.
         problem: the source does not compile.
         memos: the functions that keep what they have computed, without a decorator that says so.
+        positions: the functions that may look at where code stands, or at its text.
     """
 
     fingerprint: bytes
@@ -66,3 +67,4 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     listed: tuple[str, ...] = ()
     problem: SourceProblem | None = None
     memos: tuple[str, ...] = ()
+    positions: tuple[str, ...] = ()

@@ -12,6 +12,14 @@ DIGEST_SIZE = 16
 IS_FUNCTION = 0x1
 """CO_OPTIMIZED: not set for the bodies of modules and classes."""
 
+POSITIONS = frozenset(
+    "f_lineno tb_lineno lineno co_firstlineno co_positions co_lines findsource getsource"
+    " getsourcelines getline getlines getframeinfo getinnerframes getouterframes stack trace"
+    " extract_stack extract_tb format_exc format_exception format_tb print_exc walk_tb"
+    " walk_stack stacklevel findCaller".split()
+)
+"""Who names one of these may say at which line some code stands, or what stands there."""
+
 DOTTED = re.compile(r"[^\W\d]\w*(?:(?:\.[^\W\d]\w*)+(?::[^\W\d][\w.]*)?|:[^\W\d][\w.]*)")
 WORD = re.compile(r"[^\W\d]\w*")
 LONGEST = 200

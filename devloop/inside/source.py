@@ -14,7 +14,7 @@ from types import CodeType
 from typing import Any
 
 from .calls import IMPORTERS, Calls, assigned, exported_unbound
-from .codes import DIGEST_SIZE, digest_of, imports_of, modules_named, parts_of
+from .codes import DIGEST_SIZE, POSITIONS, digest_of, imports_of, modules_named, parts_of
 from .memos import keeping, may_keep
 from .outline import functions_of, outline
 from .statements import Statements
@@ -90,6 +90,7 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
     plugins: set[str] = set()
     listed: set[str] = set()
     memos: set[str] = set()
+    positions: set[str] = set()
     try:
         tree: Any = compile(source, "source", "exec", ast.PyCF_ONLY_AST, True, 0)
         statements.walk(tree.body)
@@ -107,6 +108,11 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
         found = outline(tree, functions)
         suspects = {k for k, own in functions.items() if any(may_keep(p.code) for p in own)}
         memos = keeping(tree, suspects) if suspects else memos
+        positions = {
+            key
+            for key, own in functions.items()
+            if any(not POSITIONS.isdisjoint(part.code.co_names) for part in own)
+        }
         names = {name for part in parts for name in part.code.co_names}
         if not names.isdisjoint(IMPORTERS):
             calls.walk(tree, statements.renamed)
@@ -128,5 +134,6 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
         sorted(listed),
         None,
         sorted(memos),
+        sorted(positions),
     ]
     return facts, found

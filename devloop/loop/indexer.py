@@ -173,7 +173,7 @@ class Indexer:
     def read_observed(self) -> None:
         """Read the files that count only because tests were seen to look at them."""
         codebase = self._codebase
-        unknown = codebase.observed.files - codebase.known.keys() - self._unread.keys()
+        unknown = codebase.observed.files - codebase.contents.keys() - self._unread.keys()
         folders = {path for path in unknown if (self._root / path).is_dir()}
         codebase.take_observed(digests(self._root, unknown - folders))
         codebase.contents.update(dict.fromkeys(folders, FOLDER))

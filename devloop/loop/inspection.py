@@ -21,7 +21,8 @@ from devloop.report import tables
 from devloop.report.paint import Paint
 from devloop.select import tests as select_tests
 from devloop.select.apps import affected_apps
-from devloop.select.reach import Reach
+from devloop.select.foresight import foresee, seen
+from devloop.select.records import Verdict
 from devloop.select.steps import affected_steps
 from devloop.watch.revisions import Difference
 
@@ -132,14 +133,27 @@ def why(loaded: Loaded, *, target: str, file: str | None) -> int:
     Raises:
         UsageError: there is no such thing.
     """
+    paint = Paint.of(sys.stdout, os.environ)
     with opened(loaded) as project:
-        if file is None:
-            reason = _current_reason(project, target)
-        else:
-            reason = _reason_by(project, target, file)
+        targets = (*project.config.apps, *project.config.steps)
+        if file is not None and target not in targets:
+            found = foresee(project.present(), *_tests(project, target), file)
+            sys.stdout.write(tables.would(target, file, msgspec.to_builtins(found), paint))
+            return 0
+        reason = _current_reason(project, target) if file is None else _by(project, target, file)
+        counts: Mapping[str, int] = {}
+        if reason is None and target not in targets:
+            counts = seen(project.present(), _tests(project, target)[1])
     shown = None if reason is None else msgspec.to_builtins(reason)
-    sys.stdout.write(tables.why(target, shown, Paint.of(sys.stdout, os.environ)))
+    sys.stdout.write(tables.why(target, shown, paint, counts))
     return 0
+
+
+def _tests(project: Project, target: str) -> tuple[str, list[Verdict]]:
+    """The file of a test, and the verdicts of all that its name means."""
+    path = _test_file(project, target)
+    known = select_tests.by_file(project.records).get(path, [])
+    return path, [verdict for verdict in known if holds(target, verdict.nodeid)]
 
 
 def _current_reason(project: Project, target: str) -> Reason | None:
@@ -154,17 +168,12 @@ def _current_reason(project: Project, target: str) -> Reason | None:
     return None
 
 
-def _reason_by(project: Project, target: str, file: str) -> Reason | None:
+def _by(project: Project, target: str, file: str) -> Reason | None:
     if target in project.config.steps:
         steps = affected_steps(project.config.steps, [file])
         return next((step.reason for step in steps if step.name == target), None)
-    if target in project.config.apps:
-        apps = affected_apps(
-            project.graph, project.app_targets(), [file], [file], project.categorise
-        )
-        return next((app.reason for app in apps if app.name == target), None)
-    path = _test_file(project, target)
-    return Reach(project.graph, [file], project.categorise).reason(path)
+    apps = affected_apps(project.graph, project.app_targets(), [file], [file], project.categorise)
+    return next((app.reason for app in apps if app.name == target), None)
 
 
 def _test_file(project: Project, target: str) -> str:

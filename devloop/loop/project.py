@@ -10,6 +10,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from devloop.config.load import Loaded
 from devloop.config.pytest_settings import PytestSettings
 from devloop.config.types import Config
@@ -97,6 +99,11 @@ class Project:
             project.indexer.survey(found)
         return project
 
+    def _positions(self, path: str) -> tuple[str, ...]:
+        """The functions of a source that look at where code stands."""
+        facts = self.graph.files.get(path)
+        return () if facts is None else facts.positions
+
     def _given(self) -> Mapping[str, str]:
         """The environment that tests are given."""
         return {**for_project(os.environ, self.interpreter.path), **self.config.tests.env}
@@ -125,8 +132,10 @@ class Project:
             As `Verdicts.learn`.
         """
         if ran.recording is not None:
+            recording = ran.recording.with_texts(self._positions)
+            ran = msgspec.structs.replace(ran, recording=recording)
             before = self.codebase.observed
-            self._observe(before.joined(ran.recording, self._given()))
+            self._observe(before.joined(recording, self._given()))
             now = self.codebase.contents
             fresh = self.codebase.observed.files - before.files
             contents = {

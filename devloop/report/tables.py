@@ -19,6 +19,14 @@ from devloop.report.wording import ARROW, chain, plural
 _LINKS = {
     "always": "what every test depends on",
     "conftest": "conftest",
+    "ran": "ran",
+    "mentions": "ran",
+    "memo": "uses what it keeps",
+    "read": "reads",
+    "looked-for": "looked for",
+    "distribution": "uses",
+    "variable": "reads",
+    "text": "looks at its text",
     "data": "data",
     "dynamic": "imports by a name made at run time",
     "env-file": "environment file",
@@ -42,6 +50,22 @@ _WHY = {
     "start": "it starts with devloop",
 }
 
+_NOTHING: Mapping[str, int] = {}
+_COUNTED = {
+    "ran": "ran what was edited",
+    "mentions": "mention it",
+    "read": "read it",
+    "looked-for": "looked for it",
+    "listed": "listed its folder",
+    "memo": "use what was kept of it",
+    "failed": "failed before",
+    "imports": "import it",
+    "variable": "read the variable",
+    "distribution": "use the distribution",
+    "text": "look at its text",
+}
+SHOWN = 8
+"""How many functions are named in one line."""
 _ALIGNED = 60
 
 
@@ -71,7 +95,7 @@ def affected(data: Mapping[str, Any], paint: Paint) -> str:
         lines += _section(title, [(name, "") for name, _ in tests], paint) or [_title(title, paint)]
     else:
         word = "test" if any("::" in test["nodeid"] for test in data["tests"]) else "test file"
-        lines += _section(plural(len(data["tests"]), word), tests, paint)
+        lines += _section(plural(len(data["tests"]), word) + _counts(data["tests"]), tests, paint)
     for word, rows in targets.items():
         lines += _section(plural(len(rows), word), rows, paint)
     if not (tests or data["all"] or targets["step"] or targets["app"]):
@@ -99,20 +123,26 @@ def explained(event: Explained, paint: Paint) -> str:
     return why(event.target, found[0]["reason"], paint)
 
 
-def why(target: str, reason: Mapping[str, Any] | None, paint: Paint) -> str:
+def why(
+    target: str, reason: Mapping[str, Any] | None, paint: Paint, seen: Mapping[str, int] = _NOTHING
+) -> str:
     """Why something was selected, or was not.
 
     Args:
         target: a nodeid, or the name of a step or an app.
         reason: ``kind``, ``chain`` and perhaps ``detail``; None where it was not selected.
         paint: what the stream can show.
+        seen: of what is not selected, how much it depends on, by what it is.
 
     Returns:
         A sentence, and the whole chain below it.
     """
     name = paint(one_line(target), "bold")
     if reason is None:
-        return f"{name} is not affected: nothing that it depends on has changed\n"
+        found = ", ".join(plural(n, word.removesuffix("s")) for word, n in sorted(seen.items()))
+        return f"{name} is not affected: nothing that it depends on has changed\n" + (
+            f"  when it last ran it depended on {found}\n" if found else ""
+        )
     links = [one_line(link) for link in reason.get("chain") or ()]
     detail = one_line(reason.get("detail") or "")
     if len(links) < 2:
@@ -124,6 +154,36 @@ def why(target: str, reason: Mapping[str, Any] | None, paint: Paint) -> str:
         last = depth == len(links) - 2
         text = paint(link, "cyan" if last else "")
         lines.append(f"  {'   ' * depth}{paint('└─', 'dim')} {text}{_aside(kind, paint)}")
+    return "\n".join(lines) + "\n"
+
+
+def would(target: str, file: str, data: Mapping[str, Any], paint: Paint) -> str:
+    """Which edits of a file would select a test.
+
+    Args:
+        target: its nodeid.
+        file: the one that would be edited.
+        data: ``functions``, ``recorded``, ``statements`` and ``content`` (reasons, or None).
+        paint: what the stream can show.
+
+    Returns:
+        A line for each way in which the file can be edited.
+    """
+    name, edited = paint(one_line(target), "bold"), one_line(file)
+    functions, statements = data["functions"], data["statements"]
+    if not functions and statements is None and data["content"] is None:
+        return f"{name} would not be selected by an edit of {edited}\n"
+    lines = [f"{name} would be selected by an edit of {edited}"]
+    if data["recorded"] and statements is not None:
+        names = ", ".join(one_line(key.partition("::")[2]) for key in functions[:SHOWN])
+        more = f" and {len(functions) - SHOWN} more" if len(functions) > SHOWN else ""
+        lines.append(f"  of the functions that it ran: {names or 'none'}{more}")
+        lines.append("  of a statement outside of functions, if what it ran may depend on that:")
+    for reason in (statements, data["content"]):
+        if reason is not None:
+            links = [one_line(link) for link in reason["chain"]]
+            detail = reason.get("detail")
+            lines.append(f"  {ARROW.join(links)}" + (f"  ({one_line(detail)})" if detail else ""))
     return "\n".join(lines) + "\n"
 
 
@@ -191,6 +251,18 @@ def _grouped(tests: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
         )
         for (path, because), nodeids in groups.items()
     ]
+
+
+def _counts(tests: Sequence[Mapping[str, Any]]) -> str:
+    """How many tests are selected for each kind of reason, where there are several."""
+    kinds: dict[str, int] = {}
+    for test in tests:
+        kind = test["reason"]["kind"]
+        kinds[kind] = kinds.get(kind, 0) + 1
+    if len(kinds) < 2:
+        return ""
+    ordered = sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0]))
+    return f" ({', '.join(f'{n:,} {_COUNTED.get(kind, kind)}' for kind, n in ordered)})"
 
 
 def _title(title: str, paint: Paint) -> str:

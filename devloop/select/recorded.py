@@ -21,7 +21,7 @@ relative to the root, or absolute outside of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 
@@ -55,3 +55,24 @@ class Recording(msgspec.Struct, frozen=True):
     imports: Mapping[str, frozenset[str]] = {}
     memos: Mapping[str, Deps] = {}
     written: frozenset[str] = frozenset()
+
+    def with_texts(self, positions: Callable[[str], Collection[str]]) -> Recording:
+        """Add the text of all that ran beside a function that looks at where code stands.
+
+        Args:
+            positions: the keys of such functions in a source, by its path.
+        """
+
+        def texts(deps: Deps) -> Deps:
+            functions = [dep[2:].partition("::") for dep in deps if dep[0] == "f"]
+            if not any(key in positions(path) for path, _, key in functions):
+                return deps
+            return deps | {f"t {path}" for path, _, _ in functions}
+
+        return msgspec.structs.replace(
+            self,
+            **{
+                name: {key: texts(deps) for key, deps in getattr(self, name).items()}
+                for name in ("tests", "collections", "processes", "modules", "memos")
+            },
+        )

@@ -414,3 +414,20 @@ def test_problem_messages_can_be_sent() -> None:
     """Whatever bytes the source holds."""
     message: Any = source.problem(b"", "bad \udc80")[-1][0]
     assert message == "bad \\udc80"
+
+
+def test_functions_that_keep_results_or_look_at_positions_are_named() -> None:
+    """Selection has to know of them before they run (S8, S28)."""
+    found = facts(
+        """
+def memo(k):
+    if k not in seen:
+        seen[k] = make(k)
+    return seen[k]
+
+def where():
+    return inspect.currentframe().f_lineno
+"""
+    )
+    assert found.memos == ("memo",)
+    assert found.positions == ("where",)

@@ -61,7 +61,7 @@ def test_affected_lists_everything_with_its_reason() -> None:
           shop/cart.py
           shop/new.py  created
 
-        3 tests
+        3 tests (2 import it, 1 failed before)
           tests/test_cart.py::test_a   it failed when it last ran
           tests/test_api.py (2 tests)  ← shop/api.py ← shop/cart.py
 
@@ -177,3 +177,35 @@ def test_dot_holds_files_without_edges() -> None:
     edges = [{"importer": "a.py", "imported": "b.py", "kind": "imports"}]
     text = tables.dot(["a.py", "b.py", 'lone "one".py'], edges)
     assert text.splitlines()[3:] == [r'  "lone \"one\".py";', '  "a.py" -> "b.py";', "}"]
+
+
+def test_the_kinds_of_reasons_are_counted_where_there_are_several() -> None:
+    """The most frequent first."""
+    tests = [
+        {"nodeid": f"test_a.py::{n}", "reason": {"kind": kind, "chain": ["test_a.py", "lib.py"]}}
+        for n, kind in enumerate(["ran", "mentions", "ran"])
+    ]
+    data = {"changes": [], "tests": tests, "all": False, "steps": [], "apps": []}
+    assert "3 tests (2 ran what was edited, 1 mention it)" in tables.affected(data, PLAIN)
+
+
+def test_why_says_which_edits_would_select_a_test() -> None:
+    """Of which functions, and of statements by which way."""
+    found = {
+        "functions": [f"lib.py::f{n}" for n in range(10)],
+        "recorded": True,
+        "statements": {"kind": "imports", "chain": ["test_a.py", "lib.py"]},
+        "content": None,
+    }
+    text = tables.would("test_a.py::a", "lib.py", found, PLAIN)
+    assert "test_a.py::a would be selected by an edit of lib.py" in text
+    assert "of the functions that it ran: f0, f1, f2, f3, f4, f5, f6, f7 and 2 more" in text
+    assert "test_a.py ← lib.py" in text
+    nothing = {"functions": [], "recorded": True, "statements": None, "content": None}
+    assert "would not be selected" in tables.would("a", "b", nothing, PLAIN)
+
+
+def test_what_is_not_affected_says_what_it_depends_on() -> None:
+    """How much of each kind."""
+    text = tables.why("test_a.py::a", None, PLAIN, {"functions": 3, "files": 1})
+    assert "depended on 1 file, 3 functions" in text

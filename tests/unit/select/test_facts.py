@@ -16,6 +16,7 @@ from devloop.graph.layout import discover
 from devloop.inside import source
 from devloop.select.category import category
 from devloop.select.delta import Present
+from devloop.select.foresight import foresee, seen
 from devloop.select.learning import learn
 from devloop.select.outlines import Outline, decode
 from devloop.select.recorded import Recording
@@ -399,3 +400,35 @@ def test_a_change_reaches_tests_whatever_their_outcome(project: Project) -> None
     project.run({"test_lib.py::test_two": "passed"})
     (file,) = reached(project.present(), before).files
     assert file.nodeids == ("test_lib.py::test_two",)
+
+
+def test_the_text_of_what_ran_counts_beside_who_looks_at_positions() -> None:
+    """S28: a line number, a traceback's text, `inspect.getsource`."""
+    recording = Recording(
+        {
+            "test_a.py::one": frozenset({"f lib.py::where", "f far.py::far", "f test_a.py::one"}),
+            "test_a.py::two": frozenset({"f far.py::far", "f test_a.py::two"}),
+        }
+    )
+    found = recording.with_texts(lambda path: ("where",) if path == "lib.py" else ())
+    one = recording.tests["test_a.py::one"]
+    texts = {"t lib.py", "t far.py", "t test_a.py"}
+    assert found.tests == {**recording.tests, "test_a.py::one": one | texts}
+
+
+def test_it_can_be_told_which_edits_would_select_a_test(project: Project) -> None:
+    """Of which functions, of statements by which way, of another content."""
+    project.data["cases.json"] = "1"
+    project.run(more={"test_lib.py::test_one": {"r cases.json"}})
+    present = project.present()
+    verdict = project.records.verdicts["test_lib.py::test_one"]
+    lib = foresee(present, "test_lib.py", [verdict], "lib.py")
+    assert lib.functions == ("lib.py::one",)
+    assert lib.statements is not None
+    assert lib.statements.chain == ("test_lib.py", "lib.py")
+    data = foresee(present, "test_lib.py", [verdict], "cases.json")
+    assert data.content == Reason("read", ("test_lib.py", "cases.json"), "it reads the file")
+    other = project.records.verdicts["test_other.py::test_nothing"]
+    assert foresee(present, "test_other.py", [other], "lib.py").statements is None
+    assert foresee(present, "test_other.py", [other], "cases.json").content is None
+    assert seen(present, [verdict]) == {"functions": 2, "files": 1}
