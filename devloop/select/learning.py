@@ -193,6 +193,10 @@ class _Evidence:
         self._numbers = numbers
         self._bases: dict[tuple[str, str, int], int] = {}
         self._closures: dict[str, frozenset[str]] = {}
+        self._functions = recording is not None and any(
+            dep[0] == "f" for deps in recording.tests.values() for dep in deps
+        )
+        """Whether functions could be told apart (Python 3.12 and later)."""
         self._strays: dict[str, set[str]] = {}
         """For each process the modules that tests have imported and no closure explains."""
 
@@ -230,6 +234,9 @@ class _Evidence:
             deps |= {f"w {written}" for written in recording.written}
             static = self._closure(path)
             deps |= self._of_modules({*static, *strays}, static)
+            if not self._functions:
+                # Who ran what is not known: whatever may have been imported may have run.
+                deps |= {f"p {module}" for module in static}
             found = self._bases[key] = self._numbers.set_of(deps)
         return found
 
@@ -259,7 +266,7 @@ class _Evidence:
             found |= recording.modules.get(path, _NOTHING)
             todo += recording.imports.get(path, _NOTHING)
             if path not in explained:
-                found.add(f"m {path}")
+                found |= {f"m {path}", f"p {path}"}
                 todo += self._closure(path)
         return frozenset(found)
 

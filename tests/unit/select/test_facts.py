@@ -432,3 +432,18 @@ def test_it_can_be_told_which_edits_would_select_a_test(project: Project) -> Non
     assert foresee(present, "test_other.py", [other], "lib.py").statements is None
     assert foresee(present, "test_other.py", [other], "cases.json").content is None
     assert seen(present, [verdict]) == {"functions": 2, "files": 1}
+
+
+def test_where_functions_cannot_be_told_apart_a_file_counts_as_a_whole() -> None:
+    """Below Python 3.12: an earlier test may have imported what a later one runs."""
+    project = Project(PROJECT)
+    ran = Ran(
+        {nodeid: (nodeid.partition("::")[0], "passed", 0.1) for nodeid in OWN},
+        {p: frozenset(n for n in OWN if n.startswith(p)) for p in ("test_lib.py", "test_other.py")},
+        recording=Recording({n: frozenset({f"p {n.partition('::')[0]}"}) for n in OWN}),
+    )
+    learned = learn(project.present(), ran, frozenset())
+    project.records = project.records.with_learned(learned)
+    assert project.due() == {}
+    project.edit("lib.py", "return DOUBLE", "return DOUBLE + 1")
+    assert project.due().keys() == {"test_lib.py"}
