@@ -354,6 +354,7 @@ class Loop:
         bytecode.drop(self.project.indexer.edited, self.project.root, [prefix])
 
     async def _on_read(self) -> None:
+        self.project.tidy()
         await self._take_in_outputs()
         self._tests.planned_on_what_was_read()
         self._read.set()

@@ -145,6 +145,11 @@ class Project:
             }
         return self.verdicts.learn(ran, contents, changed)
 
+    def tidy(self) -> None:
+        """Forget outlines of contents that nobody remembers."""
+        now = {facts.fingerprint for facts in self.graph.files.values()}
+        self.store.forget_outlines(now.union(self.records.all_contents()))
+
     @property
     def complete(self) -> bool:
         """Whether all that lies in the tree has been read."""

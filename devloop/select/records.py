@@ -229,9 +229,9 @@ class Records:
                 self._kinds.setdefault(dep[0], {})[dep[2:]] = number
         return self._kinds.get(kind, {})
 
-    def history(self, path: str) -> Iterable[bytes]:
-        """All contents of a path that are remembered."""
-        return (content for _, content in self._history.get(path, ()))
+    def all_contents(self) -> Iterable[bytes]:
+        """All contents that are remembered, of whatever path."""
+        return (content for entries in self._history.values() for _, content in entries)
 
     def changed_since(self, revision: int, contents: Contents) -> frozenset[str]:
         """The paths whose content is now another one.

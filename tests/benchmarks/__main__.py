@@ -5,11 +5,12 @@ figure beside its target, and the same as JSON with ``--json``. The names are `s
 until the app serves it, beside other tools, which are installed once into a cache of its own),
 `warm` (the same with warm starts, for five apps), `tests` (warm runs of one test file),
 `endurance` (restarts under load, memory), `small` and `large` (graphs of 1,000 and of 10,000
-files), `verdicts` (a save until the tests' verdict on flask, beside pytest-watcher), `terminal`
-(what the reporter for a person costs) and `idle`; without one, all are measured, which takes some
-ten minutes. What is compared is measured in turns, in one run: so what else the machine does falls
-on all alike. Targets are for a machine with nothing else to do; on a busy one with Linux,
-`chrt -r 1` before the command comes close to that (sched(7)).
+files), `due` (what is to run, of 2,000 recorded tests), `verdicts` (a save until the tests'
+verdict on flask, beside pytest-watcher), `terminal` (what the reporter for a person costs) and
+`idle`; without one, all are measured, which takes some ten minutes. What is compared is measured
+in turns, in one run: so what else the machine does falls on all alike. Targets are for
+a machine with nothing else to do; on a busy one with Linux, `chrt -r 1` before the command comes
+close to that (sched(7)).
 """
 
 from __future__ import annotations
@@ -21,7 +22,17 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tests.benchmarks import endurance, graphs, idle, serving, terminal, verdicts, warm, warm_tests
+from tests.benchmarks import (
+    due,
+    endurance,
+    graphs,
+    idle,
+    serving,
+    terminal,
+    verdicts,
+    warm,
+    warm_tests,
+)
 from tests.benchmarks.figures import Figure, Sheet
 
 PARTS: dict[str, Callable[[Path, bool], Iterable[Figure]]] = {
@@ -31,6 +42,7 @@ PARTS: dict[str, Callable[[Path, bool], Iterable[Figure]]] = {
     "endurance": lambda work, quick: endurance.measure(work, 20, 100 if quick else 500),
     "small": lambda work, quick: graphs.small(work, 5 if quick else 20),
     "large": lambda work, quick: graphs.large(work, 5 if quick else 20),
+    "due": lambda work, quick: due.measure(work, 5 if quick else 25),
     "verdicts": lambda work, quick: verdicts.measure(work, 5 if quick else 25),
     "terminal": lambda work, quick: terminal.measure(work, 8 if quick else 25),
     "idle": lambda work, quick: idle.measure(work, 20.0 if quick else 60.0),
