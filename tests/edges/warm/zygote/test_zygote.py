@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import textwrap
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import psutil
 import pytest
+from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from devloop.execute import tree
@@ -373,8 +375,13 @@ anyio.run(main)
 """
 
 
-async def test_all_end_when_devloop_is_killed(tmp_path: Path, until: Until) -> None:
-    """SIGKILL leaves nobody: no zygote, no blank, no command (W20)."""
+@contextlib.asynccontextmanager
+async def another_devloop(tmp_path: Path) -> AsyncIterator[tuple[Process, list[int]]]:
+    """A program that is to its processes what devloop is.
+
+    Yields:
+        It, and the ids of its guardian, of its command, and of all that waits.
+    """
     (tmp_path / "main.py").write_text("import time; time.sleep(600)")
     (tmp_path / "loop.py").write_text(DEVLOOP)
     async with await anyio.open_process(
@@ -386,9 +393,33 @@ async def test_all_end_when_devloop_is_killed(tmp_path: Path, until: Until) -> N
         word, *numbers = line.decode().split()
         assert word == "pids"
         assert len(numbers) == 5
+        try:
+            yield process, list(map(int, numbers))
+        finally:
+            process.kill()
+
+
+async def test_all_end_when_devloop_is_killed(tmp_path: Path, until: Until) -> None:
+    """SIGKILL leaves nobody: no zygote, no blank, no command (W20)."""
+    async with another_devloop(tmp_path) as (process, pids):
         process.kill()
-    pids = list(map(int, numbers))
     await until(lambda: not any(tree.started(pid) is not None for pid in pids), "all are gone")
+
+
+async def test_nothing_needs_the_guardian_or_devloop_to_be_ended(
+    tmp_path: Path, until: Until
+) -> None:
+    """W20: the kernel ends a command with its guardian, and what waits ends with its socket.
+
+    devloop is stopped, so that it does not end them; then both of them are killed.
+    """
+    async with another_devloop(tmp_path) as (process, (guardian, command, *waiting)):
+        process.send_signal(signal.SIGSTOP)
+        os.kill(guardian, signal.SIGKILL)
+        await until(lambda: tree.started(command) is None, "the command is gone")
+        assert any(tree.started(pid) is not None for pid in waiting)
+        process.kill()
+    await until(lambda: not any(tree.started(pid) is not None for pid in waiting), "all are gone")
 
 
 async def test_an_answer_that_nobody_waited_for(start: Starter) -> None:
