@@ -6,12 +6,11 @@ nothing is left in it but a socket.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
@@ -25,6 +24,7 @@ from devloop.execute.control import Control
 from devloop.execute.guard import Guard, Process, Spawn
 from devloop.execute.ledger import Ledger
 from devloop.execute.orders import Declined, Layered, Order, Preloaded, Running, Wish
+from devloop.execute.printed import Printed
 from devloop.execute.terminal import Size
 from devloop.execute.wiring import Wiring
 from devloop.inside import messages
@@ -43,64 +43,6 @@ COMPUTE_TIMEOUT = 900.0
 
 END_TIMEOUT = 2.0
 """Seconds in which a process ends whose orders have ended."""
-
-SAID = 16_000
-"""Bytes that are kept of what imports print."""
-
-
-@dataclass
-class _Output:
-    """What a process prints that is not a command yet."""
-
-    wiring: Wiring
-    said: bytearray = field(default_factory=bytearray)
-    reading: bool = False
-    news: anyio.Event = field(default_factory=anyio.Event)
-
-    def begin(self) -> None:
-        self.wiring.started()
-        os.set_blocking(self.wiring.output, False)
-        asyncio.get_running_loop().add_reader(self.wiring.output, self.read)
-        self.reading = True
-
-    def read(self) -> None:
-        try:
-            data = os.read(self.wiring.output, 1 << 16)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self.end()
-        self.said += data[: max(0, SAID - len(self.said))]
-        self.news.set()
-        self.news = anyio.Event()
-
-    def take(self) -> bytes:
-        """What has been printed by now, as it was before a terminal got to it."""
-        self.read()
-        said = bytes(self.said)
-        self.said.clear()
-        return said if self.wiring.terminal is None else said.replace(b"\r\n", b"\n")
-
-    async def parts(self, count: int) -> list[bytes]:
-        """What was printed before each of so many zero bytes; they are on their way."""
-        with anyio.move_on_after(ANSWER_TIMEOUT):
-            while self.reading and self.said.count(0) < count and len(self.said) < SAID:
-                await self.news.wait()
-        found = bytes(self.said).split(b"\0")[:-1]
-        self.said.clear()
-        # Where one has printed more than is kept, those after it cannot be told apart.
-        return [*found, *[b"?"] * (count - len(found))][:count]
-
-    def end(self) -> None:
-        if self.reading:
-            self.reading = False
-            asyncio.get_running_loop().remove_reader(self.wiring.output)
-
-    def close(self) -> None:
-        self.end()
-        self.wiring.__exit__(None, None, None)
 
 
 class Blank:
@@ -121,7 +63,7 @@ class Blank:
         process: Process,
         control: Control,
         command: Python,
-        output: _Output,
+        output: Printed,
         said: bytes = b"",
     ) -> None:
         self.process = process
@@ -184,7 +126,7 @@ class Blank:
             if isinstance(error, CommandError):
                 raise Declined(error.message) from None
             raise
-        output = _Output(wiring)
+        output = Printed(wiring)
         output.begin()
         blank = cls(guard, process, control, command, output)
         blank._owns_output = True

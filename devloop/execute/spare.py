@@ -19,7 +19,8 @@ from devloop.execute.guard import Guard
 from devloop.execute.orders import Declined, Preloaded
 from devloop.execute.priority import low
 from devloop.execute.terminal import Size
-from devloop.execute.zygote import ROUNDS, crossing, unsuited
+from devloop.execute.zygote import ROUNDS, unsuited
+from devloop.plan.blame import crossing
 
 NOT_YET = "the interpreter that is prepared for each start is not ready yet"
 SLOWED = "it would run at a low priority"

@@ -21,7 +21,7 @@ from devloop.execute.guard import Guard
 from devloop.execute.orders import Declined, Preloaded
 from devloop.execute.pages import Pages
 from devloop.execute.terminal import Size
-from devloop.plan.warm import OF_THE_PROJECT, is_within
+from devloop.plan.blame import crossing, unholdable
 
 FORKS = sys.platform == "linux"
 """Forked processes can be handed to the guardian, and libraries expect to be forked."""
@@ -265,15 +265,7 @@ class Zygote:
                 fault = (probe.importing, fault[1])
         finally:
             await probe.close()
-        top = fault[0].partition(".")[0]
-        found = {name: fault[1] for name in names if name.partition(".")[0] == top}
-        tainted = _importers(top, edges)
-        for name in names:
-            if name not in found and _has(name, tainted):
-                found[name] = f"imports {top}, which {fault[1]}"
-        # In any case one less, or this would not end.
-        found.setdefault(fault[0] if fault[0] in names else names[0], fault[1])
-        return found
+        return unholdable(names, fault, edges)
 
     async def probe(self, modules: Sequence[str]) -> Preloaded:
         """Import modules in a process that is thrown away, and note which files are read.
@@ -379,46 +371,3 @@ class Zygote:
                 self._guard, self._command, self._env, self._cwd, self._terminal
             )
         return self._root
-
-
-def crossing(names: Sequence[str], crossed: Mapping[str, str]) -> dict[str, str]:
-    """What cannot be held because it imports the project's modules.
-
-    Args:
-        names: all that were to be imported.
-        crossed: those that have tried to import such a module, with its name.
-
-    Returns:
-        Of `names`, those and the rest of their packages, with the reason.
-    """
-    return {
-        name: f"imports {own}{OF_THE_PROJECT}"
-        for name in names
-        if (own := next((crossed[one] for one in crossed if is_within(name, one)), None))
-    }
-
-
-def _importers(top: str, edges: Mapping[str, Sequence[str]]) -> set[str]:
-    """The modules that import something, at any remove.
-
-    Args:
-        top: the top-level name of what is imported.
-        edges: what each module has imported.
-    """
-    found: set[str] = set()
-    while True:
-        more = {
-            name
-            for name, imported in edges.items()
-            if name not in found
-            and any(one.partition(".")[0] == top or _has(one, found) for one in imported)
-        }
-        if not more:
-            return found
-        found |= more
-
-
-def _has(name: str, modules: set[str]) -> bool:
-    """Whether a module, or a package that is imported before it, is one of some."""
-    parts = name.split(".")
-    return any(".".join(parts[:count]) in modules for count in range(1, len(parts) + 1))
