@@ -13,7 +13,7 @@ from pathlib import Path
 
 from devloop.execute.blank import Blank
 from devloop.execute.command import Python
-from devloop.execute.orders import Declined, Order
+from devloop.execute.orders import Declined, Layered, Order
 from devloop.execute.reads import Reads
 from devloop.execute.zygote import Zygote
 
@@ -25,11 +25,18 @@ class Ahead:
         zygote: whose.
         around: what the command finds by other means than by opening files and listing folders,
             as a value that is equal while that is the same.
+        objection: says of what a command reads by then why it must not go ahead; None where it may.
     """
 
-    def __init__(self, zygote: Zygote, around: Callable[[Order], Hashable]) -> None:
+    def __init__(
+        self,
+        zygote: Zygote,
+        around: Callable[[Order], Hashable],
+        objection: Callable[[Order, Layered], str | None] = lambda *_: None,
+    ) -> None:
         self._zygote = zygote
         self._around = around
+        self._objection = objection
         self._order: Order | None = None
         self._found: Hashable = None
         self._reads: Reads | None = None
@@ -89,12 +96,15 @@ class Ahead:
         reads = Reads(order.command.program, order.env, ())
         blank = await self._zygote.fork()
         try:
-            changed = reads.add(await blank.probe(order))
+            noted = await blank.probe(order)
         except Declined as declined:
             self._reads, self.refused = None, declined.reason
         else:
-            self._reads = reads if changed is None else None
-            self.refused = None if changed is None else f"{changed} changes"
+            changed = reads.add(noted)
+            self.refused = self._objection(order, noted)
+            if changed is not None:
+                self.refused = f"{changed} changes"
+            self._reads = reads if self.refused is None else None
         finally:
             await blank.close()
 

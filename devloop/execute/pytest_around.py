@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable
 from pathlib import Path
 
 from devloop.config.pytest_settings import FILES
-from devloop.execute.orders import Order
+from devloop.execute.orders import Layered, Order
 
 # Some fifty looks at the disk, before each run.
 # ruff: noqa: PTH110, PTH112, PTH116, PTH118
@@ -28,9 +28,7 @@ def around(order: Order) -> Hashable:
     Returns:
         A value that is equal while it is the same.
     """
-    words = [part for word in order.command.args for part in _values(word)]
-    places = [os.path.join(order.cwd, word.partition("::")[0]) for word in words]
-    kinds = tuple((place, os.path.isdir(place), os.path.exists(place)) for place in places)
+    kinds = tuple((place, os.path.isdir(place), os.path.exists(place)) for place in _places(order))
     within = dict.fromkeys(
         str(folder)
         for place, is_folder, exists in ((order.cwd, True, True), *kinds)
@@ -41,6 +39,32 @@ def around(order: Order) -> Hashable:
     path = order.env.get("PYTHONPATH", "").split(os.pathsep)
     installed = tuple(map(_installed, (order.cwd, *order.folders, *filter(None, path))))
     return kinds, settings, installed
+
+
+def objection(order: Order, noted: Layered) -> str | None:
+    """Why a run must not go ahead: what it reads of the project by then would not be recorded.
+
+    Args:
+        order: of the run.
+        noted: what it reads, or looks for.
+
+    Returns:
+        The end of a sentence about it; None where it reads nothing but pytest's own settings.
+    """
+    root = order.cwd.rstrip(os.sep) + os.sep
+    asked = {os.path.normpath(place) for place in _places(order)}
+    for path in noted.files:
+        inside = path.startswith(root) and "-packages" + os.sep not in path
+        own = Path(path).name in _LOOKED_FOR or path.endswith(_INSTALLED) or path in asked
+        if inside and not own:
+            return f"has a plugin that reads {path[len(root) :]}"
+    return None
+
+
+def _places(order: Order) -> list[str]:
+    """What the arguments of a run name, as paths that may exist."""
+    words = [part for word in order.command.args for part in _values(word)]
+    return [os.path.join(order.cwd, word.partition("::")[0]) for word in words]
 
 
 def _values(word: str) -> Iterable[str]:

@@ -45,11 +45,12 @@ async def gone_ahead(made: Pair) -> int:
 async def test_a_run_is_the_process_that_has_gone_ahead(pair: Callable[[str], Pair]) -> None:
     """Once for each run, for as long as nothing else changes than the project's modules."""
     made = pair(PID)
-    await made.teach()
+    args = ("test_it.py",)
+    await made.teach(args=args)
     pids = set()
     for _ in range(3):
         pid = await gone_ahead(made)
-        assert await outcome(made) == "passed"
+        assert (await made.run(args=args)).finished.outcome == "passed"
         assert int((made.root / "pid").read_text()) == pid
         pids.add(pid)
     assert len(pids) == 3
@@ -107,10 +108,10 @@ async def test_a_plugin_of_the_projects_own_is_imported_when_it_is_wanted(
     assert pid != await gone_ahead(made)
 
 
-async def test_a_file_that_a_plugin_reads_is_read_anew(
+async def test_what_a_plugin_reads_of_the_project_is_read_when_it_is_wanted(
     pair: Callable[[str], Pair], shapes: Interpreter
 ) -> None:
-    """One that it reads when it declares its options, which is before the run is wanted."""
+    """It is recorded then, like all that tests depend on: the run does not go ahead."""
     plugin = Path(shapes.sites[0]) / "reads_options.py"
     plugin.write_text("""
 def pytest_addoption(parser):
@@ -126,9 +127,38 @@ def pytest_addoption(parser):
     made.project.env["PYTEST_PLUGINS"] = "reads_options"
     try:
         await made.teach()
-        await gone_ahead(made)
+        with anyio.fail_after(60):
+            while made.warm.refused_ahead is None:  # noqa: ASYNC110 - it is told by nobody
+                await anyio.sleep(0.01)
+        assert made.warm.refused_ahead == "has a plugin that reads settings.txt"
         for text in ("two", "three"):
             (made.root / "settings.txt").write_text(text)
+            assert await outcome(made) == "passed"
+    finally:
+        plugin.unlink()
+
+
+async def test_a_file_elsewhere_that_a_plugin_reads_is_read_anew(
+    pair: Callable[[str], Pair], shapes: Interpreter, tmp_path: Path
+) -> None:
+    """One that it reads when it declares its options, which is before the run is wanted."""
+    settings, plugin = tmp_path / "settings.txt", Path(shapes.sites[0]) / "reads_elsewhere.py"
+    settings.write_text("one")
+    plugin.write_text(f"""
+def pytest_addoption(parser):
+    parser.addoption("--value", default=open({str(settings)!r}).read())
+""")
+    made = pair(f"""
+        test_it.py
+            def test_it(request):
+                assert request.config.option.value == open({str(settings)!r}).read()
+    """)
+    made.project.env["PYTEST_PLUGINS"] = "reads_elsewhere"
+    try:
+        await made.teach()
+        for text in ("two", "three"):
+            await gone_ahead(made)
+            settings.write_text(text)
             assert await outcome(made) == "passed"
     finally:
         plugin.unlink()
