@@ -15,7 +15,7 @@ from devloop.execute.zygote import FORKS
 from devloop.plan.reloader import Tamed, tame
 from devloop.plan.servers import binds_in
 from devloop.plan.warm import WarmRecord
-from devloop.store.store import peek_warm
+from devloop.store import peek
 
 NO_FORK = "processes cannot be forked safely on this system"
 SLOW = "what must not be held while a process forks takes a good part of the time"
@@ -34,7 +34,7 @@ def check(
         interpreter: the project's.
         environ: the environment.
     """
-    records = peek_warm(root)
+    records = peek.warm(root)
     for name, app in config.apps.items():
         subject = f"warm start of {name}"
         env = for_project(environ, interpreter)

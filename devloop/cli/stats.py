@@ -31,10 +31,10 @@ def command(form: Literal["text", "json"], html: bool) -> int:
     from devloop.config.root import find_root
     from devloop.events import encode
     from devloop.plan.statistics import summarise
-    from devloop.store.store import peek_measures, peek_proofs, peek_verdicts
+    from devloop.store import peek
 
     root = find_root(Path.cwd())
-    found = summarise(peek_measures(root), peek_verdicts(root), peek_proofs(root))
+    found = summarise(peek.measures(root), peek.verdicts(root), peek.proofs(root))
     data = msgspec.to_builtins(found)
     if html:
         from devloop.report.pages import delivery, statistics

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import gc
-import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection
 from types import TracebackType
 from typing import TypeVar
 
-import msgspec
-
-from devloop.errors import StoreError
 from devloop.events import Notice
 from devloop.plan.measures import Measure
 from devloop.plan.steps import StepRecord
@@ -28,8 +24,9 @@ from devloop.select.records import (
     Verdict,
 )
 from devloop.store import records
-from devloop.store.database import FILE, FOLDER, Database
+from devloop.store.database import Database
 from devloop.store.records import FileRecord
+from devloop.store.tables import deps_of, proofs_of, rows_of, verdicts_of
 
 T = TypeVar("T")
 
@@ -154,12 +151,12 @@ class Store:
         """All that earlier runs have shown."""
 
         def work(connection: Connection) -> tuple[Records, list[bytes], list[bytes]]:
-            history = _all(connection, "history", records.history_record)
-            deps = _deps(connection)
-            sets = dict(_all(connection, "sets", records.set_record))
-            verdicts = _verdicts(connection, deps)
-            lists = _all(connection, "collected", records.collected_record)
-            memos = _all(connection, "memos", records.memo_record)
+            history = rows_of(connection, "history", records.history_record)
+            deps = deps_of(connection)
+            sets = dict(rows_of(connection, "sets", records.set_record))
+            verdicts = verdicts_of(connection, deps)
+            lists = rows_of(connection, "collected", records.collected_record)
+            memos = rows_of(connection, "memos", records.memo_record)
             old = [
                 records.history_row(entry)[0]
                 for entry in _outlived(history, _revisions(verdicts, lists))
@@ -319,7 +316,7 @@ class Store:
 
     def load_proofs(self) -> Proofs:
         """What is known of selection itself: flaky tests, wrong skips, shadow runs."""
-        return self._database.read(_proofs)
+        return self._database.read(proofs_of)
 
     def save_flaky(self, nodeids: Iterable[str], at: float) -> None:
         """Remember that tests have shown another outcome on the same content.
@@ -331,7 +328,7 @@ class Store:
         named = tuple(nodeids)
 
         def work(connection: Connection) -> None:
-            known = _proofs(connection).flaky
+            known = proofs_of(connection).flaky
             for nodeid in named:
                 times = known[nodeid].times + 1 if nodeid in known else 1
                 _put(connection, "flaky", nodeid, FlakyTest(nodeid, times, at))
@@ -348,7 +345,7 @@ class Store:
         found = tuple(skips)
 
         def work(connection: Connection) -> None:
-            _put(connection, "shadow", "", _proofs(connection).shadow + run)
+            _put(connection, "shadow", "", proofs_of(connection).shadow + run)
             for skip in found:
                 _put(connection, "skips", skip.nodeid, skip)
 
@@ -375,75 +372,7 @@ class Store:
         self._database.write(work)
 
     def _load(self, table: str, make: Callable[[bytes, bytes], T]) -> list[T]:
-        return self._database.read(lambda connection: _all(connection, table, make))
-
-
-def peek_warm(root: Path) -> dict[str, WarmRecord]:
-    """What is known of the starts of every app, whatever its command was then.
-
-    Args:
-        root: the project's; nothing is written there, and a store that cannot be read holds
-            nothing.
-    """
-    return {app: found for app, _, found in _peek_all(root, "warm", records.warm_record)}
-
-
-def peek_measures(root: Path) -> list[Measure]:
-    """What the cycles took, the oldest first.
-
-    Args:
-        root: as for `peek_warm`.
-    """
-    return sorted(_peek_all(root, "measures", records.measure_record), key=lambda one: one.t)
-
-
-def peek_verdicts(root: Path) -> list[Verdict]:
-    """The last outcome of every test.
-
-    Args:
-        root: as for `peek_warm`.
-    """
-    return _peek(root, lambda connection: _verdicts(connection, _deps(connection)), [])
-
-
-def peek_proofs(root: Path) -> Proofs:
-    """What is known of selection itself.
-
-    Args:
-        root: as for `peek_warm`.
-    """
-    return _peek(root, _proofs, Proofs())
-
-
-def _peek(root: Path, work: Callable[[Connection], T], nothing: T) -> T:
-    """Read from the tables without opening the store for writing."""
-    place = (root / FOLDER / FILE).absolute().as_uri()
-    try:
-        with closing(sqlite3.connect(f"{place}?mode=ro", uri=True)) as connection:
-            return work(connection)
-    except (sqlite3.Error, StoreError, msgspec.DecodeError):
-        return nothing
-
-
-def _peek_all(root: Path, table: str, make: Callable[[bytes, bytes], T]) -> list[T]:
-    return _peek(root, lambda connection: _all(connection, table, make), [])
-
-
-def _deps(connection: Connection) -> list[str]:
-    return [dep for _, dep in sorted(_all(connection, "deps", records.dep_record))]
-
-
-def _verdicts(connection: Connection, deps: Sequence[str]) -> list[Verdict]:
-    return _all(connection, "verdicts", lambda key, body: records.verdict_record(key, body, deps))
-
-
-def _proofs(connection: Connection) -> Proofs:
-    totals = _all(connection, "shadow", records.totals_record)
-    return Proofs(
-        {one.nodeid: one for one in _all(connection, "flaky", records.flaky_record)},
-        {one.nodeid: one for one in _all(connection, "skips", records.skip_record)},
-        totals[0] if totals else ShadowTotals(),
-    )
+        return self._database.read(lambda connection: rows_of(connection, table, make))
 
 
 def _put(
@@ -452,10 +381,6 @@ def _put(
     row = records.proof_row(key, proof)
     if row is not None:
         connection.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", row)
-
-
-def _all(connection: Connection, table: str, make: Callable[[bytes, bytes], T]) -> list[T]:
-    return [make(key, body) for key, body in connection.execute(f"SELECT key, body FROM {table}")]
 
 
 def _sets_of(verdicts: Iterable[Verdict]) -> Iterator[int]:

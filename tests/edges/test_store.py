@@ -23,6 +23,7 @@ from devloop.plan.steps import StepRecord
 from devloop.plan.warm import WarmRecord
 from devloop.select.proofs import Proofs
 from devloop.select.records import HistoryEntry, Learned, Pass, Records, Verdict
+from devloop.store import peek
 from devloop.store.database import KEPT
 from devloop.store.records import FileRecord
 from devloop.store.store import (
@@ -30,9 +31,6 @@ from devloop.store.store import (
     MEASURED,
     MEASURES,
     Store,
-    peek_measures,
-    peek_proofs,
-    peek_verdicts,
 )
 
 FILE = FileRecord("a.py", (1, 2, 3, 4), b"digest", Facts(b"f", (Import("os"),)))
@@ -557,23 +555,23 @@ def test_measures_are_bounded_in_number_and_age(tmp_path: Path) -> None:
     with Store.open(tmp_path, stamp="s") as store:
         for t in (1.0, 2.0):
             store.save_measure(Measure(t, "change", "passed", 0.1))
-        assert [one.t for one in peek_measures(tmp_path)] == [1.0, 2.0]
+        assert [one.t for one in peek.measures(tmp_path)] == [1.0, 2.0]
         later = MEASURED + 2.0
         store.save_measure(Measure(later, "change", "passed", 0.1, served=(WEB,)))
-        assert [one.t for one in peek_measures(tmp_path)] == [2.0, later]
-        assert peek_measures(tmp_path)[1].served == (WEB,)
+        assert [one.t for one in peek.measures(tmp_path)] == [2.0, later]
+        assert peek.measures(tmp_path)[1].served == (WEB,)
         for number in range(MEASURES):
             store.save_measure(Measure(later + 1 + number, "key", "failed", 0.1))
-        found = peek_measures(tmp_path)
+        found = peek.measures(tmp_path)
         assert len(found) == MEASURES
         assert found[0].t == later + 1
 
 
 def test_looking_at_a_store_that_is_not_there_makes_none(tmp_path: Path) -> None:
     """Nothing measured, nothing known; a file that is none holds nothing either."""
-    assert (peek_measures(tmp_path), peek_verdicts(tmp_path)) == ([], [])
-    assert peek_proofs(tmp_path) == Proofs()
+    assert (peek.measures(tmp_path), peek.verdicts(tmp_path)) == ([], [])
+    assert peek.proofs(tmp_path) == Proofs()
     assert list(tmp_path.iterdir()) == []
     (tmp_path / ".devloop").mkdir()
     (tmp_path / ".devloop/store.db").write_text("no database")
-    assert peek_measures(tmp_path) == []
+    assert peek.measures(tmp_path) == []
