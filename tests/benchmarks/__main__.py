@@ -6,10 +6,11 @@ until the app serves it, beside other tools, which are installed once into a cac
 `warm` (the same with warm starts, for five apps), `tests` (warm runs of one test file),
 `endurance` (restarts under load, memory), `small` and `large` (graphs of 1,000 and of 10,000
 files), `due` (what is to run, of 2,000 recorded tests), `verdicts` (a save until the tests'
-verdict on flask, beside pytest-watcher), `terminal` (what the reporter for a person costs) and
-`idle`; without one, all are measured, which takes some ten minutes. What is compared is measured
-in turns, in one run: so what else the machine does falls on all alike. Targets are for
-a machine with nothing else to do; on a busy one with Linux, `chrt -r 1` before the command comes
+verdict on flask, beside pytest-watcher), `terminal` (what the reporter for a person costs),
+`recording` (whole suites with it, beside pytest alone) and `idle`; without one, all are measured,
+which takes some fifteen minutes. What is compared is measured in turns, in one run: so what else
+the machine does falls on all alike. Targets are for a machine with nothing else to do; on a busy
+one with Linux, `chrt -r 1` before the command comes
 close to that (sched(7)).
 """
 
@@ -27,6 +28,7 @@ from tests.benchmarks import (
     endurance,
     graphs,
     idle,
+    recording,
     serving,
     terminal,
     verdicts,
@@ -45,6 +47,7 @@ PARTS: dict[str, Callable[[Path, bool], Iterable[Figure]]] = {
     "due": lambda work, quick: due.measure(work, 5 if quick else 25),
     "verdicts": lambda work, quick: verdicts.measure(work, 5 if quick else 25),
     "terminal": lambda work, quick: terminal.measure(work, 8 if quick else 25),
+    "recording": lambda work, quick: recording.measure(work, 3 if quick else 9),
     "idle": lambda work, quick: idle.measure(work, 20.0 if quick else 60.0),
 }
 
