@@ -69,11 +69,20 @@ class Tree:
         made = cls(real, root)
         if not (root / ".venv/complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
+            made._pristine.mkdir(parents=True)
             venv = install_python([*real.packages.split(), *more], recent_python())
-            fetch(real, folder, str(venv / "bin/python"))
+            shutil.copytree(fetch(real, made._pristine, str(venv / "bin/python")), root)
             made._install(venv)
+        # Whatever became of the process that edited it last.
+        for path, content in {**made.sources(), **made.data()}.items():
+            if (root / path).read_bytes() != content:
+                made._save(root / path, content)
         return made
+
+    @property
+    def _pristine(self) -> Path:
+        """Where its sources lie as they were fetched."""
+        return self.root.parent / "pristine"
 
     def _install(self, libraries: Path) -> None:
         """Give it an environment in which it is installed in place (PEP 660)."""
@@ -95,18 +104,20 @@ class Tree:
 
     def sources(self) -> dict[str, bytes]:
         """Its modules, by path."""
-        folder = self.root / self.real.source / self.real.name
+        folder = self._pristine / self.root.name / self.real.source / self.real.name
         return self._contents(sorted(folder.rglob("*.py")))
 
     def data(self) -> dict[str, bytes]:
         """The files that its tests may read."""
-        files = sorted(path for path in (self.root / "tests").rglob("*") if path.is_file())
+        tests = self._pristine / self.root.name / "tests"
+        files = sorted(path for path in tests.rglob("*") if path.is_file())
         return self._contents(
             [path for path in files if path.suffix in _DATA or path.name in _DATA]
         )
 
     def _contents(self, paths: Sequence[Path]) -> dict[str, bytes]:
-        return {path.relative_to(self.root).as_posix(): path.read_bytes() for path in paths}
+        root = self._pristine / self.root.name
+        return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
 
     @contextlib.contextmanager
     def edited(self, mutant: Mutant) -> Iterator[None]:
@@ -116,7 +127,7 @@ class Tree:
             mutant: the edit.
         """
         path = self.root / mutant.path
-        content = path.read_bytes()
+        content = (self._pristine / self.root.name / mutant.path).read_bytes()
         self._save(path, mutant.applied(content))
         try:
             yield

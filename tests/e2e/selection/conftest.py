@@ -132,14 +132,6 @@ class Lab:
         (found,) = self.root.glob(".venv/lib/python*/site-packages")
         return found
 
-    def selected(self, files: Mapping[str, str | None]) -> set[str]:
-        """What an edit selects, which is then taken back: the ends of nodeids, by test name."""
-        before = self.write(files)
-        try:
-            return {nodeid.rpartition("::")[2] for nodeid in self.due()}
-        finally:
-            self.write(before)
-
     def edit(self, path: str, old: str, new: str) -> dict[str, str | None]:
         """The edit that replaces the only occurrence of a text in a file."""
         text = (self.root / path).read_text(encoding="utf-8")

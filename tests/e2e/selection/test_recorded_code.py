@@ -1,0 +1,418 @@
+"""By what each test was seen to run: every test that an edit of code can break, and few others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+MakeLab = Callable[..., Any]
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+VALUES = """
+pyproject.toml
+    [tool.pytest.ini_options]
+    pythonpath = ["src"]
+src/shop/__init__.py
+src/shop/consts.py
+    A = 1
+    B = 1
+    DERIVED = A + 1
+    TABLE = {"a": 1}
+src/shop/shapes.py
+    class Shape:
+        sides = 4
+        colour = "red"
+        def name(self):
+            return "shape"
+        def describe(self):
+            return self.name()
+        @property
+        def area(self):
+            return 9
+        def __eq__(self, other):
+            return True
+        __hash__ = None
+src/shop/squares.py
+    from shop.shapes import Shape
+    class Square(Shape):
+        pass
+src/shop/functions.py
+    import functools
+    def twice(function):
+        @functools.wraps(function)
+        def run(*args):
+            return 2 * function(*args)
+        return run
+    def add(a, b: int = 1):
+        return a + b
+    def sub(a, b=1):
+        return a - b
+    def unused():
+        return 1
+    def outer():
+        def inner():
+            return 1
+        return inner() + (lambda: 1)()
+    @twice
+    def doubled(a):
+        return a
+    EXPORTS = ["add"]
+src/shop/exports.py
+    __all__ = ["one"]
+    one = 1
+    two = 2
+tests/test_values.py
+    import inspect
+    from shop import consts, functions
+    from shop.exports import *
+    from shop.shapes import Shape
+    from shop.squares import Square
+    def test_a():
+        assert consts.A == 1
+    def test_b():
+        assert consts.B == 1
+    def test_derived():
+        assert consts.DERIVED == 2
+    def test_by_name():
+        assert getattr(consts, "TA" + "BLE") == {"a": 1}
+    def test_sides():
+        assert Square.sides == 4
+    def test_colour():
+        assert Square.colour == "red"
+    def test_describe():
+        assert Square().describe() == "shape"
+    def test_area():
+        assert Shape().area == 9
+    def test_equal():
+        assert Shape() == 1
+    def test_add():
+        assert functions.add(1) == 2
+    def test_sub():
+        assert functions.sub(1) == 0
+    def test_outer():
+        assert functions.outer() == 2
+    def test_doubled():
+        assert functions.doubled(1) == 2
+    def test_annotation():
+        assert inspect.get_annotations(functions.add) == {"b": int}
+    def test_exported():
+        assert "two" not in globals()
+    def test_nothing():
+        pass
+tests/test_alone.py
+    def test_alone():
+        pass
+"""
+
+
+def test_an_edit_of_a_function_selects_those_that_ran_it(recorded: MakeLab) -> None:
+    """Its body alone: methods, properties, nested functions, decorators' wrappers too."""
+    project = recorded(VALUES)
+    functions, shapes = "src/shop/functions.py", "src/shop/shapes.py"
+
+    def check(path: str, old: str, new: str, *expected: str) -> set[str]:
+        found = project.check(project.edit(path, old, new), *(f"::{name}" for name in expected))
+        return {nodeid.rpartition("::")[2] for nodeid in found}
+
+    assert check(functions, "a + b", "a + b + 1", "test_add") == {"test_add"}
+    assert check(functions, "a - b", "a", "test_sub") == {"test_sub"}
+    assert check(functions, "return 1\ndef outer", "return 2\ndef outer") == set()
+    assert check(functions, "        return 1\n", "        return 2\n", "test_outer") == {
+        "test_outer"
+    }
+    assert check(functions, "(lambda: 1)", "(lambda: 2)", "test_outer") == {"test_outer"}
+    assert check(functions, "2 * function", "3 * function", "test_doubled") == {"test_doubled"}
+    assert check(shapes, '"shape"', '"form"', "test_describe") == {"test_describe"}
+    assert check(shapes, "return 9", "return 8", "test_area") == {"test_area"}
+    assert check(shapes, "return True", "return False", "test_equal") == {"test_equal"}
+
+
+def test_an_edit_of_a_value_selects_those_that_can_read_it(recorded: MakeLab) -> None:
+    """S1, S2, S3, S26: constants, attributes, overrides, defaults, decorators, annotations."""
+    project = recorded(VALUES)
+    functions, shapes, consts = (f"src/shop/{n}.py" for n in ("functions", "shapes", "consts"))
+
+    def check(path: str, old: str, new: str, *expected: str) -> set[str]:
+        found = project.check(project.edit(path, old, new), *(f"::{name}" for name in expected))
+        names = {nodeid.rpartition("::")[2] for nodeid in found}
+        assert "test_alone" not in names
+        return names
+
+    assert "test_b" not in check(consts, "A = 1\nB", "A = 3\nB", "test_a", "test_derived")
+    assert "test_a" not in check(consts, "B = 1", "B = 2", "test_b")
+    check(consts, '"a": 1', '"a": 2', "test_by_name")
+    assert "test_a" not in check(shapes, "sides = 4", "sides = 5", "test_sides")
+    assert "test_a" not in check(shapes, '"red"', '"blue"', "test_colour")
+    override = "pass\n    def name(self):\n        return 'square'\n"
+    check("src/shop/squares.py", "pass\n", override, "test_describe")
+    assert "test_add" not in check(functions, "b=1", "b=2", "test_sub")
+    assert "test_sub" not in check(functions, "b: int = 1", "b: int = 2", "test_add")
+    check(functions, "b: int = 1", "b: str = 1", "test_annotation")
+    check(functions, "@twice\ndef doubled", "def doubled", "test_doubled")
+    check(shapes, "    @property\n", "", "test_area")
+    check("src/shop/exports.py", '["one"]', '["one", "two"]', "test_exported")
+
+
+REGISTRY = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+kinds.py
+    import functools
+    KINDS = []
+    def register(cls):
+        KINDS.append(cls.__name__)
+        return cls
+    def checked(function):
+        function.limit = limit()
+        return function
+    def limit():
+        return 10
+    class Named:
+        def __set_name__(self, owner, name):
+            self.name = label(name)
+    def label(name):
+        return name
+    class Meta(type):
+        def __new__(mcls, name, bases, names):
+            names["made"] = stamp()
+            return super().__new__(mcls, name, bases, names)
+    def stamp():
+        return "stamped"
+    class Base:
+        def __init_subclass__(cls):
+            cls.tag = tag(cls)
+    def tag(cls):
+        return cls.__name__
+users.py
+    from kinds import Base, Meta, Named, checked, register
+    @register
+    class User(Base):
+        name = Named()
+    class Made(metaclass=Meta):
+        pass
+    @checked
+    def action():
+        pass
+    def plain():
+        return 1
+tests/test_made.py
+    import kinds, users
+    def test_registered():
+        assert kinds.KINDS == ["User"]
+    def test_named():
+        assert users.User.__dict__["name"].name == "name"
+    def test_made():
+        assert users.Made.made == "stamped"
+    def test_tag():
+        assert users.User.tag == "User"
+    def test_limit():
+        assert users.action.limit == 10
+tests/test_plain.py
+    def test_plain():
+        assert True
+"""
+
+
+def test_code_that_ran_while_modules_were_imported(recorded: MakeLab) -> None:
+    """S36: decorators, `__set_name__`, metaclasses, `__init_subclass__`, and what they call."""
+    project = recorded(REGISTRY)
+
+    def check(old: str, new: str, expected: str) -> None:
+        found = project.check(project.edit("kinds.py", old, new), f"::{expected}")
+        assert not any(nodeid.endswith("::test_plain") for nodeid in found)
+
+    check("cls.__name__)\n    return cls\n", "'x')\n    return cls\n", "test_registered")
+    check("return 10", "return 11", "test_limit")
+    check("return name", "return name * 2", "test_named")
+    check('"stamped"', '"made"', "test_made")
+    check("return cls.__name__\n", "return 'x'\n", "test_tag")
+
+
+SHARED = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+lazy.py
+    def value():
+        return helper()
+    def helper():
+        return 1
+base.py
+    LOG = []
+    def make():
+        return {"rows": 1}
+    def close():
+        LOG.append("closed")
+    def numbers():
+        yield one()
+        yield two()
+    def one():
+        return 1
+    def two():
+        return 2
+    def held():
+        try:
+            yield 1
+        except KeyError:
+            caught()
+        finally:
+            cleaned()
+    def caught():
+        LOG.append("caught")
+    def cleaned():
+        LOG.append("cleaned")
+    async def later():
+        return soon()
+    def soon():
+        return 1
+    def in_thread():
+        return 1
+conftest.py
+    import pytest, base
+    @pytest.fixture(scope="session")
+    def rows():
+        return base.make()
+    @pytest.fixture(scope="module")
+    def opened():
+        yield 1
+        base.close()
+    @pytest.fixture(scope="module")
+    def counting():
+        return base.numbers()
+tests/test_opened.py
+    def test_opened_one(opened):
+        pass
+    def test_opened_two(opened):
+        pass
+tests/test_shared.py
+    import asyncio, sys, threading
+    import base
+    HELD = []
+    def test_first_import():
+        import lazy
+        assert lazy.value() == 1
+    def test_second_import():
+        module = sys.modules.get("lazy")
+        if module is None:
+            import lazy as module
+        assert module.value() == 1
+    def test_rows_one(rows):
+        assert rows == {"rows": 1}
+    def test_rows_two(rows):
+        assert rows == {"rows": 1}
+    def test_number_one(counting):
+        assert next(counting) == 1
+    def test_number_two(counting):
+        assert next(counting) == 2
+    def test_hold():
+        HELD.append(base.held())
+        assert next(HELD[0]) == 1
+    def test_thrown():
+        generator = base.held()
+        next(generator)
+        try:
+            generator.throw(KeyError())
+        except StopIteration:
+            pass
+        assert base.LOG[-2:] == ["caught", "cleaned"]
+    def test_closed():
+        generator = base.held()
+        next(generator)
+        generator.close()
+        assert base.LOG[-1] == "cleaned"
+    def test_coroutine():
+        assert asyncio.run(base.later()) == 1
+    def test_cancelled():
+        async def main():
+            async def waiting():
+                try:
+                    await asyncio.sleep(60)
+                finally:
+                    base.cleaned()
+            task = asyncio.ensure_future(waiting())
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        asyncio.run(main())
+        assert base.LOG[-1] == "cleaned"
+    def test_thread():
+        found = []
+        thread = threading.Thread(target=lambda: found.append(base.in_thread()))
+        thread.start()
+        thread.join()
+        assert found == [1]
+    def test_other():
+        pass
+"""
+
+
+def test_what_tests_share_is_credited_to_each(recorded: MakeLab) -> None:
+    """S4, S5, S6, S7, S7b: lazy imports, fixtures, finalizers, generators, tasks, threads."""
+    project = recorded(SHARED)
+
+    def check(path: str, old: str, new: str, *expected: str, beside: tuple[str, ...] = ()) -> None:
+        ends = tuple(f"::{name}" for name in expected)
+        found = project.check(project.edit(path, old, new), *ends)
+        names = {nodeid.rpartition("::")[2] for nodeid in found}
+        assert {*expected, *beside} <= names
+        assert "test_other" not in names
+
+    check("lazy.py", "return 1", "return 2", "test_first_import", "test_second_import")
+    check("base.py", '"rows": 1', '"rows": 2', "test_rows_one", "test_rows_two")
+    broken = 'raise ValueError(LOG.append("closed"))'
+    check("base.py", 'LOG.append("closed")', broken, "test_opened_two", beside=("test_opened_one",))
+    check("base.py", "    return 2\n", "    return 3\n", "test_number_two")
+    check("base.py", 'LOG.append("caught")', "pass", "test_thrown")
+    check(
+        "base.py", 'LOG.append("cleaned")', "pass", "test_thrown", "test_closed", "test_cancelled"
+    )
+    soon = "def soon():\n    return "
+    check("base.py", f"{soon}1", f"{soon}2", "test_coroutine")
+    thread = "def in_thread():\n    return "
+    check("base.py", f"{thread}1", f"{thread}2", "test_thread")
+
+
+MEMO = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+memo.py
+    import functools
+    import deep
+    @functools.lru_cache
+    def cached(n):
+        return deep.cached(n)
+    @functools.cache
+    def unlimited():
+        return deep.unlimited()
+deep.py
+    def cached(n):
+        return 1
+    def unlimited():
+        return 2
+tests/test_memo.py
+    import memo
+    def test_cached_1():
+        assert memo.cached(1) == 1
+    def test_cached_2():
+        assert memo.cached(1) == 1
+    def test_unlimited_1():
+        assert memo.unlimited() == 2
+    def test_unlimited_2():
+        assert memo.unlimited() == 2
+    def test_other():
+        pass
+"""
+
+
+def test_what_fills_a_cache_is_credited_to_those_that_hit_it(recorded: MakeLab) -> None:
+    """S8: caching decorators; the second test runs nothing of the reach."""
+    project = recorded(MEMO)
+    for number, name in enumerate(("cached", "unlimited"), 1):
+        edit = project.edit("deep.py", f"return {number}", "return 0")
+        found = project.check(edit, f"::test_{name}_1", f"::test_{name}_2")
+        assert not any(nodeid.endswith("::test_other") for nodeid in found), name
