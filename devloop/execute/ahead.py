@@ -25,18 +25,19 @@ class Ahead:
         zygote: whose.
         around: what the command finds by other means than by opening files and listing folders,
             as a value that is equal while that is the same.
-        objection: says of what a command reads by then why it must not go ahead; None where it may.
+        sift: gives what matters of what a command reads by then; raises Declined where it must
+            not go ahead because of that.
     """
 
     def __init__(
         self,
         zygote: Zygote,
         around: Callable[[Order], Hashable],
-        objection: Callable[[Order, Layered], str | None] = lambda *_: None,
+        sift: Callable[[Order, Layered], Layered] = lambda _, noted: noted,
     ) -> None:
         self._zygote = zygote
         self._around = around
-        self._objection = objection
+        self._sift = sift
         self._order: Order | None = None
         self._found: Hashable = None
         self._reads: Reads | None = None
@@ -96,15 +97,13 @@ class Ahead:
         reads = Reads(order.command.program, order.env, ())
         blank = await self._zygote.fork()
         try:
-            noted = await blank.probe(order)
+            noted = self._sift(order, await blank.probe(order))
         except Declined as declined:
             self._reads, self.refused = None, declined.reason
         else:
             changed = reads.add(noted)
-            self.refused = self._objection(order, noted)
-            if changed is not None:
-                self.refused = f"{changed} changes"
-            self._reads = reads if self.refused is None else None
+            self._reads = reads if changed is None else None
+            self.refused = None if changed is None else f"{changed} changes"
         finally:
             await blank.close()
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from devloop.config.pytest_settings import FILES
-from devloop.execute.orders import Layered, Order
+from devloop.execute.orders import Declined, Layered, Order
 
 # Some fifty looks at the disk, before each run.
 # ruff: noqa: PTH110, PTH112, PTH116, PTH118
@@ -41,15 +42,19 @@ def around(order: Order) -> Hashable:
     return kinds, settings, installed
 
 
-def objection(order: Order, noted: Layered) -> str | None:
-    """Why a run must not go ahead: what it reads of the project by then would not be recorded.
+def sift(order: Order, noted: Layered) -> Layered:
+    """What matters of what a run reads by then.
 
     Args:
         order: of the run.
         noted: what it reads, or looks for.
 
     Returns:
-        The end of a sentence about it; None where it reads nothing but pytest's own settings.
+        The same without what its arguments name, of which `around` tells what counts.
+
+    Raises:
+        Declined: it reads other files of the project than pytest's settings, which would not be
+            recorded then.
     """
     root = order.cwd.rstrip(os.sep) + os.sep
     asked = {os.path.normpath(place) for place in _places(order)}
@@ -57,8 +62,9 @@ def objection(order: Order, noted: Layered) -> str | None:
         inside = path.startswith(root) and "-packages" + os.sep not in path
         own = Path(path).name in _LOOKED_FOR or path.endswith(_INSTALLED) or path in asked
         if inside and not own:
-            return f"has a plugin that reads {path[len(root) :]}"
-    return None
+            raise Declined(f"has a plugin that reads {path[len(root) :]}")
+    files = {path: sign for path, sign in noted.files.items() if path not in asked}
+    return replace(noted, files=files)
 
 
 def _places(order: Order) -> list[str]:

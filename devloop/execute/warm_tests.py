@@ -24,7 +24,7 @@ from devloop.execute.command import Python
 from devloop.execute.guard import Guard
 from devloop.execute.interpreter import Interpreter
 from devloop.execute.orders import Declined, Order, Running
-from devloop.execute.pytest_around import around, objection
+from devloop.execute.pytest_around import around, sift
 from devloop.execute.staleness import Origin
 from devloop.execute.zygote import FORKS, Zygote
 from devloop.inside import messages
@@ -361,7 +361,7 @@ class WarmTests:
                 await zygote.close()
             raise
         old, self._zygote, self._origin, self._outdated = self._zygote, zygote, origin, None
-        self._ahead = Ahead(zygote, around, objection)
+        self._ahead = Ahead(zygote, around, sift)
         left = {**self._record.left_out, **out, **found.failed, **found.unsafe}
         self._record = msgspec.structs.replace(
             self._record,

@@ -50,6 +50,8 @@ async def test_a_run_is_the_process_that_has_gone_ahead(pair: Callable[[str], Pa
     pids = set()
     for _ in range(3):
         pid = await gone_ahead(made)
+        with (made.root / "test_it.py").open("a") as file:
+            file.write("# edited\n")
         assert (await made.run(args=args)).finished.outcome == "passed"
         assert int((made.root / "pid").read_text()) == pid
         pids.add(pid)
