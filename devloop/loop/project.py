@@ -99,6 +99,12 @@ class Project:
             project.indexer.survey(found)
         return project
 
+    @property
+    def memos(self) -> frozenset[str]:
+        """The functions that keep results, without a decorator that says so."""
+        files = self.graph.files.items()
+        return frozenset(f"{path}::{key}" for path, facts in files for key in facts.memos)
+
     def _positions(self, path: str) -> tuple[str, ...]:
         """The functions of a source that look at where code stands."""
         facts = self.graph.files.get(path)
@@ -119,6 +125,7 @@ class Project:
         contents: Mapping[str, bytes],
         known: Mapping[str, Known],
         changed: Mapping[str, bytes],
+        told: frozenset[str] | None = None,
     ) -> frozenset[str]:
         """Keep what a run has shown, and keep an eye on what it has looked at.
 
@@ -127,12 +134,15 @@ class Project:
             contents: what it ran on.
             known: signatures and digests of the files then.
             changed: of what has become another one meanwhile the content now.
+            told: the functions of which the recorder knew that they keep results; None is all.
 
         Returns:
             As `Verdicts.learn`.
         """
         if ran.recording is not None:
             recording = ran.recording.with_texts(self._positions)
+            if told is not None:
+                recording = recording.without_memos(self.memos - told)
             ran = msgspec.structs.replace(ran, recording=recording)
             before = self.codebase.observed
             self._observe(before.joined(recording, self._given()))
