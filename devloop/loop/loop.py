@@ -344,6 +344,11 @@ class Loop:
         """Whether nobody but programs that run cares: a log is no reason for a cycle."""
         return all(self.project.categorise(change.path) is Category.BYPRODUCT for change in changes)
 
+    def _stirred(self) -> None:
+        """Sources seem to have changed: in some milliseconds tests and apps may be due."""
+        self._apps.stirred()
+        self._tests.stirred()
+
     def _drop_bytecode(self) -> None:
         """See to it that whoever imports an edited file does not meet its old code.
 
@@ -725,7 +730,7 @@ class Loop:
         await self._send.send(Read())
         if self.scope.watch:
             async with watcher_of(
-                self.project, self.scope.poll, self.emit, self._apps.stirred
+                self.project, self.scope.poll, self.emit, self._stirred
             ) as watcher:
                 self._watcher = watcher
                 if self._after_look:

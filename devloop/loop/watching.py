@@ -21,7 +21,7 @@ def watcher_of(
         project: read to the end.
         poll: seconds between two looks at the tree where notification is not to be used.
         emit: takes events.
-        stirred: called as soon as anything has changed, whatever it is.
+        stirred: called as soon as sources seem to have changed.
     """
     config = project.config
     inputs = [pattern for step in config.steps.values() for pattern in step.inputs]
