@@ -98,6 +98,11 @@ class Environment:
 _METHODS = ("__getitem__", "__setitem__", "__delitem__", "__iter__", "copy")
 
 
+READ: set[str] = set()
+"""The variables that imports have read, in this process and in those it is forked from; ``*``
+where they have looked at all."""
+
+
 class Loading:
     """Imports a list of modules.
 
@@ -144,6 +149,7 @@ class Loading:
             self._hook()
         with Environment() as environment:
             self._import_all(modules, environment)
+        READ.update(("*",) if environment.read is None else environment.read)
         return {
             "m": "preloaded",
             "loaded": [[name, file_of(name)] for name in list(sys.modules) if name not in loaded],

@@ -16,9 +16,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from devloop.inside.pytest_warm import inherited
     from devloop.inside.record import Recording
     from devloop.inside.record_contexts import Context
+    from devloop.inside.record_environ import VOLATILE
 else:
+    inherited = sys.modules["_devloop_pytest_warm"].inherited
+    VOLATILE = sys.modules["_devloop_record_environ"].VOLATILE
     Context = sys.modules["_devloop_record_contexts"].Context
 
 
@@ -43,6 +47,9 @@ class Record:
         self._nodeid = nodeid
         self._pid = os.getpid()
         self._fixtures = Fixtures(recording)
+        for dep in inherited():
+            if dep[2:] not in VOLATILE:
+                self._recorder.add_to_process(dep)
         self._test: Context | None = None
 
     def pytest_configure(self) -> None:

@@ -30,6 +30,9 @@ GENERATORS: list[random.Random] = []
 HELD: set[str] = set()
 """The modules that the zygote holds."""
 
+MISSING: set[str] = set()
+"""The modules that imports have asked for in vain."""
+
 GIVEN: dict[str, str] = {}
 """The environment that the run was started with."""
 
@@ -113,11 +116,14 @@ def held(rewritten: list[str], outside: list[str]) -> Iterator[None]:
         if named:
             os.environ["PYTEST_VERSION"] = pytest.__version__
         sys.meta_path.insert(0, hook)
+        last: Any = _Last()
+        sys.meta_path.append(last)
         try:
             with Fence(outside):
                 yield
         finally:
             sys.meta_path.remove(hook)
+            sys.meta_path.remove(last)
             if named:
                 del os.environ["PYTEST_VERSION"]
     # Each run asks what is installed; the lists of folders' contents are kept for that.
@@ -128,6 +134,26 @@ def held(rewritten: list[str], outside: list[str]) -> Iterator[None]:
         run_pytest.load(name)
     del sys.modules[run_pytest.__name__]  # each run is that, as ``__main__``
     HELD.update(sys.modules)
+
+
+class _Last:
+    """Asked when nobody else has found a module."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        """Note its name."""
+        if name.partition(".")[0] not in sys.stdlib_module_names:
+            MISSING.add(name)
+
+
+def inherited() -> list[str]:
+    """What the held imports depend on beside their files, as a run that imports would record it.
+
+    Returns:
+        Dependencies (`devloop.select.recorded`).
+    """
+    preload: Any = sys.modules.get("_devloop.preload")
+    read = preload.READ if preload is not None else ()
+    return [*(f"i {name}" for name in MISSING), *(f"v {name}" for name in read)]
 
 
 @contextlib.contextmanager

@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 
 PLUGIN = """
     pytest_shapes/__init__.py
-        import logging, os, pytest, random, uuid, warnings
+        import contextlib, logging, os, pytest, random, uuid, warnings
         pytest.register_assert_rewrite("shape_helpers")
 
         NUMBERS = random.Random()
         KNOWN = random.Random(1)
         KIND = os.environ.get("KIND", "none")
+        with contextlib.suppress(ImportError):
+            import no_such_library
         logging.getLogger("shapes").addHandler(logging.NullHandler())
         warnings.filterwarnings("ignore", "of the plugin")
 

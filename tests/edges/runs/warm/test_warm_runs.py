@@ -593,3 +593,12 @@ async def test_workers_are_forked_and_one_that_dies_is_replaced(
     cold = await made.cold(**how)
     assert made.shown(await made.run(**how)) == cold
     assert ("tests/test_it.py::test_it[3]", "failed") in [test[:2] for test in cold["tests"]]
+
+
+async def test_a_warm_run_records_what_was_read_before_it(pair: Callable[[str], Pair]) -> None:
+    """What a held module has read of the environment, and imported in vain, as if it did so now."""
+    made = pair(TESTS)
+    await made.teach()
+    result = await made.run()
+    assert result.ran.recording is not None
+    assert {"v KIND", "i no_such_library"} <= result.ran.recording.processes["main"]
