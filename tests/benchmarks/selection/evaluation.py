@@ -111,7 +111,8 @@ class Evaluation:
 
     def _find_clean(self) -> dict[str, Any]:
         began = time.monotonic()
-        runs = [self._plain.pytest(), self._plain.pytest()]
+        with self._plain.edited(None):
+            runs = [self._plain.pytest(), self._plain.pytest()]
         seconds = (time.monotonic() - began) / 2
         one, other = (run.tests if run is not None else {} for run in runs)
         if not one:
@@ -205,7 +206,8 @@ class Evaluation:
         """Whether an edit changes the outcome of a test that runs alone."""
         clean = f"{CLEAN} {nodeid}"
         if clean not in self._alone:
-            self._alone.put(clean, self._run_alone(nodeid))
+            with self._plain.edited(None):
+                self._alone.put(clean, self._run_alone(nodeid))
         edited = f"{mutant.key} {nodeid}"
         if edited not in self._alone:
             with self._plain.edited(mutant):

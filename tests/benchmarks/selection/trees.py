@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -73,10 +74,11 @@ class Tree:
             venv = install_python([*real.packages.split(), *more], recent_python())
             shutil.copytree(fetch(real, made._pristine, str(venv / "bin/python")), root)
             made._install(venv)
-        # Whatever became of the process that edited it last.
-        for path, content in {**made.sources(), **made.data()}.items():
-            if (root / path).read_bytes() != content:
-                made._save(root / path, content)
+        with made.edited(None):
+            # Whatever became of the process that edited it last.
+            for path, content in {**made.sources(), **made.data()}.items():
+                if (root / path).read_bytes() != content:
+                    made._save(root / path, content)
         return made
 
     @property
@@ -120,12 +122,22 @@ class Tree:
         return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
 
     @contextlib.contextmanager
-    def edited(self, mutant: Mutant) -> Iterator[None]:
-        """Have an edit made as long as this lasts.
+    def edited(self, mutant: Mutant | None) -> Iterator[None]:
+        """Have an edit made as long as this lasts; other processes wait for its end.
 
         Args:
-            mutant: the edit.
+            mutant: the edit; None leaves everything as it is.
         """
+        with (self.root.parent / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if mutant is None:
+                yield
+            else:
+                with self._edited(mutant):
+                    yield
+
+    @contextlib.contextmanager
+    def _edited(self, mutant: Mutant) -> Iterator[None]:
         path = self.root / mutant.path
         content = (self._pristine / self.root.name / mutant.path).read_bytes()
         self._save(path, mutant.applied(content))
