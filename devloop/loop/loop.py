@@ -667,7 +667,7 @@ class Loop:
                 gone=self._tests.take_gone(),
                 unrun=self._tests.unrun,
                 verified=tally.verified,
-                assumed=len(self._tests.assumed(tally.outcomes)) + len(restored),
+                assumed=len({*self._tests.assumed(tally.outcomes), *restored}),
                 restored=restored,
                 flaky=tuple(sorted(tally.outcomes.keys() & self.project.verdicts.proofs.flaky)),
             )
