@@ -168,6 +168,11 @@ class Delta:
         for one in found:
             if one.kind == "ran" and one.chain[-1].partition("::")[0] == path:
                 return Reason("edited", one.chain)
+        if reason.kind == "ran" and "::" not in reason.chain[-1]:
+            # Where functions cannot be told apart the way through the imports says more.
+            reason = self.static.reason(path) or reason
+        if reason.chain[:1] == (path,):
+            return reason
         return msgspec.structs.replace(reason, chain=(path, *reason.chain))
 
     def _number(self, kind: str, what: str) -> int:

@@ -446,7 +446,7 @@ def test_where_functions_cannot_be_told_apart_a_file_counts_as_a_whole() -> None
     project.records = project.records.with_learned(learned)
     assert project.due() == {}
     project.edit("lib.py", "return DOUBLE", "return DOUBLE + 1")
-    assert project.due().keys() == {"test_lib.py"}
+    assert project.due() == {"test_lib.py": Reason("imports", ("test_lib.py", "lib.py"))}
 
 
 def test_who_ran_a_function_that_was_not_known_to_keep_results_is_opaque() -> None:
