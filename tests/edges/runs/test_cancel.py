@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -163,14 +162,12 @@ async def test_an_interrupt_is_forced_in_the_end(project: Callable[[str], Projec
 
         async def interrupt() -> None:
             await begun(made)
-            run.interrupt(teardown=30)
+            run.interrupt(teardown=600)
             run.interrupt(teardown=0.1)  # the second one shortens the first
 
         group.start_soon(interrupt)
-        before = time.monotonic()
         with anyio.fail_after(60):
             result = await run.wait()
-    assert time.monotonic() - before < 20
     assert (made.root / "swallowed").exists()
     assert result.finished.outcome == "cancelled"
     assert result.running == ("test_stubborn.py::test_stubborn",)
