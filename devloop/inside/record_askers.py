@@ -93,13 +93,13 @@ class Askers:
         return name.partition(".")[0] in READERS_OF_SOURCES
 
     def _kind(self, filename: str, names: Any) -> int:
+        name = str(names.get("__name__", ""))
+        if name.startswith("_devloop") or (name == "__main__" and filename.startswith(HERE)):
+            return OWN  # the zygote's file bears a name of the import system's
         if "importlib" in filename and "_bootstrap" in filename:
             return IMPORTING
         if filename.startswith("<frozen "):
             return LIBRARY
-        name = str(names.get("__name__", ""))
-        if name.startswith("_devloop") or (name == "__main__" and filename.startswith(HERE)):
-            return OWN
         top = name.partition(".")[0]
         if top in RUNNERS:
             return RUNNER

@@ -601,4 +601,6 @@ async def test_a_warm_run_records_what_was_read_before_it(pair: Callable[[str], 
     await made.teach()
     result = await made.run()
     assert result.ran.recording is not None
-    assert {"v KIND", "i no_such_library"} <= result.ran.recording.processes["main"]
+    deps = result.ran.recording.processes["main"]
+    assert {"v KIND", "i no_such_library"} <= deps
+    assert "v *" not in deps, "what devloop itself reads is no test's doing"
