@@ -31,7 +31,10 @@ LAUNCHER = (
     "sys.argv[0] = 'devloop'; main()"
 )
 SLUG = ("-", "_")
-"""The mistake, and what it takes the place of."""
+"""What is right, and the mistake in its place.
+
+It is mended in other words: what has passed as it was does not run again.
+"""
 
 
 def main() -> None:
@@ -81,7 +84,8 @@ def run(root: Path) -> str:
     until("failed")
     until("q quits[^l]*l")
     time.sleep(1)
-    module.write_text(text, encoding="utf-8")
+    mended = text.replace(f'"{SLUG[0]}".join(', f'"{SLUG[0]}".join(word for word in ')
+    module.write_text(mended, encoding="utf-8")
     until("fixed")
     until("q quits[^l]*l")
     child.send("q")
