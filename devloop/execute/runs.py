@@ -56,7 +56,8 @@ class Chosen(msgspec.Struct, frozen=True):
         seconds: what each file's due tests have taken, as far as that is known.
         folders: those that pytest may put on `sys.path`, absolute.
         record: note on what each test depends.
-        memos: keys ``path::qualname`` of functions that keep results, as far as the sources say.
+        memos: functions that keep results, ``path::`` and what the sources' facts say of them;
+            None where not all sources have been read.
     """
 
     selection: tuple[SelectedFile, ...] | None = None
@@ -67,7 +68,7 @@ class Chosen(msgspec.Struct, frozen=True):
     seconds: Mapping[str, float] = {}
     folders: tuple[str, ...] = ()
     record: bool = True
-    memos: tuple[str, ...] = ()
+    memos: tuple[str, ...] | None = None
 
 
 class TestRun:

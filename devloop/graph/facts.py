@@ -55,7 +55,8 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
         plugins: the modules named in ``pytest_plugins``.
         listed: the packages named in Django's ``INSTALLED_APPS``, imported whole by Django.
         problem: the source does not compile.
-        memos: the functions that keep what they have computed, without a decorator that says so.
+        memos: the functions that keep what they have computed, without a decorator that says so:
+            keys, each with the variables that hold it (`inside/memos.py`).
         positions: the functions that may look at where code stands, or at its text.
     """
 

@@ -15,6 +15,7 @@ from typing import Any
 
 _STORES = bytes(opmap[name] for name in ("STORE_ATTR", "STORE_SUBSCR", "STORE_GLOBAL"))
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_MADE = (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp)
 
 
 def may_keep(code: CodeType) -> bool:
@@ -26,15 +27,18 @@ def may_keep(code: CodeType) -> bool:
     return bool(code.co_flags & 1) and any(one in _STORES for one in code.co_code[::2])
 
 
-def keeping(tree: ast.Module, suspects: Collection[str]) -> set[str]:
+def keeping(tree: ast.Module, suspects: Collection[str] | None) -> set[str]:
     """Find the functions that keep what they have computed.
 
     Args:
         tree: of the module.
-        suspects: the keys (`naming`) of those of which `may_keep` says so.
+        suspects: the keys (`naming`) of those of which `may_keep` says so; None where nobody
+            has asked.
 
     Returns:
-        Keys: of functions that look at a place outside of them on some branch, and fill it.
+        Entries: the key of a function that looks at a place outside of it on some branch, and
+        fills it; where all such places are on objects that variables of it hold, the names of
+        these follow, each after a space (``C.f self``). Else anybody may meet what it keeps.
     """
     found = set()
     todo: list[tuple[Any, str]] = [(one, "") for one in tree.body]
@@ -42,8 +46,9 @@ def keeping(tree: ast.Module, suspects: Collection[str]) -> set[str]:
         node, prefix = todo.pop()
         if isinstance(node, _FUNCTIONS):
             key = prefix + node.name
-            if key in suspects and _keeps(node):
-                found.add(key)
+            holders = _holders(node) if suspects is None or key in suspects else set()
+            if holders:
+                found.add(key if "" in holders else " ".join([key, *sorted(holders)]))
             prefix = f"{key}.<locals>."
         elif isinstance(node, ast.ClassDef):
             prefix += f"{node.name}."
@@ -54,7 +59,8 @@ def keeping(tree: ast.Module, suspects: Collection[str]) -> set[str]:
     return found
 
 
-def _keeps(function: Any) -> bool:
+def _holders(function: Any) -> set[str]:
+    """The variables that hold what a function fills after it has looked; "" stands for no one's."""
     nodes = list(_own_nodes(function.body))
     shared: set[str] = set()
     assigned: dict[str, list[ast.AST]] = {}
@@ -64,11 +70,11 @@ def _keeps(function: Any) -> bool:
             shared.update(node.names)
         elif isinstance(node, (ast.If, ast.IfExp, ast.While)):
             asked.append(node.test)
-        elif isinstance(node, ast.BoolOp):
-            asked.append(node)
         elif isinstance(node, ast.Try):
             asked += node.body if node.handlers else []
-        elif isinstance(node, (ast.Assign, ast.NamedExpr)):
+        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)) and node.value:
+            if isinstance(node.value, ast.BoolOp):
+                asked.append(node.value)
             for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
                 if isinstance(target, ast.Name):
                     assigned.setdefault(target.id, []).append(node.value)
@@ -78,9 +84,34 @@ def _keeps(function: Any) -> bool:
         if isinstance(node, ast.Name):
             for value in assigned.get(node.id, ()):
                 asked += ast.walk(value)
-    made = assigned.keys() - shared
-    looked = {_looked_at(node) for node in asked}
-    return any(_filled(node, made, shared) in looked for node in nodes if hasattr(node, "ctx"))
+    looked = {_looked_at(node) for node in asked} - {None}
+    own = {argument.arg for argument in ast.walk(function.args) if isinstance(argument, ast.arg)}
+    for node in nodes:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            own.add(node.id)
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            own.add(node.name)
+    own -= shared
+    fresh = {"sys"}
+    if function.args.kwarg:
+        fresh.add(function.args.kwarg.arg)
+    if function.name == "__init__" and function.args.args:
+        fresh.add(function.args.args[0].arg)
+    found = set()
+    for node in nodes:
+        if isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)):
+            place, holder = _filled(node, shared)
+            # What an object gets while it is made is nobody's yet, nor are keyword arguments;
+            # and who redirects a stream puts it back.
+            kept = place in looked and holder not in fresh
+            if kept and not _is_made(assigned.get(holder, ())):
+                found.add(holder if holder in own else "")
+    return found
+
+
+def _is_made(values: Collection[ast.AST]) -> bool:
+    """Whether a variable holds what the function itself has made, which is nobody's to keep."""
+    return bool(values) and all(isinstance(value, _MADE) for value in values)
 
 
 def _own_nodes(body: Iterable[ast.AST]) -> Iterable[Any]:
@@ -104,15 +135,17 @@ def _looked_at(node: Any) -> str | None:
     return f".{text}" if isinstance(text, str) else None
 
 
-def _filled(node: Any, made: Collection[str], shared: Collection[str]) -> str:
-    """The place outside of a function that it fills; nothing where it does not."""
-    if isinstance(node.ctx, ast.Load):
-        return ""
+def _filled(node: Any, shared: Collection[str]) -> tuple[str | None, str]:
+    """The place outside of a function that it fills, and the variable from which that is reached.
+
+    The place is None where it fills a variable of its own; the variable is "" for a place that is
+    reached from none.
+    """
     if isinstance(node, ast.Name):
-        return node.id if node.id in shared else ""
+        return (node.id, "") if node.id in shared else (None, "")
     if isinstance(node, ast.Subscript):
         node = node.value
-        # A container that the function has made is nobody's to keep.
-        if isinstance(node, ast.Name):
-            return "" if node.id in made else node.id
-    return f".{node.attr}" if isinstance(node, ast.Attribute) else ""
+    place = node.id if isinstance(node, ast.Name) else f".{getattr(node, 'attr', '')}"
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    return place, node.id if isinstance(node, ast.Name) else ""

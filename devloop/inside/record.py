@@ -11,7 +11,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from devloop.inside import record_bodies, record_calls, record_programs
@@ -39,8 +39,8 @@ class Recording:
 
     Args:
         recorder: takes what is met.
-        settings: ``root`` of the project, absolute, links followed; ``memos``, the keys
-            ``path::qualname`` of functions known to keep results; and ``given``, the environment
+        settings: ``root`` of the project, absolute, links followed; ``memos``, the functions
+            known to keep results, as of `record_calls.Calls`; and ``given``, the environment
             that the run was started with.
         file: where a program writes that a test has started; None where pytest runs.
     """
@@ -49,11 +49,14 @@ class Recording:
         self.recorder = recorder
         self.ground = ground = Ground(settings["root"])
         asked = Askers(ground)
-        memos = frozenset(settings["memos"]) if file is None else None
+        memos, alone = settings["memos"], file is None
         # Where debuggers and profilers hold all tools, modules are what is told apart.
-        finest = record_calls.POSSIBLE and record_calls.Calls(recorder, ground, memos).start()
+        finest = (
+            record_calls.POSSIBLE
+            and record_calls.Calls(recorder, ground, memos, apart=alone).start()
+        )
         if not finest:
-            record_bodies.wrap(recorder, ground, tests=file is None)
+            record_bodies.wrap(recorder, ground, tests=alone)
         self.imports = Imports(recorder, ground, asked, module="m" if finest else "p")
         self.programs = record_programs.Programs(recorder, ground, asked, settings, file)
         files = Files(recorder, ground, asked)
@@ -97,7 +100,7 @@ def hear(handlers: dict[str, Callable[[tuple[Any, ...]], None]], recorder: Recor
 _current: Recording | None = None
 
 
-def begin(process: str, root: str, memos: Iterable[str], given: Mapping[str, str]) -> Recording:
+def begin(process: str, root: str, memos: list[str] | None, given: Mapping[str, str]) -> Recording:
     """Record in this process, in which pytest runs.
 
     Args:
@@ -110,7 +113,7 @@ def begin(process: str, root: str, memos: Iterable[str], given: Mapping[str, str
         What was begun.
     """
     global _current
-    settings = {"root": root, "memos": list(memos), "given": dict(given)}
+    settings = {"root": root, "memos": memos, "given": dict(given)}
     _current = Recording(Recorder(process), settings, None)
     return _current
 

@@ -9,19 +9,24 @@ our own: a global rearming (``restart_events``) would be one for coverage and de
 from __future__ import annotations
 
 import _thread
+import ast
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import CodeType
     from typing import Any
 
     from devloop.inside import naming
+    from devloop.inside.memos import keeping
     from devloop.inside.record_contexts import Context, Recorder
     from devloop.inside.record_ground import Ground
+    from devloop.inside.record_holders import Holders
 else:
     naming = sys.modules["_devloop_naming"]
+    Holders = sys.modules["_devloop_record_holders"].Holders
+    keeping = sys.modules["_devloop_memos"].keeping
 
 POSSIBLE = hasattr(sys, "monitoring")
 """Whether functions can be told apart here; since Python 3.12."""
@@ -39,15 +44,21 @@ class Calls:
     Args:
         recorder: takes them.
         ground: tells the project's files.
-        memos: keys ``path::qualname`` of functions that keep results, beside those that their
-            decorators give away; None to keep nothing apart.
+        memos: functions that keep results, beside those that their decorators give away:
+            ``path::`` and what `memos.keeping` says; None where that is not known.
+        apart: whether what different tests run is kept apart.
     """
 
-    def __init__(self, recorder: Recorder, ground: Ground, memos: frozenset[str] | None) -> None:
+    def __init__(
+        self, recorder: Recorder, ground: Ground, memos: Iterable[str] | None, *, apart: bool
+    ) -> None:
         self._recorder = recorder
         self._ground = ground
-        self._memos = memos
-        self._apart = memos is not None
+        self._memos = dict(map(_key_and_holders, memos or ()))
+        self._unread = memos is None
+        self._apart = apart
+        self._holders = Holders(recorder)
+        self._looking: dict[int, tuple[Context, tuple[str, ...]]] = {}
         self._numbers: dict[int, int] = {}
         self._codes: dict[int, CodeType] = {}
         self._disarmed: dict[int, CodeType] = {}
@@ -166,10 +177,14 @@ class Calls:
         recorder.top.deps.add(number)
         events = self._usual
         if self._apart and key is not None and (memo := self._memo(code, path, key)) is not None:
-            kept = self._kept[ident] = recorder.named("memo", memo)
+            kept = recorder.named("memo", memo)
             kept.deps.add(number)
             events = self._keeping
-            self._enter(code, kept)
+            if holders := self._memos.get(memo):
+                self._looking[ident] = kept, holders
+            else:
+                self._kept[ident] = kept
+                self._enter(code, kept)
         self._set_local(self._teller, code, events)
 
     def _begin_module(self, code: CodeType, path: str) -> None:
@@ -191,6 +206,9 @@ class Calls:
 
     def _left(self, code: CodeType, _: int, __: object) -> None:
         """The body of a module or of a function that keeps results has come to its end."""
+        if id(code) in self._looking:
+            self._holders.look(code, *self._looking[id(code)])
+            return
         opened = self._open.get(id(code))
         if opened is not None:
             opened[2] -= 1
@@ -214,7 +232,16 @@ class Calls:
         if wrapped is not None:
             return wrapped[1]
         memo = f"{path}::{key}"
-        return memo if memo in (self._memos or ()) or self._is_decorated(code, path) else None
+        if self._unread and path not in self._lines:
+            self._look_through(path, code.co_filename)
+        return memo if memo in self._memos or self._is_decorated(code, path) else None
+
+    def _look_through(self, path: str, filename: str) -> None:
+        """Find the functions of a file that keep results: nobody has read it before us."""
+        with self._recorder.at_work():
+            lines = self._lines[path] = _read(filename)
+            found = keeping(ast.parse("\n".join(lines)), None)
+        self._memos.update(_key_and_holders(f"{path}::{memo}") for memo in found)
 
     def _is_decorated(self, code: CodeType, path: str) -> bool:
         lines = self._lines.get(path)
@@ -263,6 +290,12 @@ class Calls:
             key = naming.key_of(inner)
             if path is not None and key is not None:
                 self._wrapped[id(outer)] = (outer, f"{path}::{key}")
+
+
+def _key_and_holders(memo: str) -> tuple[str, tuple[str, ...]]:
+    path, _, rest = memo.rpartition("::")
+    qualname, *holders = rest.split(" ")
+    return f"{path}::{qualname}", tuple(holders)
 
 
 def _read(filename: str) -> list[str]:

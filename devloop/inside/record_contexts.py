@@ -203,6 +203,11 @@ class Recorder:
         """Whether a context is entered."""
         return context in self._stack
 
+    @property
+    def owner(self) -> Context:
+        """The innermost context that is not a cached function's body."""
+        return next(one for one in reversed(self._stack) if one.kind != "memo")
+
     def broke(self, error: BaseException) -> None:
         """The recorder has failed: nothing that runs from here on is known for certain.
 

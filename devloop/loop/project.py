@@ -100,10 +100,12 @@ class Project:
         return project
 
     @property
-    def memos(self) -> frozenset[str]:
-        """The functions that keep results, without a decorator that says so."""
+    def memos(self) -> tuple[str, ...] | None:
+        """The functions that keep results without a decorator that says so (see `Chosen`)."""
+        if not self.complete:
+            return None
         files = self.graph.files.items()
-        return frozenset(f"{path}::{key}" for path, facts in files for key in facts.memos)
+        return tuple(f"{path}::{memo}" for path, facts in files for memo in facts.memos)
 
     def _positions(self, path: str) -> tuple[str, ...]:
         """The functions of a source that look at where code stands."""
@@ -125,7 +127,6 @@ class Project:
         contents: Mapping[str, bytes],
         known: Mapping[str, Known],
         changed: Mapping[str, bytes],
-        told: frozenset[str] | None = None,
     ) -> frozenset[str]:
         """Keep what a run has shown, and keep an eye on what it has looked at.
 
@@ -134,15 +135,12 @@ class Project:
             contents: what it ran on.
             known: signatures and digests of the files then.
             changed: of what has become another one meanwhile the content now.
-            told: the functions of which the recorder knew that they keep results; None is all.
 
         Returns:
             As `Verdicts.learn`.
         """
         if ran.recording is not None:
             recording = ran.recording.with_texts(self._positions)
-            if told is not None:
-                recording = recording.without_memos(self.memos - told)
             ran = msgspec.structs.replace(ran, recording=recording)
             before = self.codebase.observed
             self._observe(before.joined(recording, self._given()))

@@ -36,7 +36,6 @@ class Running(msgspec.Struct):
         changed: the content that paths have now which have become others since it was planned;
             `UNKNOWN` where there were several.
         asked: what of it somebody has asked for.
-        told: the functions of which its recorder knows that they keep results.
     """
 
     run: TestRun
@@ -45,7 +44,6 @@ class Running(msgspec.Struct):
     files: frozenset[str]
     changed: dict[str, bytes]
     asked: Due
-    told: frozenset[str]
 
     def note(self, paths: Iterable[str], contents: Mapping[str, bytes]) -> None:
         """Note what has become another one.
@@ -248,8 +246,8 @@ class Tests:
         paths = frozenset(file.path for file in files)
         contents = dict(self._project.contents)
         known = dict(self._project.codebase.known)
-        run, told = self._run_of(files), self._project.memos
-        self._running = Running(run, contents, known, paths, {}, self._asked, told)
+        run = self._run_of(files)
+        self._running = Running(run, contents, known, paths, {}, self._asked)
         self._asked, self.last = Due(()), files
 
     def _run_of(
@@ -270,7 +268,7 @@ class Tests:
                 seconds=self._seconds(files),
                 folders=tuple(str(project.root / root) for root in project.layout.roots),
                 record=tests.record,
-                memos=tuple(project.memos),
+                memos=project.memos,
             ),
             project.settings,
             {**self._environment, **project.python_path(), **tests.env},
@@ -337,9 +335,7 @@ class Tests:
         failing = {
             v.nodeid for v in self._project.records.verdicts.values() if v.outcome not in GOOD
         }
-        doubtful = self._project.learn(
-            result.ran, running.contents, running.known, running.changed, running.told
-        )
+        doubtful = self._project.learn(result.ran, running.contents, running.known, running.changed)
         if self._due is not None:
             self._due = still_due(self._due, result.ran, doubtful)
         self._gone += tuple(sorted(failing - self._project.records.verdicts.keys()))

@@ -56,16 +56,6 @@ class Recording(msgspec.Struct, frozen=True):
     memos: Mapping[str, Deps] = {}
     written: frozenset[str] = frozenset()
 
-    def without_memos(self, keys: Collection[str]) -> Recording:
-        """Make opaque what ran functions that keep results, of which the recorder was not told.
-
-        Args:
-            keys: of those functions.
-        """
-        wanted = frozenset(f"f {key}" for key in keys)
-        unknown = frozenset({"o it ran code that keeps results, before that was known"})
-        return self._with(lambda deps: deps if wanted.isdisjoint(deps) else deps | unknown)
-
     def with_texts(self, positions: Callable[[str], Collection[str]]) -> Recording:
         """Add the text of all that ran beside a function that looks at where code stands.
 
@@ -79,11 +69,7 @@ class Recording(msgspec.Struct, frozen=True):
                 return deps
             return deps | {f"t {path}" for path, _, _ in functions}
 
-        return self._with(texts)
-
-    def _with(self, make: Callable[[Deps], Deps]) -> Recording:
-        """The recording in which each set of dependencies is another one."""
         names = ("tests", "collections", "processes", "modules", "memos")
         tables = {name: getattr(self, name).items() for name in names}
-        changed = {n: {key: make(deps) for key, deps in some} for n, some in tables.items()}
+        changed = {n: {key: texts(deps) for key, deps in some} for n, some in tables.items()}
         return msgspec.structs.replace(self, **changed)

@@ -447,11 +447,3 @@ def test_where_functions_cannot_be_told_apart_a_file_counts_as_a_whole() -> None
     assert project.due() == {}
     project.edit("lib.py", "return DOUBLE", "return DOUBLE + 1")
     assert project.due() == {"test_lib.py": Reason("imports", ("test_lib.py", "lib.py"))}
-
-
-def test_who_ran_a_function_that_was_not_known_to_keep_results_is_opaque() -> None:
-    """S8: nobody has noted on what the kept value depends; the next run will."""
-    recording = Recording({"a": frozenset({"f lib.py::memo"}), "b": frozenset({"f lib.py::two"})})
-    found = recording.without_memos(["lib.py::memo"])
-    assert found.tests["b"] == recording.tests["b"]
-    assert any(dep[0] == "o" for dep in found.tests["a"])

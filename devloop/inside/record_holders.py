@@ -1,0 +1,77 @@
+"""PYTEST_DONT_REWRITE: the objects on which functions keep what they have computed.
+
+``if self._x is None: self._x = make()`` matters to a test that did not run `make` only if another
+test has, on the same object. Most objects live in one test. So such a function is noted to have
+reached something only when a test meets an object of it that another one has met: all that that
+one did, for what of it went into the object is not known.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any
+
+    from devloop.inside.record_contexts import Context, Recorder
+
+
+class Holders:
+    """Knows who has met which object last.
+
+    Args:
+        recorder: is told of functions whose objects several tests have met.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._met: dict[tuple[Context, int], tuple[Any, Context]] = {}
+
+    def look(self, code: CodeType, kept: Context, names: tuple[str, ...]) -> None:
+        """Look at the objects of a function that is about to end.
+
+        Args:
+            code: of the function, which is the innermost one that runs but for ours.
+            kept: takes what the function has reached.
+            names: its variables that hold the objects.
+        """
+        frame = sys._getframe(1)
+        while frame.f_back is not None and frame.f_code is not code:
+            frame = frame.f_back
+        held = frame.f_locals
+        for name in names:
+            if name in held:
+                self._meet(kept, held[name])
+
+    def _meet(self, kept: Context, value: Any) -> None:
+        now = self._recorder.owner
+        try:
+            again: Any = weakref.ref(value)
+        except TypeError:
+            again = None  # it may be another one of that address, which is on the safe side
+        ref, before = self._met.get((kept, id(value)), (None, now))
+        if ref is not None and ref() is not value:
+            before = now  # the one that was met has gone, and its address is used again
+        if before is not now and now in _with_used(before):
+            return  # a fixture's finalizer: the test has all that it depends on
+        self._met[kept, id(value)] = again, now
+        # Who imports a module has all that its import depends on.
+        if before.kind in ("module", "process") or before in _with_used(now):
+            return
+        for one in _with_used(before):
+            kept.deps |= one.deps
+        self._recorder.touch(kept)
+
+
+def _with_used(context: Context) -> set[Context]:
+    """A context and the fixtures that it has used, at any distance."""
+    found = {context}
+    todo = [context]
+    while todo:
+        news = todo.pop().uses - found
+        found |= news
+        todo += news
+    return found
