@@ -360,7 +360,7 @@ def test_the_real_terminal_survives(tmp_path: Path, end: str) -> None:
     owner = f"{sys.executable} owner.py {folder}"
     script = f"trap : INT; stty -a; {owner}; echo ended; read line; stty -a"
     shell = pexpect.spawn(
-        "sh", ["-c", script], cwd=str(tmp_path), timeout=15, encoding="utf-8", dimensions=(24, 80)
+        "sh", ["-c", script], cwd=str(tmp_path), timeout=60, encoding="utf-8", dimensions=(24, 80)
     )
     try:
         shell.expect("owner ")
