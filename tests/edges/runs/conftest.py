@@ -14,6 +14,7 @@ import pytest
 from devloop import events
 from devloop.config import pytest_settings
 from devloop.events import Event, Reason
+from devloop.execute import warm_tests
 from devloop.execute.guard import Guard
 from devloop.execute.interpreter import Interpreter, probe
 from devloop.execute.run_state import RunResult
@@ -176,6 +177,12 @@ async def zygotes(
             await until(lambda: warm.ready)
         yield make
         tasks.cancel_scope.cancel()
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three seconds are none on a busy machine, and a cold run would be the answer."""
+    monkeypatch.setattr(warm_tests, "PATIENCE", 60.0)
 
 
 @pytest.fixture(params=["cold", "warm"])
