@@ -157,7 +157,7 @@ def test_a_broken_save_is_mended_by_the_next(
     watch.save("shop.py", BROKEN[fault])
     if fault == "syntax":
         assert [event for event in watch.cycle() if event["event"] == "diagnostic"]
-        assert served(port) != "mended"
+        assert not answers(port, "mended")
         assert watch.of("app-started")[begun:] == []
     else:
         watch.cycle(outcome="failed")
