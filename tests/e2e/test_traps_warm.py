@@ -156,7 +156,7 @@ def test_a_broken_save_is_mended_by_the_next(
     begun = len(watch.of("app-started"))
     watch.save("shop.py", BROKEN[fault])
     if fault == "syntax":
-        assert [event for event in watch.cycle() if event["event"] == "diagnostic"]
+        watch.wait("diagnostic", path="shop.py")
         assert not answers(port, "mended")
         assert watch.of("app-started")[begun:] == []
     else:
