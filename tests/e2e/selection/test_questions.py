@@ -21,8 +21,9 @@ def test_affected_names_tests_apps_and_steps_with_their_chains(shop: Any) -> Non
     assert {"path": "src/shop/prices.py", "kind": "modified"} in found["changes"]
     reasons = {test["nodeid"]: test["reason"] for test in found["tests"]}
     # How near it is told depends on what the interpreter lets a run record.
-    assert reasons[TOTAL]["kind"] in ("imports", "ran")
-    assert (reasons[TOTAL]["chain"][0], reasons[TOTAL]["chain"][-1]) == (CHAIN[0], CHAIN[-1])
+    assert reasons[TOTAL]["kind"] in ("imports", "mentions")
+    assert reasons[TOTAL]["chain"][0] == CHAIN[0]
+    assert reasons[TOTAL]["chain"][-1].startswith(CHAIN[-1])
     (step,) = found["steps"]
     assert (step["name"], step["reason"]["chain"]) == ("css", ["css", "styles/a.css"])
     (app,) = found["apps"]
@@ -159,7 +160,7 @@ def test_a_part_that_passes_does_not_hide_what_failed_before(shop: Any) -> None:
     text = shop.root.joinpath(cart).read_text()
     shop.write({cart: text.replace("== 1", "== 2", 1)})
     assert shop.run("test").returncode == 1
-    shop.write({cart: text.replace("== 1", "== 2", 1).replace("pass", "assert int(1)")})
+    shop.write({cart: text.replace("== 1", "== 2", 1).replace("== 1", "== int(1)")})
     for reporter, word in (("plain", "devloop: "), ("terminal", "PASS ")):
         done = shop.run("test", "--pytest-args", "-k test_again", "--reporter", reporter)
         assert done.returncode == 0

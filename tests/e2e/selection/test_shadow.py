@@ -30,7 +30,7 @@ def named(events: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
 
 def test_one_pass_runs_what_is_not_due_afterwards(shop: Any) -> None:
     """`--shadow`: what is due is told test by test; what was left out is told in numbers."""
-    shop.write({"src/shop/alone.py": "X = 1\nY = 2\n"})
+    shop.write({"src/shop/alone.py": "X = int(1)\n"})
     events = events_of(shop, "--shadow")
     assert [e["nodeid"] for e in named(events, "test-finished")] == ["tests/test_alone.py::test_x"]
     (end,) = named(events, "shadow-finished")
@@ -79,7 +79,7 @@ def test_a_session_runs_what_was_left_out_while_it_is_idle(
     watch = watching(shop.root, "--no-app")
     watch.cycle(outcome="passed")
     with hurried(watch) as shadows:
-        watch.save("src/shop/alone.py", "X = 1\nY = 2\n")
+        watch.save("src/shop/alone.py", "X = int(1)\n")
         watch.cycle(outcome="passed")
         end = watch.wait("shadow-finished", 60.0)
     assert len(shadows) == 1
