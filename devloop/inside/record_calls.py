@@ -162,9 +162,10 @@ class Calls:
         if ident in self._numbers:
             recorder.top.deps.add(self._numbers[ident])
             return
-        key = naming.key_of(code)
+        # A template that was compiled is no source.
+        key = naming.key_of(code) if path.endswith(".py") else None
         if not path.endswith(".py"):
-            dep = f"r {path}"  # a template, compiled
+            dep = f"r {path}"
         elif key is not None:
             dep = f"f {path}::{key}"
         elif code.co_name == "<module>":
@@ -240,7 +241,10 @@ class Calls:
         """Find the functions of a file that keep results: nobody has read it before us."""
         with self._recorder.at_work():
             lines = self._lines[path] = _read(filename)
-            found = keeping(ast.parse("\n".join(lines)), None)
+            try:
+                found = keeping(ast.parse("\n".join(lines)), None)
+            except SyntaxError:
+                return  # it was edited since it was imported: the run proves nothing of it
         self._memos.update(_key_and_holders(f"{path}::{memo}") for memo in found)
 
     def _is_decorated(self, code: CodeType, path: str) -> bool:

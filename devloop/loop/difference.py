@@ -104,6 +104,25 @@ def _written(root: Path, names: Iterable[str], folder: Path) -> Mapping[str, str
     return paths
 
 
+def contents_after(
+    differences: Iterable[Difference], known: Mapping[str, bytes], contents: Mapping[str, bytes]
+) -> Mapping[str, bytes]:
+    """The contents of which is asked: those of the tree, but for what is staged.
+
+    Args:
+        differences: from git.
+        known: the fingerprints of objects.
+        contents: of the tree.
+    """
+    found = dict(contents)
+    for one in differences:
+        if one.after is not None:
+            found[one.change.path] = known.get(one.after, one.after.encode())
+        elif one.change.kind == "deleted":
+            found.pop(one.change.path, None)
+    return found
+
+
 def changed(
     differences: Iterable[Difference], known: Mapping[str, bytes], contents: Mapping[str, bytes]
 ) -> Mapping[str, bytes]:
@@ -112,7 +131,7 @@ def changed(
     Args:
         differences: from git.
         known: the fingerprints of objects; what has none counts as changed.
-        contents: of the tree.
+        contents: as of `contents_after`.
 
     Returns:
         Each with the content from before.
@@ -121,8 +140,7 @@ def changed(
     for one in differences:
         path = one.change.path
         before = known.get(one.before or "")
-        after = known.get(one.after) if one.after is not None else contents.get(path)
-        if before is None or before != after:
+        if before is None or before != contents.get(path):
             # Of what is no source any name of the content will do: it is another one.
             found[path] = ABSENT if one.before is None else before or one.before.encode()
     return found

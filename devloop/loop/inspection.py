@@ -77,9 +77,12 @@ def find_affected(project: Project, *, since: str | None = None, staged: bool = 
     if since is not None or staged:
         found = difference.staged(project) if staged else difference.since(project, since or "")
         changes = tuple(one.change for one in found)
-        before = _changed(project, found)
+        known_objects = _known(project, found)
+        contents = difference.contents_after(found, known_objects, project.contents)
+        before = difference.changed(found, known_objects, contents)
         changed = frozenset(before)
-        due = select_tests.reached(project.present(), before)
+        present = msgspec.structs.replace(project.present(), contents=contents)
+        due = select_tests.reached(present, before)
     else:
         changes = project.verdicts.changes()
         changed = frozenset(change.path for change in changes)
@@ -102,14 +105,14 @@ def find_affected(project: Project, *, since: str | None = None, staged: bool = 
     )
 
 
-def _changed(project: Project, differences: Collection[Difference]) -> Mapping[str, bytes]:
-    """The paths among them whose content is another one in what matters to selection."""
-    known: Mapping[str, bytes] = {}
-    if objects := difference.objects(differences):
-        import anyio
+def _known(project: Project, differences: Collection[Difference]) -> Mapping[str, bytes]:
+    """The fingerprints of what git holds."""
+    objects = difference.objects(differences)
+    if not objects:
+        return {}
+    import anyio
 
-        known = anyio.run(_fingerprints, project, objects)
-    return difference.changed(differences, known, project.contents)
+    return anyio.run(_fingerprints, project, objects)
 
 
 async def _fingerprints(project: Project, objects: Collection[str]) -> Mapping[str, bytes]:

@@ -160,13 +160,20 @@ def test_a_part_that_passes_does_not_hide_what_failed_before(shop: Any) -> None:
     text = shop.root.joinpath(cart).read_text()
     shop.write({cart: text.replace("== 1", "== 2", 1)})
     assert shop.run("test").returncode == 1
-    shop.write({cart: text.replace("== 1", "== 2", 1).replace("== 1", "== int(1)")})
-    for reporter, word in (("plain", "devloop: "), ("terminal", "PASS ")):
+
+    def edit(number: int) -> None:
+        """Edit the other test, so that it is due."""
+        other = text.replace("== 1", "== 2", 1).replace("== 1", f"== int({number}) - {number - 1}")
+        shop.write({cart: other})
+
+    for number, reporter, word in ((2, "plain", "devloop: "), (3, "terminal", "PASS ")):
+        edit(number)
         done = shop.run("test", "--pytest-args", "-k test_again", "--reporter", reporter)
         assert done.returncode == 0
         assert f"failed before, and was not run: {TOTAL}" in done.stdout
         assert f"{word}1 passed" in done.stdout
         assert "1 not run that failed before" in done.stdout
+    edit(4)
     done = shop.run("test", "--pytest-args", "-k test_again", "--reporter", "jsonl")
     (last,) = [
         e for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "cycle-finished"

@@ -46,7 +46,7 @@ def test_a_template_selects_those_that_rendered_what_extends_it(recorded: MakeLa
     project = recorded(TEMPLATES, "jinja2==3.1.6", "markupsafe==3.0.2")
     grand = {"templates/grand.html": "great {% block a %}{% endblock %}\n"}
     found = project.check(grand, "::test_child", "::test_child_again")
-    assert not any(nodeid.endswith("::test_nothing") for nodeid in found)
+    assert not any(nodeid.endswith("::test_nothing") for nodeid in found), found
     project.check({"templates/alone.html": "else\n"}, "::test_alone")
 
 

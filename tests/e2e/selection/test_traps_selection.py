@@ -591,10 +591,17 @@ def test_a_failing_test_stays_due_until_it_passes(lab: MakeLab) -> None:
     assert "1 not run that failed before" in said
     assert failed in said
     assert failed in project.due()
-    project.write(before)
+    project.write({"src/shop/consts.py": "A = int(2)\n"})
+    assert failed in project.due()
+    assert project.run("test").returncode == 1
+    project.write({"src/shop/consts.py": "A = int(1)\n"})
     assert failed in project.due()
     assert project.run("test").returncode == 0
     assert project.due() == {}
+    # It has passed on these contents, too, and fails on others only.
+    project.write(before)
+    assert project.due() == {}
+    assert project.run("test").returncode == 0
 
 
 def test_tests_that_did_not_run_are_not_clean(lab: MakeLab) -> None:
@@ -605,7 +612,7 @@ def test_tests_that_did_not_run_are_not_clean(lab: MakeLab) -> None:
     assert "tests/test_values.py::test_exported" in project.due() or (
         "tests/test_values.py" in project.due()
     )
-    project.write({"src/shop/consts.py": "A = 1\n"})
+    project.write({"src/shop/consts.py": "A = int(1)\n"})
     done = project.run("test", "--pytest-args", "-k test_method")
     assert done.returncode in (0, 1)
     assert any("test_constant" in nodeid or nodeid.endswith("py") for nodeid in project.due())
@@ -622,6 +629,8 @@ def test_back_to_the_old_content(lab: MakeLab) -> None:
     project.write({"src/shop/consts.py": "A = 2\n"})
     assert project.run("test").returncode == 1
     project.write(good)
+    assert project.due() == {}
+    project.write({"src/shop/consts.py": "A = 2\n"})
     assert "tests/test_values.py::test_constant" in project.due()
 
 
