@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from devloop.inside.volatile import is_volatile
+
 
 @dataclass(frozen=True)
 class FileValues:
@@ -82,6 +84,18 @@ def for_project(
     if not buffered:
         env.setdefault("PYTHONUNBUFFERED", "1")
     return env
+
+
+def telling(environ: Mapping[str, str]) -> dict[str, str]:
+    """What of an environment may decide on what tests do, in the recorder's eyes as well.
+
+    Args:
+        environ: the whole of it.
+
+    Returns:
+        Without the variables that differ from one terminal to the next.
+    """
+    return {name: value for name, value in environ.items() if not is_volatile(name)}
 
 
 def _without(path: str, folder: str) -> list[str]:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from devloop.inside.pytest_warm import inherited
     from devloop.inside.record import Recording
     from devloop.inside.record_contexts import Context
-    from devloop.inside.record_environ import VOLATILE
+    from devloop.inside.volatile import is_volatile
 else:
     inherited = sys.modules["_devloop_pytest_warm"].inherited
-    VOLATILE = sys.modules["_devloop_record_environ"].VOLATILE
+    is_volatile = sys.modules["_devloop_volatile"].is_volatile
     Context = sys.modules["_devloop_record_contexts"].Context
 
 
@@ -48,7 +48,7 @@ class Record:
         self._pid = os.getpid()
         self._fixtures = Fixtures(recording)
         for dep in inherited():
-            if dep[2:] not in VOLATILE:
+            if dep[0] != "v" or not is_volatile(dep[2:]):
                 self._recorder.add_to_process(dep)
         self._test: Context | None = None
 

@@ -14,21 +14,11 @@ if TYPE_CHECKING:
     from devloop.inside import record_askers as askers
     from devloop.inside.record_askers import Askers
     from devloop.inside.record_contexts import Recorder
+    from devloop.inside.volatile import NAMES, PREFIXES
 else:
     askers = sys.modules["_devloop_record_askers"]
-
-VOLATILE = frozenset(
-    {
-        "_", "SHLVL", "PWD", "OLDPWD", "WINDOWID", "TERM_SESSION_ID", "SHELL_SESSION_ID",
-        "SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY", "TMUX", "TMUX_PANE", "STY", "GPG_TTY",
-        "XDG_SESSION_ID",
-        "DBUS_SESSION_BUS_ADDRESS", "INVOCATION_ID", "JOURNAL_STREAM", "PYTEST_CURRENT_TEST",
-        "PYTEST_VERSION", "TMPDIR", "TEMP", "TMP", "CPR_TIMEOUT",
-    }
-)  # fmt: skip
-"""What differs from one terminal to the next, or from one test to the next."""
-
-VOLATILE_PREFIXES = ("DEVLOOP_", "PYTEST_XDIST_", "COV_CORE_", "VSCODE_", "ITERM_", "KITTY_")
+    NAMES = sys.modules["_devloop_volatile"].NAMES
+    PREFIXES = sys.modules["_devloop_volatile"].PREFIXES
 
 COPIERS = (f"{os.sep}unittest{os.sep}mock.py",)
 """The files of the standard library that copy the environment only to restore it."""
@@ -76,7 +66,7 @@ class Environ:
         kind.__getitem__, kind.__iter__, kind.copy, kind.__len__ = getitem, iterate, copied, size
 
     def _read(self, key: Any, environ: Any) -> None:
-        if key in VOLATILE:
+        if key in NAMES:
             return
         recorder = self._recorder
         noted = ("v", key)
@@ -86,7 +76,7 @@ class Environ:
             if _thread.get_ident() in recorder.within:
                 return
             name = key if key.__class__ is str else os.fsdecode(key)
-            if name.startswith(VOLATILE_PREFIXES):
+            if name.startswith(PREFIXES):
                 return
             if name != "*" and self._is_set_here(name, environ):
                 return

@@ -2,6 +2,6 @@
 
 MODULES = (
     "naming", "record_ground", "record_contexts", "record_askers", "record_bodies",
-    "memos", "record_holders", "record_calls", "record_files", "record_environ", "record_imports",
-    "record_programs", "record",
+    "memos", "record_holders", "record_calls", "record_files", "volatile", "record_environ",
+    "record_imports", "record_programs", "record",
 )  # fmt: skip

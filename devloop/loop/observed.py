@@ -7,6 +7,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from devloop.execute.environment import telling
 from devloop.select.category import TEXT, VARIABLE, fact
 from devloop.select.recorded import Recording
 from devloop.select.records import Records
@@ -14,8 +15,6 @@ from devloop.watch.signatures import Known
 
 KINDS = "tvrexw"
 """The dependencies that need an eye of their own."""
-VOLATILE = frozenset({"_", "SHLVL", "PWD", "OLDPWD", "WINDOWID", "TERM_SESSION_ID"})
-"""Variables that differ from shell to shell and say nothing."""
 
 
 class Observed(msgspec.Struct, frozen=True):
@@ -66,8 +65,7 @@ class Observed(msgspec.Struct, frozen=True):
     def _of(cls, found: Mapping[str, frozenset[str]], environ: Mapping[str, str]) -> Observed:
         variables: dict[str, str | None] = {name: environ.get(name) for name in found["v"]}
         if "*" in variables:
-            given = sorted(pair for pair in environ.items() if pair[0] not in VOLATILE)
-            variables["*"] = repr(given)
+            variables["*"] = repr(sorted(telling(environ).items()))
         return cls(found["t"], variables, found["r"] | found["e"] | found["x"], found["w"])
 
     def facts(self, known: Mapping[str, Known]) -> dict[str, bytes]:

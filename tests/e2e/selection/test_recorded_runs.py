@@ -127,6 +127,33 @@ def test_ids_that_are_new_each_time(recorded: MakeLab) -> None:
     assert any("test_clock" in nodeid for nodeid in ran)
 
 
+COPIES = """
+pytest.ini
+    [pytest]
+conftest.py
+    import os
+    import pytest
+    @pytest.fixture(autouse=True)
+    def restored():
+        before = os.environ.copy()
+        yield
+        os.environ.clear()
+        os.environ.update(before)
+tests/test_it.py
+    def test_it():
+        pass
+"""
+
+
+def test_another_terminal_selects_nothing(recorded: MakeLab) -> None:
+    """S33: a copy of the environment holds what differs from one terminal to the next, too."""
+    project = recorded(COPIES)
+    project.environment.update(SSH_TTY="/dev/pts/9", TMUX_PANE="%7", VSCODE_PID="1")
+    assert project.due() == {}
+    project.environment["SHOP_MODE"] = "plain"
+    assert {reason["kind"] for reason in project.due().values()} == {"variable"}
+
+
 SPREAD = """
 pytest.ini
     [pytest]
