@@ -92,12 +92,13 @@ class Watching:
     Args:
         root: the folder it runs in.
         command: its words.
-        environment: its environment; what it starts inherits a mark from it.
+        environment: its environment; what it starts inherits a mark from it, the one that is in
+            it already, else a new one.
     """
 
     def __init__(self, root: Path, command: list[str], environment: dict[str, str]) -> None:
         self.root = root
-        self.mark = uuid.uuid4().hex
+        self.mark = environment.get("TRAP_MARK") or uuid.uuid4().hex
         self.events: list[Event] = []
         self.seen = 0
         """How many of them `wait` has gone past."""
