@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from devloop.events import Change
-from devloop.loop.difference import changed, objects
+from devloop.loop.difference import changed, contents_after, objects
 from devloop.watch.revisions import Difference
 
 EDITED = Difference(Change("a.py", "modified"), "1")
 STAGED = Difference(Change("a.py", "modified"), "1", "2")
+
+
+def found(
+    differences: list[Difference], known: dict[str, bytes], tree: dict[str, bytes]
+) -> Mapping[str, bytes]:
+    """What has changed, up to what is staged where something is, else up to the tree."""
+    return changed(differences, known, contents_after(differences, known, tree))
 
 
 def test_only_the_contents_of_edited_sources_are_parsed() -> None:
@@ -24,14 +33,14 @@ def test_only_the_contents_of_edited_sources_are_parsed() -> None:
 
 def test_the_tree_is_compared_where_nothing_is_staged() -> None:
     """By what the sources say; each comes with what it was before."""
-    assert changed([EDITED], {"1": b"x"}, {"a.py": b"x"}) == {}
-    assert changed([EDITED], {"1": b"x"}, {"a.py": b"y"}) == {"a.py": b"x"}
-    assert changed([STAGED], {"1": b"x", "2": b"x"}, {"a.py": b"y"}) == {}
-    assert changed([STAGED], {"1": b"x", "2": b"y"}, {"a.py": b"x"}) == {"a.py": b"x"}
+    assert found([EDITED], {"1": b"x"}, {"a.py": b"x"}) == {}
+    assert found([EDITED], {"1": b"x"}, {"a.py": b"y"}) == {"a.py": b"x"}
+    assert found([STAGED], {"1": b"x", "2": b"x"}, {"a.py": b"y"}) == {}
+    assert found([STAGED], {"1": b"x", "2": b"y"}, {"a.py": b"x"}) == {"a.py": b"x"}
 
 
 def test_what_git_has_not_at_hand_counts_as_changed() -> None:
     """Of either side, and of files that are not there."""
-    assert changed([EDITED], {}, {"a.py": b"x"}) == {"a.py": b"1"}
-    assert changed([EDITED], {}, {}) == {"a.py": b"1"}
-    assert changed([STAGED], {"1": b"x"}, {"a.py": b"x"}) == {"a.py": b"x"}
+    assert found([EDITED], {}, {"a.py": b"x"}) == {"a.py": b"1"}
+    assert found([EDITED], {}, {}) == {"a.py": b"1"}
+    assert found([STAGED], {"1": b"x"}, {"a.py": b"x"}) == {"a.py": b"x"}
