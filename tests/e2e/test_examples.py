@@ -23,6 +23,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Event = dict[str, Any]
 TESTS = {"library": 7, "shop": 8, "fleet": 5}
+TOLD_APART = sys.version_info >= (3, 12)
+"""Whether it is known which functions a test has run."""
 
 
 @pytest.fixture
@@ -131,12 +133,13 @@ def test_an_edit_selects_what_imports_it(copied: Callable[[str], Path], devloop:
         "tests/test_table.py",
     }
     chains = [test["reason"]["chain"] for test in affected["tests"]]
-    assert ["tests/test_table.py", "src/textkit/table.py", "src/textkit/width.py"] in chains
+    chain = ["tests/test_table.py", "src/textkit/table.py", "src/textkit/width.py"]
+    assert (["tests/test_table.py", "src/textkit/width.py::pad"] if TOLD_APART else chain) in chains
 
     done = devloop("-C", root, "test", "--reporter", "jsonl")
     assert done.returncode == 1
     (run,) = of("run-finished", events(done.stdout))
-    assert (run["passed"], run["failed"]) == (3, 2)
+    assert (run["passed"], run["failed"]) == (1 if TOLD_APART else 3, 2)
     assert {problem["path"] for problem in of("diagnostic", events(done.stdout))} == {
         "tests/test_width.py",
         "tests/test_table.py",
@@ -151,16 +154,16 @@ def test_an_edit_selects_what_imports_it(copied: Callable[[str], Path], devloop:
 def test_an_edit_of_the_shop_reaches_all_levels(
     copied: Callable[[str], Path], devloop: Run
 ) -> None:
-    """Unit, integration and end-to-end tests of what changed; the style sheet's are left alone."""
+    """Tests of every level that run what changed; the style sheet's are left alone."""
     root = copied("shop")
     assert devloop("-C", root, "test").returncode == 0
     edit(root / "shop/prices.py", "count >= 10", "count > 9")
     affected = json.loads(devloop("-C", root, "affected", "--format", "json").stdout)
-    assert {test["nodeid"].partition("::")[0] for test in affected["tests"]} == {
-        "tests/unit/test_prices.py",
-        "tests/integration/test_pages.py",
-        "tests/e2e/test_server.py",
-    }
+    levels = {"tests/unit/test_prices.py", "tests/integration/test_pages.py"}
+    if not TOLD_APART:
+        # The page that the server is asked for shows no price.
+        levels.add("tests/e2e/test_server.py")
+    assert {test["nodeid"].partition("::")[0] for test in affected["tests"]} == levels
     assert [app["name"] for app in affected["apps"]] == ["web"]
     assert affected["steps"] == []
 

@@ -383,17 +383,56 @@ pytest.ini
 memo.py
     import functools
     import deep
+    _seen = {}
+    _only = None
     @functools.lru_cache
     def cached(n):
         return deep.cached(n)
     @functools.cache
     def unlimited():
         return deep.unlimited()
+    def by_hand(n):
+        if n not in _seen:
+            _seen[n] = deep.by_hand(n)
+        return _seen[n]
+    def once():
+        global _only
+        if _only is None:
+            _only = deep.once()
+        return _only
+    class Box:
+        def __init__(self):
+            self._held = None
+        @functools.cached_property
+        def value(self):
+            return deep.value()
+        @property
+        def held(self):
+            if self._held is None:
+                self._held = deep.held()
+            return self._held
+    def tried(n, _known={}):
+        try:
+            return _known[n]
+        except KeyError:
+            _known[n] = deep.tried(n)
+            return _known[n]
+    BOX = Box()
 deep.py
     def cached(n):
         return 1
     def unlimited():
         return 2
+    def by_hand(n):
+        return 3
+    def once():
+        return 4
+    def value():
+        return 5
+    def held():
+        return 6
+    def tried(n):
+        return 7
 tests/test_memo.py
     import memo
     def test_cached_1():
@@ -404,15 +443,84 @@ tests/test_memo.py
         assert memo.unlimited() == 2
     def test_unlimited_2():
         assert memo.unlimited() == 2
+    def test_by_hand_1():
+        assert memo.by_hand(1) == 3
+    def test_by_hand_2():
+        assert memo.by_hand(1) == 3
+    def test_once_1():
+        assert memo.once() == 4
+    def test_once_2():
+        assert memo.once() == 4
+    def test_value_1():
+        assert memo.BOX.value == 5
+    def test_value_2():
+        assert memo.BOX.value == 5
+    def test_held_1():
+        assert memo.BOX.held == 6
+    def test_held_2():
+        assert memo.BOX.held == 6
+    def test_tried_1():
+        assert memo.tried(1) == 7
+    def test_tried_2():
+        assert memo.tried(1) == 7
     def test_other():
         pass
 """
 
 
 def test_what_fills_a_cache_is_credited_to_those_that_hit_it(recorded: MakeLab) -> None:
-    """S8: caching decorators; the second test runs nothing of the reach."""
+    """S8: caching decorators and hand-made memos; the second test runs nothing of the reach."""
     project = recorded(MEMO)
-    for number, name in enumerate(("cached", "unlimited"), 1):
+    for number, name in enumerate(
+        ("cached", "unlimited", "by_hand", "once", "value", "held", "tried"), 1
+    ):
         edit = project.edit("deep.py", f"return {number}", "return 0")
         found = project.check(edit, f"::test_{name}_1", f"::test_{name}_2")
         assert not any(nodeid.endswith("::test_other") for nodeid in found), name
+
+
+TEXT = '''
+pytest.ini
+    [pytest]
+    pythonpath = .
+documented.py
+    """What it is for."""
+lib.py
+    import inspect
+    def where():
+        return inspect.currentframe().f_lineno
+    def fails():
+        raise ValueError("no")  # said
+    def plain():
+        return 1
+tests/test_text.py
+    import inspect, linecache, traceback
+    import pytest
+    import documented, lib
+    def test_line():
+        assert lib.where() == 3
+    def test_traceback():
+        try:
+            lib.fails()
+        except ValueError:
+            assert "line 5" in traceback.format_exc()
+    def test_source():
+        assert "# said" in inspect.getsource(lib.fails)
+    def test_linecache():
+        assert "def where" in linecache.getline(lib.__file__, 2)
+    def test_documented():
+        assert documented.__doc__ == "What it is for."
+    def test_plain():
+        assert lib.plain() == 1
+'''
+
+
+def test_lines_texts_and_docstrings_that_tests_see(recorded: MakeLab) -> None:
+    """S27, S28: a blank line or a comment selects those that looked at lines, and no others."""
+    project = recorded(TEXT)
+    lib = project.root.joinpath("lib.py").read_text()
+    shifted = {"lib.py": f"# first\n{lib}"}
+    found = project.check(shifted, "::test_line", "::test_traceback", "::test_linecache")
+    assert not any(nodeid.endswith("::test_plain") for nodeid in found)
+    project.check(project.edit("lib.py", "  # said", ""), "::test_source")
+    project.check(project.edit("documented.py", "for.", "not for."), "::test_documented")

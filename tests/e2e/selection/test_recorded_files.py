@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +14,116 @@ import pytest
 MakeLab = Callable[..., Any]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+DATA = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+cases.txt
+    1
+data/one.txt
+    one
+data/two.txt
+    two
+data/three.txt
+    three
+data/four.txt
+    four
+data/unread.txt
+    unread
+kept.db.txt
+    rows
+pkg/__init__.py
+pkg/inside.txt
+    inside
+tests/test_cases.py
+    import pathlib
+    import pytest
+    CASES = [int(pathlib.Path("cases.txt").read_text())]
+    @pytest.mark.parametrize("case", CASES, ids=["one"])
+    def test_case(case):
+        assert case == 1
+tests/test_data.py
+    import importlib.resources, mmap, os, pathlib, sqlite3
+    def test_open():
+        assert open("data/one.txt").read() == "one\\n"
+    def test_os_open():
+        fd = os.open("data/two.txt", os.O_RDONLY)
+        assert os.read(fd, 100) == b"two\\n"
+        os.close(fd)
+    def test_mmap():
+        with open("data/three.txt", "rb") as file:
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
+                assert held[:] == b"three\\n"
+    def test_resources():
+        assert importlib.resources.files("pkg").joinpath("inside.txt").read_text() == "inside\\n"
+    def test_absent():
+        assert not pathlib.Path("made.txt").exists()
+    def test_absent_too():
+        assert not os.path.isfile("data/made.txt")
+    def test_tried():
+        try:
+            open("data/tried.txt")
+        except FileNotFoundError:
+            return
+        assert False
+    def test_listed():
+        assert sorted(os.listdir("data"))[:2] == ["four.txt", "one.txt"]
+    def test_globbed():
+        assert len(list(pathlib.Path("data").glob("t*.txt"))) == 2
+    def test_scanned():
+        with os.scandir("data") as entries:
+            assert len(list(entries)) == 5
+    def test_sqlite():
+        with sqlite3.connect("base.sqlite3") as base:
+            assert base.execute("select n from rows").fetchall() == [(1,)]
+    def test_nothing():
+        pass
+"""
+
+
+def test_a_data_file_selects_those_that_read_it(recorded: MakeLab) -> None:
+    """S17, S18, S20: by whatever call; a new file, those that looked for it or listed there."""
+    project = recorded(DATA, record=False)
+    database(project.root / "base.sqlite3", 1)
+    project.record()
+
+    def check(files: dict[str, str | None], *expected: str) -> set[str]:
+        found = project.check(files, *(f"::{name}" for name in expected))
+        names = {nodeid.rpartition("::")[2] for nodeid in found}
+        assert "test_nothing" not in names
+        return names
+
+    assert check({"data/one.txt": "1\n"}, "test_open") == {"test_open"}
+    assert check({"data/two.txt": "2\n"}, "test_os_open") == {"test_os_open"}
+    assert check({"data/three.txt": "3\n"}, "test_mmap") == {"test_mmap"}
+    assert check({"pkg/inside.txt": "x\n"}, "test_resources") == {"test_resources"}
+    assert check({"cases.txt": "2\n"}, "test_case[one]") == {"test_case[one]"}
+    assert check({"data/unread.txt": "x\n"}) == set()
+    assert check({"made.txt": "x\n"}, "test_absent") == {"test_absent"}
+    assert "test_open" not in check({"data/made.txt": "x\n"}, "test_absent_too", "test_scanned")
+    check({"data/tried.txt": "x\n"}, "test_tried", "test_globbed", "test_scanned")
+    check({"data/five.txt": "x\n"}, "test_listed", "test_scanned")
+    before = (project.root / "base.sqlite3").read_bytes()
+    database(project.root / "base.sqlite3", 2)
+    assert {n.rpartition("::")[2] for n in project.due()} == {"test_sqlite"}
+    assert any(n.endswith("::test_sqlite") for n in project.changed())
+    (project.root / "base.sqlite3").write_bytes(before)
+    assert project.due() == {}
+
+
+def database(path: Path, number: int) -> None:
+    """Write a database with one row, whatever was there."""
+    path.unlink(missing_ok=True)
+    program = (
+        "import sqlite3, sys\n"
+        "base = sqlite3.connect(sys.argv[1])\n"
+        "base.execute('create table rows (n)')\n"
+        "base.execute('insert into rows values (?)', (int(sys.argv[2]),))\n"
+        "base.commit()\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(path), str(number)], check=True)
+
 
 TEMPLATES = """
 pytest.ini
@@ -48,6 +162,56 @@ def test_a_template_selects_those_that_rendered_what_extends_it(recorded: MakeLa
     found = project.check(grand, "::test_child", "::test_child_again")
     assert not any(nodeid.endswith("::test_nothing") for nodeid in found), found
     project.check({"templates/alone.html": "else\n"}, "::test_alone")
+
+
+PROCESSES = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+app/__init__.py
+app/__main__.py
+    from app import core
+    print(core.value())
+app/core.py
+    def value():
+        return 1
+    def other():
+        return 2
+run.sh
+    #!/bin/sh
+    exec "$PYTHON" -m app
+forked.py
+    def work(n):
+        return n + 1
+tests/test_processes.py
+    import multiprocessing, os, subprocess, sys
+    import forked
+    def test_module():
+        done = subprocess.run([sys.executable, "-m", "app"], capture_output=True, text=True)
+        assert done.stdout == "1\\n"
+    def test_script():
+        env = {**os.environ, "PYTHON": sys.executable}
+        done = subprocess.run(["sh", "run.sh"], capture_output=True, text=True, env=env)
+        assert done.stdout == "1\\n"
+    def test_pool():
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            assert pool.map(forked.work, [1]) == [2]
+    def test_fork():
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            assert pool.map(forked.work, [1]) == [2]
+    def test_nothing():
+        pass
+"""
+
+
+def test_what_a_child_process_runs_is_its_tests(recorded: MakeLab) -> None:
+    """S21: `python -m`, through a shell script, spawned and forked workers."""
+    project = recorded(PROCESSES)
+    core = project.edit("app/core.py", "return 1", "return 3")
+    project.check(core, "::test_module", "::test_script")
+    project.check({"run.sh": "#!/bin/sh\necho 2\n"}, "::test_script")
+    work = project.edit("forked.py", "n + 1", "n + 2")
+    project.check(work, "::test_pool", "::test_fork")
 
 
 IMPORTS = """
@@ -178,3 +342,46 @@ def test_names_that_lead_to_files(recorded: MakeLab) -> None:
     check({"others.py": None, "othersx.py": "def name(): return 'others'\n"}, "test_star")
     nested = "import pytest\n@pytest.fixture\ndef size():\n    return 2\n"
     check({"tests/conftest.py": nested}, "test_size", spares=False)
+
+
+def test_what_is_installed_and_what_is_set(recorded: MakeLab) -> None:
+    """S24, S25 and variables: a missing module that comes, an upgrade, another environment."""
+    project = recorded(IMPORTS)
+    install(project.site, "1.0", 1)
+    found = {nodeid.rpartition("::")[2] for nodeid in project.due()} | set(project.due())
+    assert any("test_optional" in one for one in found)
+    assert any("test_tried" in one for one in found)
+    assert project.run("test").returncode == 1
+    tried = project.edit("tests/test_tried.py", "foo_of_trap is None", "foo_of_trap.VALUE == 1")
+    project.write(tried)
+    assert project.run("test").returncode == 0
+    assert project.due() == {}
+    install(project.site, "1.1", 2)
+    found = set(project.due())
+    assert any("test_optional" in one for one in found)
+    assert any("test_tried" in one for one in found)
+    install(project.site, "1.0", 1)
+    assert project.run("test").returncode == 0
+    project.environment["SHOP_MODE"] = "other"
+    names = {nodeid.rpartition("::")[2] for nodeid in project.due()}
+    assert {"test_mode", "test_direct"} <= names
+    assert "test_nothing" not in names
+    project.environment.pop("SHOP_MODE")
+    project.environment["UNREAD_BY_ALL"] = "1"
+    assert project.due() == {}
+
+
+def install(site: Path, version: str, value: int) -> None:
+    """Install a distribution of one module, or another version of it."""
+    for old in site.glob("foo_of_trap-*"):
+        for file in old.iterdir():
+            file.unlink()
+        old.rmdir()
+    metadata = site / f"foo_of_trap-{version}.dist-info"
+    metadata.mkdir()
+    described = f"Metadata-Version: 2.1\nName: foo_of_trap\nVersion: {version}\n"
+    (metadata / "METADATA").write_text(described)
+    (metadata / "RECORD").write_text("foo_of_trap.py,,\n")
+    (site / "foo_of_trap.py").write_text(f"VALUE = {value}\n")
+    for cached in (site / "__pycache__").glob("foo_of_trap.*"):
+        os.unlink(cached)  # noqa: PTH108

@@ -80,6 +80,21 @@ def test_a_failure_is_due_until_it_passes_on_what_it_failed_on(recorded: MakeLab
     assert project.due() == {}
 
 
+def test_what_did_not_run_is_not_clean(recorded: MakeLab) -> None:
+    """S32: `-x`, `-k` and a crash leave the rest due; what ended before is kept."""
+    project = recorded(PROJECT)
+    project.write(project.edit("lib.py", "A = 1\n", "A = 2\nB = 1\nimport os\n"))
+    assert {"test_one", "test_two", "test_a"} <= names(project)
+    assert project.run("test", "--pytest-args", "-x").returncode == 1
+    assert "test_a" in names(project)
+    assert "test_three" not in names(project)
+    project.write(project.edit("lib.py", "A = 2", "A = 1"))
+    assert project.run("test", "--pytest-args", "-k test_a").returncode == 0
+    project.write(project.edit("lib.py", "return 2", "import os; os._exit(3)"))
+    assert project.run("test").returncode == 3
+    assert "test_two" in names(project)
+
+
 def test_nothing_changes_nothing_is_due(recorded: MakeLab) -> None:
     """S33: comments, blank lines, a reformat, a touch; and a data file that nobody reads."""
     project = recorded(PROJECT)
