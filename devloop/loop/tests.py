@@ -36,6 +36,7 @@ class Running(msgspec.Struct):
         changed: the content that paths have now which have become others since it was planned;
             `UNKNOWN` where there were several.
         asked: what of it somebody has asked for.
+        broken_off: it was told to end.
     """
 
     run: TestRun
@@ -44,6 +45,7 @@ class Running(msgspec.Struct):
     files: frozenset[str]
     changed: dict[str, bytes]
     asked: Due
+    broken_off: bool = False
 
     def note(self, paths: Iterable[str], contents: Mapping[str, bytes]) -> None:
         """Note what has become another one.
@@ -336,6 +338,9 @@ class Tests:
             v.nodeid for v in self._project.records.verdicts.values() if v.outcome not in GOOD
         }
         doubtful = self._project.learn(result.ran, running.contents, running.known, running.changed)
+        if running.broken_off and not self._project.due().files:
+            # It was told to end when all had run: no other run will say how that went.
+            self._code = int(bool(self.failing))
         if self._due is not None:
             self._due = still_due(self._due, result.ran, doubtful)
         self._gone += tuple(sorted(failing - self._project.records.verdicts.keys()))
@@ -352,6 +357,7 @@ class Tests:
     def finish_current(self) -> None:
         """Let the test that runs end, and then the run."""
         if self._running is not None:
+            self._running.broken_off = True
             self._running.run.finish_current()
 
     def interrupt(self, teardown: float | None = None) -> None:
@@ -361,6 +367,7 @@ class Tests:
             teardown: seconds that it has for that; None is a run's own.
         """
         if self._running is not None:
+            self._running.broken_off = True
             if teardown is None:
                 self._running.run.interrupt()
             else:

