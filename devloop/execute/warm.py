@@ -234,17 +234,27 @@ class Warm:
             Declined: it cannot be.
             GuardianLost: the guardian has died.
         """
-        assert self._zygote is not None
+        zygote = self._zygote
         with anyio.move_on_after(PATIENCE):
-            blank = None
-            if self.layers is not None and not self._doubted:
-                blank = await self.layers.take(order.env)
-            layered = blank is not None
-            if blank is None and self._ahead is not None:
-                blank = await self._ahead.take(order)
-            return await (blank or await self._zygote.take()).run(order), layered
+            try:
+                return await self._start_from_what_is_held(order)
+            except Declined:
+                if self._zygote in (zygote, None) or self._outdated is not None:
+                    raise
+            # One that holds more has taken its place meanwhile.
+            return await self._start_from_what_is_held(order)
         self._outdated = SILENT
         raise Declined(SILENT)
+
+    async def _start_from_what_is_held(self, order: Order) -> tuple[Running, bool]:
+        assert self._zygote is not None
+        blank = None
+        if self.layers is not None and not self._doubted:
+            blank = await self.layers.take(order.env)
+        layered = blank is not None
+        if blank is None and self._ahead is not None:
+            blank = await self._ahead.take(order)
+        return await (blank or await self._zygote.take()).run(order), layered
 
     async def see(self, pid: int) -> None:
         """What was started warm is up: see what it has copied by now.
