@@ -5,6 +5,7 @@ Scan, parse workers and store meet here, and what they find goes into the codeba
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ import msgspec
 from devloop.config.types import Config
 from devloop.errors import DevloopError
 from devloop.events import Change
-from devloop.execute import step_files
+from devloop.execute import bytecode, step_files
 from devloop.execute.parsing import Parsed, Parsers
 from devloop.graph.facts import Facts
 from devloop.loop.codebase import Codebase
@@ -167,6 +168,8 @@ class Indexer:
             if path not in known or known[path].signature != signature
         )
         self._unread, self._gone = {}, []
+        # From here on the store calls these files known, and nobody would doubt their bytecode.
+        bytecode.drop(self.edited, self._root, [os.environ.get("PYTHONPYCACHEPREFIX", "")])
         self.read_observed()
         await self._read_ignored(tuple(self._codebase.graph.files), parsers)
 

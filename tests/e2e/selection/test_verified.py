@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -44,6 +46,17 @@ def test_verified_and_assumed_green_are_told_apart(shop: Any) -> None:
     assert (end["verified"], end["assumed"], end["failing"]) == (0, 4, 0)
     end = finished(shop, "--all")
     assert (end["verified"], end["assumed"]) == (4, 0)
+
+
+def test_old_bytecode_does_not_outlive_a_question(shop: Any) -> None:
+    """P23: what only `affected` has noticed as an edit runs as it is, two saves in a second."""
+    alone, moment = shop.root / "src/shop/alone.py", int(time.time()) * 1_000_000_000
+    shop.environment["PYTHONDONTWRITEBYTECODE"] = ""
+    for text, ask in (("X = 3\n", finished), ("X = 1\n", lambda lab: lab.due())):
+        alone.write_text(text)
+        os.utime(alone, ns=(moment, moment))
+        ask(shop)
+    assert finished(shop, "--all")["verified"] == 4
 
 
 def test_what_is_due_and_was_not_asked_for_is_not_assumed(shop: Any) -> None:
