@@ -31,7 +31,7 @@ def stop(*_):
 signal.signal(signal.SIGTERM, stop)
 print("app is up", flush=True)
 while True:
-    time.sleep(600)
+    time.sleep(0.1)  # a signal just before a sleep is handled after it
 """
 
 DEBUGGED = """
@@ -46,7 +46,7 @@ def show(*_):
 signal.signal(signal.SIGWINCH, show)
 show()
 while True:
-    time.sleep(600)
+    time.sleep(0.1)  # a signal just before a sleep is handled after it
 """
 
 

@@ -114,7 +114,8 @@ async def test_lifetimes_never_overlap(
         signal.signal(signal.SIGTERM, end)
         note("start")
         print("up", flush=True)
-        time.sleep(600)
+        while True:
+            time.sleep(0.1)  # a signal just before a sleep is handled after it
         """
     command = write(tmp_path, "slow.py", code)
     async with supervised(guard, tmp_path, command=command, ready=Ready(log="^up$")) as session:
@@ -134,7 +135,8 @@ STUBBORN = {
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         threading.Timer(600, print).start()
         print("up", flush=True)
-        time.sleep(600)
+        while True:
+            time.sleep(0.1)  # a signal just before a sleep is handled after it
         """,
     "ignores-the-signal": """
         import signal, time
@@ -262,7 +264,8 @@ async def test_what_runs_in_the_end_is_the_last_content(
         print("loading", flush=True)
         {start}
         print("version {version}", flush=True)
-        time.sleep(600)
+        while True:
+            time.sleep(0.1)  # a signal just before a sleep is handled after it
         """
     pauses = {"start": "time.sleep(0.5)", "stop": "pass"}
     if phase == "stop":
@@ -417,7 +420,8 @@ async def test_cancelling_the_supervisor_stops_the_app(
             os._exit(7)
         signal.signal(signal.SIGTERM, end)
         print("up", flush=True)
-        time.sleep(600)
+        while True:
+            time.sleep(0.1)  # a signal just before a sleep is handled after it
         """
     command = write(tmp_path, "app.py", code)
     async with supervised(guard, tmp_path, command=command, ready=Ready(log="^up$")) as session:

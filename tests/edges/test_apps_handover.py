@@ -31,7 +31,8 @@ SLOW = """
         os._exit(3)
     signal.signal(signal.SIGTERM, end)
     print("up", flush=True)
-    time.sleep(600)
+    while True:
+        time.sleep(0.1)  # a signal just before a sleep is handled after it
     """
 """It takes as long to stop as somebody wants."""
 

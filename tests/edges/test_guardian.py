@@ -184,7 +184,7 @@ async def test_a_stop_waits_for_the_whole_group(guard: Guard, tmp_path: Path) ->
         "    time.sleep(0.3); open('note', 'a').write('-1\\n'); sys.exit()\n"
         "signal.signal(signal.SIGTERM, end)\n"
         "open('note', 'a').write(f'{os.getpid()}\\n')\n"
-        "time.sleep(600)\n"
+        "while True: time.sleep(0.1)\n"  # a signal just before a sleep is handled after it
     )
     (tmp_path / "slow.py").write_text(code)
     script = f"{sys.executable} -I -S slow.py & wait"

@@ -126,7 +126,7 @@ async def test_the_windows_size_is_forwarded(tmp_path: Path) -> None:
         show()
         print("up", flush=True)
         while True:
-            time.sleep(600)
+            time.sleep(0.1)  # a signal just before a sleep is handled after it
         """
     async with shown(tmp_path, code) as screen:
         screen.app.resize((40, 120))
@@ -198,7 +198,8 @@ async def test_keys_of_control_reach_the_app(tmp_path: Path) -> None:
         print("up", flush=True)
         while True:
             try:
-                time.sleep(600)
+                while True:
+                    time.sleep(0.1)  # a signal just before a sleep is handled after it
             except KeyboardInterrupt:
                 os.write(1, b"interrupt\\n")
         """

@@ -127,7 +127,8 @@ async def test_a_run_is_interrupted_while_it_collects(project: Callable[[str], P
         test_slow.py
             import pathlib, time
             pathlib.Path("begun-0").touch()
-            time.sleep(600)
+            while True:
+                time.sleep(0.1)  # a signal just before a sleep is handled after it
     """)
     run = made.start("test_slow.py", workers=0)
     async with anyio.create_task_group() as group:

@@ -391,8 +391,8 @@ WORKER = """
             time.sleep(0.01)
         import late
         print("done", flush=True)
-        time.sleep(600)
-    time.sleep(600)
+    while True:
+        time.sleep(0.1)  # a signal just before a sleep is handled after it
     """
 
 

@@ -45,7 +45,8 @@ signal.signal(signal.SIGTSTP, show)
 signal.signal(signal.SIGQUIT, show)
 try:
     print("ready", os.tcgetpgrp(0) == os.getpgrp(), flush=True)
-    time.sleep(600)
+    while True:
+        time.sleep(0.1)  # a signal just before a sleep is handled after it
 except KeyboardInterrupt:
     print("interrupted")
     raise

@@ -65,7 +65,12 @@ SAFE = {
     "a setting": "import sys\nsys.setrecursionlimit(1234)",
 }
 
-STAY = "import time; print('runs', flush=True); time.sleep(600)"
+STAY = """
+import time
+print("runs", flush=True)
+while True:
+    time.sleep(0.1)  # a signal just before a sleep is handled after it
+"""
 
 
 def library(start: Starter, **modules: str) -> None:
