@@ -72,7 +72,7 @@ class Blank:
         self._command = command
         self._output = output
         self._said = said
-        self._asking = anyio.Lock()
+        self._asking = anyio.Lock(fast_acquire=True)
         self._number = 0
         self._owns_output = False
         self._ahead: dict[str, Any] | None = None

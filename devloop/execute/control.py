@@ -34,7 +34,7 @@ class Control:
         self._inbox = messages.Inbox()
         self._waiting: deque[dict[str, Any]] = deque()
         self._fds: list[int] = []
-        self._sending = anyio.Lock()
+        self._sending = anyio.Lock(fast_acquire=True)
 
     @classmethod
     def pair(cls) -> tuple[Control, socket.socket]:

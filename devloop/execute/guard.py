@@ -56,7 +56,7 @@ class Guard:
         self._states: dict[int, State] = {}
         self._number = 0
         self._inbox = messages.Inbox()
-        self._sending = anyio.Lock()
+        self._sending = anyio.Lock(fast_acquire=True)
         self._hello = anyio.Event()
         self._closed = anyio.Event()
         self._ending = False

@@ -87,7 +87,7 @@ class Zygote:
         self._ready: Blank | None = None
         self._passed_over: list[Blank] = []
         self.pages = Pages()
-        self._forking = anyio.Lock()
+        self._forking = anyio.Lock(fast_acquire=True)
 
     async def __aenter__(self) -> Zygote:
         await self._start()
