@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
+import anyio
 import msgspec
 
 from devloop.config.types import Config
@@ -98,6 +100,8 @@ class Indexer:
         self._unread: dict[str, Signature] = {}
         self._gone: list[str] = []
         self._stale_layout = False
+        self._reading = anyio.Lock(fast_acquire=True)
+        self._foreseen: Mapping[str, Parsed] = {}
 
     @property
     def complete(self) -> bool:
@@ -245,7 +249,7 @@ class Indexer:
         gone = [change.path for change in changes if change.kind == "deleted"]
         there = [path for path in paths if path not in set(gone)]
         code = [path for path in there if path.endswith(SOURCES)]
-        parsed = await self._parse(code, parsers)
+        parsed = await self._read_changed(code, known, parsers)
         others = {
             path: known[path] for path in there if path in known and not path.endswith(SOURCES)
         }
@@ -261,6 +265,31 @@ class Indexer:
             if contents.get(path) != before.get(path)
         }
         return Applied(frozenset(paths), frozenset(changed), bool(installs), problem)
+
+    async def foresee(self, paths: Collection[str], parsers: Parsers) -> None:
+        """Read sources that `apply` will probably be told of, while more is waited for.
+
+        Args:
+            paths: of the sources.
+            parsers: the workers.
+        """
+        async with self._reading:
+            with suppress(DevloopError):  # `apply` will meet it as well, and its caller is told
+                self._foreseen = await self._parse(paths, parsers)
+
+    async def _read_changed(
+        self, paths: Collection[str], known: Mapping[str, Known], parsers: Parsers
+    ) -> Mapping[str, Parsed]:
+        """Parse sources, but for those that were foreseen just as they are."""
+        async with self._reading:
+            foreseen, self._foreseen = self._foreseen, {}
+            found = {
+                path: parsed
+                for path, parsed in foreseen.items()
+                if path in paths and known.get(path) == (parsed.signature, parsed.digest)
+            }
+            left = [path for path in paths if path not in found]
+            return {**found, **await self._parse(left, parsers)}
 
     def moved(self) -> frozenset[str]:
         """The files that are not as they were when they were read; the watcher will say so soon."""

@@ -344,8 +344,10 @@ class Loop:
         """Whether nobody but programs that run cares: a log is no reason for a cycle."""
         return all(self.project.categorise(change.path) is Category.BYPRODUCT for change in changes)
 
-    def _stirred(self) -> None:
+    def _stirred(self, whole: Collection[str]) -> None:
         """Sources seem to have changed: in some milliseconds tests and apps may be due."""
+        if whole:
+            self._tasks.start_soon(self.project.indexer.foresee, whole, self._parsers)
         self._apps.stirred()
         self._tests.stirred()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from devloop.events import Event
 from devloop.loop.project import Project
@@ -13,7 +13,7 @@ def watcher_of(
     project: Project,
     poll: float | None,
     emit: Callable[[Event], None],
-    stirred: Callable[[], None],
+    stirred: Callable[[Collection[str]], None],
 ) -> Watcher:
     """The watcher of a project.
 
@@ -21,7 +21,7 @@ def watcher_of(
         project: read to the end.
         poll: seconds between two looks at the tree where notification is not to be used.
         emit: takes events.
-        stirred: called as soon as sources seem to have changed.
+        stirred: called as soon as sources seem to have changed (see `Watcher`).
     """
     config = project.config
     inputs = [pattern for step in config.steps.values() for pattern in step.inputs]

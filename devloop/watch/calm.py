@@ -53,6 +53,11 @@ class Calm:
         self._early = False
         self._caution = 0
 
+    @property
+    def early(self) -> bool:
+        """Whether what is pending may be a person's save, and whole."""
+        return self._early
+
     def hear(self, path: str, whole: bool | None) -> None:
         """Something has happened to a file.
 

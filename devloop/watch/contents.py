@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 
 from devloop.events import Change
 from devloop.watch.places import above
@@ -47,6 +47,20 @@ class Contents:
             except OSError:
                 continue
         return False
+
+    def examine_all(
+        self, paths: Collection[str], *, patient: bool
+    ) -> tuple[list[Change], set[str]] | None:
+        """Compare files with the baseline, if none is missing that was there.
+
+        Args:
+            paths: as they are reported.
+            patient: as for `examine`.
+
+        Returns:
+            As `examine`; None where one is missing.
+        """
+        return None if self.missing(paths) else self.examine(paths, (), patient)
 
     def examine(
         self, paths: Iterable[str], deleted: Container[str], patient: bool = True

@@ -69,7 +69,8 @@ class Pump:
         debounce: seconds without an event that make a change set whole.
         wanted: what is never muted.
         emit: takes change sets.
-        stirred: called when sources seem to have changed, before that is looked into.
+        stirred: called when sources seem to have changed, before that is looked into, with those
+            that probably are what will be handed on.
         notice: takes what a person should know.
         back_end: what notifies.
     """
@@ -82,7 +83,7 @@ class Pump:
         debounce: float,
         wanted: Named,
         emit: Callable[[ChangeSet], None],
-        stirred: Callable[[], None],
+        stirred: Callable[[Collection[str]], None],
         notice: Callable[[Notice], None],
         back_end: BackEnd,
     ) -> None:
@@ -247,8 +248,8 @@ class Pump:
         self._pending |= found
         if told and found:
             self._calm.came(came_at, self._pending)
-            if any(path.endswith(PYTHON) for path in found):
-                self._stir()
+            if sources := [path for path in found if path.endswith(PYTHON)]:
+                self._stir(sources if self._calm.early else ())
         elif found:  # by looking, which says nothing of when it was
             self._calm.extend(time.monotonic())
         elif not self._pending:
@@ -298,17 +299,8 @@ class Pump:
 
     async def _deliver(self) -> None:
         await self._until_written()
-        missing = await self.thread(self.contents.missing, self._pending)
-        since = time.monotonic()
-        while missing and time.monotonic() - since < GRACE:
-            await self._wait(LOOK)
-            missing = await self.thread(self.contents.missing, self._pending)
-        paths, self._pending = self._pending, set()
-        self._calm.handed_on()
         self._tries += 1
-        changes, again = await self.thread(
-            self.contents.examine, paths, missing, patient=self._tries < TRIES
-        )
+        changes, again = await self._examine(patient=self._tries < TRIES)
         self._pending |= again
         self._calm.extend(time.monotonic())
         seen = self._seen if self._seen is not None else time.monotonic()
@@ -321,6 +313,22 @@ class Pump:
             self._wake.set()
         elif not again:
             self._lost = False
+
+    async def _examine(self, *, patient: bool) -> tuple[list[Change], set[str]]:
+        """See what has become of what is pending; a missing file is waited for."""
+        paths = frozenset(self._pending)
+        found = await self.thread(self.contents.examine_all, paths, patient=patient)
+        if found is None:
+            since = time.monotonic()
+            missing = await self.thread(self.contents.missing, paths)
+            while missing and time.monotonic() - since < GRACE:
+                await self._wait(LOOK)
+                paths = frozenset(self._pending)
+                missing = await self.thread(self.contents.missing, paths)
+            found = await self.thread(self.contents.examine, paths, missing, patient=patient)
+        self._pending -= paths
+        self._calm.handed_on()
+        return found
 
     async def _unmuted(self, changes: list[Change], seen: float) -> list[Change]:
         """Leave out what our own children write again and again."""

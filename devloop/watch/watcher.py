@@ -63,7 +63,8 @@ class Watcher:
         poll: seconds between two looks at all files; None to be notified by the system.
         notice: told what a person should know.
         stirred: called when sources seem to have changed, some milliseconds before a change set
-            says so, or none does; it must take less time than that.
+            says so, or none does; it must take less time than that. It is given the paths of few
+            sources that are whole, as a person saves them; else nothing.
         back_end: what notifies.
         sweep_every: seconds between two looks at all files without any cause.
         ahead: how far the clock that goes on while the machine sleeps is ahead, in seconds.
@@ -80,7 +81,7 @@ class Watcher:
         wanted: Collection[str] = (),
         poll: float | None = None,
         notice: Callable[[Notice], None] | None = None,
-        stirred: Callable[[], None] = lambda: None,
+        stirred: Callable[[Collection[str]], None] = lambda _: None,
         back_end: BackEnd = system,
         sweep_every: float = SWEEP_EVERY,
         ahead: Callable[[], float] = offset,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from devloop.config.load import load
 from devloop.errors import ConfigError
 from devloop.events import Change
-from devloop.execute.parsing import Parsers
+from devloop.execute.parsing import Parsed, Parsers
 from devloop.loop.indexer import Applied
 from devloop.loop.project import Project
 from devloop.loop.reading import digests
@@ -60,6 +63,24 @@ async def opened(root: Path) -> AsyncIterator[tuple[Project, Parsers]]:
             yield project, parsers
 
 
+class Noting(Parsers):
+    """Parsers that note what they are asked for."""
+
+    def __init__(self, project: Project) -> None:
+        super().__init__(project.interpreter.path, project.root)
+        self.parsed: list[str] = []
+
+    async def __aenter__(self) -> Noting:
+        await super().__aenter__()
+        return self
+
+    async def parse(self, paths: Iterable[str], **more: Any) -> dict[str, Parsed]:
+        """See `Parsers.parse`."""
+        paths = list(paths)
+        self.parsed += paths
+        return await super().parse(paths, **more)
+
+
 async def apply(project: Project, parsers: Parsers, *changes: Change) -> Applied:
     """Take up changes, as the watcher would tell them."""
     there = [change.path for change in changes if change.kind != "deleted"]
@@ -105,6 +126,37 @@ async def test_what_is_unchanged_is_not_read_again(tmp_path: Path) -> None:
         same = again.contents.keys() & project.contents.keys()
         changed = {path for path in same if again.contents[path] != project.contents[path]}
         assert changed == {"src/mine/other.py"}
+
+
+async def test_what_was_foreseen_is_not_read_again(tmp_path: Path) -> None:
+    """It counts as it was then, once; where it is another one by now, that is read."""
+    async with opened(tmp_path) as (project, _), Noting(project) as parsers:
+        other = write(project, "src/mine/other.py", "X = 2\n")
+        await project.indexer.foresee([other.path], parsers)
+        applied = await apply(project, parsers, other)
+        assert other.path in applied.changed
+        assert parsers.parsed == [other.path]
+        await apply(project, parsers, other)
+        assert parsers.parsed == [other.path] * 2
+
+        write(project, "src/mine/other.py", "X = 3\n")
+        await project.indexer.foresee([other.path], parsers)
+        write(project, "src/mine/other.py", "import mine\n")
+        await apply(project, parsers, other)
+        assert parsers.parsed == [other.path] * 4
+        assert "src/mine/__init__.py" in project.graph.closure([other.path])
+
+
+async def test_a_change_set_waits_for_what_is_foreseen_just_then(tmp_path: Path) -> None:
+    """And does not have it read by another process at the same time."""
+    async with opened(tmp_path) as (project, _), Noting(project) as parsers:
+        other = write(project, "src/mine/other.py", "X = 2\n")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(project.indexer.foresee, [other.path], parsers)
+            await anyio.lowlevel.checkpoint()
+            applied = await apply(project, parsers, other)
+        assert other.path in applied.changed
+        assert parsers.parsed == [other.path]
 
 
 async def test_a_change_set_is_told_by_what_its_files_say(tmp_path: Path) -> None:

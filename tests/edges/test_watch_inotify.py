@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 
 from devloop.config.types import Watch
 from devloop.events import Change
+from devloop.watch.calm import REST
 from devloop.watch.notify import Event
 from devloop.watch.scan import ChangeSet
 from devloop.watch.watcher import Watcher
@@ -261,6 +262,45 @@ async def test_a_file_is_handed_on_when_its_writer_has_closed_it(
         (tmp_path / "last.py").write_text("\n")
         (last,) = await reported(watcher, "last.py")
         assert [change.path for change in last.changes] == ["last.py"]
+
+
+async def test_a_save_is_told_of_before_it_is_handed_on(tmp_path: Path, reported: Reported) -> None:
+    """Once it is whole; of a file that is being written, or of many, only that there is something.
+
+    So the file can be read while it is waited for whether more comes.
+    """
+    path = tmp_path / "m.py"
+    path.write_text("V = 0\n")
+    told: list[Collection[str]] = []
+    something = anyio.Event()
+
+    def hear(paths: Collection[str]) -> None:
+        told.append(paths)
+        something.set()
+
+    async with Watcher(tmp_path, config=Watch(), stirred=hear) as watcher:
+        with path.open("w") as file:
+            file.write("V = 1\n")
+            file.flush()
+            with anyio.fail_after(60):
+                await something.wait()
+            assert not any(told)
+        await reported(watcher, "m.py")
+        for number in range(60):
+            await anyio.sleep(2 * REST)
+            if number and any(told):
+                break
+            told.clear()
+            (tmp_path / "new.tmp").write_text(f"V = {number}2\n")
+            (tmp_path / "new.tmp").replace(path)
+            await reported(watcher, "m.py")
+        assert [*filter(None, told)] == [["m.py"]]
+        told.clear()
+        for number in range(20):  # without a break for the event loop
+            (tmp_path / f"new{number}.py").write_text("\n")
+        await reported(watcher, "new19.py")
+        assert told
+        assert not any(told)
 
 
 async def test_of_two_quick_saves_the_last_content_is_reported(

@@ -66,6 +66,18 @@ def test_a_formatter_is_expected_again_until_it_stays_away() -> None:
     assert waits == [*[DEFAULT] * (CAUTION - 1), *[SETTLE] * 3]  # the formatter's own was the first
 
 
+def test_a_save_is_known_as_one_while_more_is_waited_for() -> None:
+    """Small and whole, after a rest: not while it is written, nor what a program goes on with."""
+    calm = Calm(DEFAULT)
+    early = []
+    for now, whole in ((10.0, False), (10.001, True), (10.1, True)):
+        save(calm, now, "m.py", whole=whole)
+        early.append(calm.early)
+        if whole:
+            calm.handed_on()
+    assert early == [False, True, False]
+
+
 @pytest.mark.parametrize(("debounce", "wait"), [(0.15, 0.15), (0.002, 0.002), (0.01, SETTLE)])
 def test_a_longer_debounce_than_the_default_is_a_wish(debounce: float, wait: float) -> None:
     """It holds for every save; a shorter one leaves the moment as it is, or shortens that too."""
