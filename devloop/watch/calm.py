@@ -14,6 +14,13 @@ SETTLE = 0.004
 cores: nothing more comes of the file once it is whole from vim (each `backupcopy`), `sed -i`, or a
 rename; between two files git takes up to 3 ms; a formatter comes 10 to 40 ms after the save."""
 
+BRIEF = 0.001
+"""The same once nothing has followed the saves lately, `TRUSTED` of them in a row. Whoever writes a
+file in one go does so each time; it takes longer than that to parse it, which is done meanwhile."""
+
+TRUSTED = 5
+"""See `BRIEF`."""
+
 FEW = 3
 """Files in a set up to which it may be a person's save."""
 
@@ -34,8 +41,8 @@ class Calm:
     A person who has saved a file waits for us, while a program may have more to come: so the
     first set after a rest is handed on at once if it is small and whole, and what follows it
     waits for the whole debounce. Where something has followed within the debounce, as a formatter
-    does after each save, it is expected to do so again. Whoever sets a longer debounce than the
-    default wants that for every save.
+    does after each save, it is expected to do so again; where nothing ever does, hardly anything
+    is waited for. Whoever sets a longer debounce than the default wants that for every save.
 
     Args:
         debounce: seconds without an event that make a change set whole.
@@ -46,12 +53,15 @@ class Calm:
         """When it has been quiet for long enough; monotonic, in seconds."""
         self._debounce = debounce
         self._settle = min(debounce, SETTLE) if debounce <= DEFAULT else debounce
+        self._brief = min(debounce, BRIEF) if debounce <= DEFAULT else debounce
         self._whole: dict[str, bool | None] = {}
         self._open: set[str] = set()
         self._last = -math.inf
         self._first = False
         self._early = False
         self._caution = 0
+        self._alone = 0
+        """Saves in a row that nothing has followed."""
 
     @property
     def early(self) -> bool:
@@ -79,14 +89,19 @@ class Calm:
             pending: all files that may have changed since some were handed on.
         """
         gap, self._last = now - self._last, now
-        if self._early and gap > self._settle:
-            self._caution = CAUTION if gap <= self._debounce else max(0, self._caution - 1)
+        if self._early and gap > self._debounce:
+            self._alone += not self._caution
+            self._caution = max(0, self._caution - 1)
+        elif self._early:
+            self._alone = 0
+            if gap > self._settle:
+                self._caution = CAUTION
         self._first = self._first or gap > REST
         self._early = (
             self._first and len(pending) <= FEW and all(self._whole.get(path) for path in pending)
         )
         if self._early and not self._caution:
-            self.until = now + self._settle
+            self.until = now + (self._settle if self._alone < TRUSTED else self._brief)
         elif not self._open.isdisjoint(pending):
             self.until = now + max(self._debounce, OPEN)
         else:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from devloop.watch.calm import CAUTION, DEFAULT, FEW, OPEN, REST, SETTLE, Calm
+from devloop.watch.calm import (
+    BRIEF,
+    CAUTION,
+    DEFAULT,
+    FEW,
+    OPEN,
+    REST,
+    SETTLE,
+    TRUSTED,
+    Calm,
+)
 
 
 def save(calm: Calm, now: float, *paths: str, whole: bool | None = True) -> float:
@@ -64,6 +74,32 @@ def test_a_formatter_is_expected_again_until_it_stays_away() -> None:
         waits.append(save(calm, float(number), "m.py"))
         calm.handed_on()
     assert waits == [*[DEFAULT] * (CAUTION - 1), *[SETTLE] * 3]  # the formatter's own was the first
+
+
+def waits_of_saves(calm: Calm, first: float, count: int) -> list[float]:
+    """For how long more is waited for after each of some saves, a second apart."""
+    waits = []
+    for number in range(count):
+        waits.append(save(calm, first + number, "m.py"))
+        calm.handed_on()
+    return waits
+
+
+def test_where_nothing_ever_follows_a_save_hardly_anything_is_waited_for() -> None:
+    """Until something does follow, be it within the moment: then it is as it was at first."""
+    calm = Calm(DEFAULT)
+    assert waits_of_saves(calm, 10.0, TRUSTED + 2) == [*[SETTLE] * TRUSTED, BRIEF, BRIEF]
+    assert save(calm, 30.0, "m.py") == BRIEF
+    assert save(calm, 30.0 + SETTLE / 2, "m.py") == SETTLE
+    calm.handed_on()
+    # What has followed was the last of its set, so that it counts as one that nothing followed.
+    assert waits_of_saves(calm, 40.0, TRUSTED) == [*[SETTLE] * (TRUSTED - 1), BRIEF]
+    assert save(calm, 60.0, "m.py") == BRIEF
+    calm.handed_on()
+    assert save(calm, 60.015, "m.py") == DEFAULT
+    calm.handed_on()
+    expected = [*[DEFAULT] * CAUTION, *[SETTLE] * TRUSTED, BRIEF]
+    assert waits_of_saves(calm, 70.0, len(expected)) == expected
 
 
 def test_a_save_is_known_as_one_while_more_is_waited_for() -> None:
