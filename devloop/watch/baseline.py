@@ -101,6 +101,7 @@ class Baseline(Mapping[str, Known]):
         entry: bool = False,
         deleted: bool = True,
         patient: bool = False,
+        wary: bool = False,
     ) -> ChangeKind | None:
         """Compare a file with what it was, and remember what it is.
 
@@ -110,6 +111,8 @@ class Baseline(Mapping[str, Known]):
             entry: a folder counts as well, by its existence.
             deleted: where it is missing, it is deleted; else it may come back.
             patient: leave it alone while it is being written.
+            wary: leave it alone where there is nothing in it any more. Whoever has emptied it may
+                be about to write to it, and the event that says so be on its way.
 
         Returns:
             None where its bytes are the same.
@@ -138,6 +141,8 @@ class Baseline(Mapping[str, Known]):
                 raise Unsettled(path)
             self.forget(path)
             return "deleted"
+        if wary and old is not None and new.signature.size == 0 < old.signature.size:
+            raise Unsettled(path)
         self.put(path, new, now)
         if old is None:
             return "created"

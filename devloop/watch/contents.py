@@ -49,21 +49,26 @@ class Contents:
         return False
 
     def examine_all(
-        self, paths: Collection[str], *, patient: bool
+        self, paths: Collection[str], *, patient: bool, wary: bool
     ) -> tuple[list[Change], set[str]] | None:
         """Compare files with the baseline, if none is missing that was there.
 
         Args:
             paths: as they are reported.
             patient: as for `examine`.
+            wary: as for `examine`.
 
         Returns:
             As `examine`; None where one is missing.
         """
-        return None if self.missing(paths) else self.examine(paths, (), patient)
+        return None if self.missing(paths) else self.examine(paths, (), patient, wary)
 
     def examine(
-        self, paths: Iterable[str], deleted: Container[str], patient: bool = True
+        self,
+        paths: Iterable[str],
+        deleted: Container[str],
+        patient: bool = True,
+        wary: bool = False,
     ) -> tuple[list[Change], set[str]]:
         """Compare files with the baseline, which becomes what they are now.
 
@@ -71,6 +76,7 @@ class Contents:
             paths: as they are reported.
             deleted: those that may be missing; where another one is, it may come back.
             patient: leave alone what is being written just now.
+            wary: leave alone what is empty all of a sudden.
 
         Returns:
             What has changed, and the paths that are to be examined once more.
@@ -86,6 +92,7 @@ class Contents:
                     entry=above(path) in self._tree.listed,
                     deleted=path in deleted,
                     patient=patient,
+                    wary=wary,
                 )
             except Unsettled:
                 again.add(path)

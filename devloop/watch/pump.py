@@ -300,7 +300,7 @@ class Pump:
     async def _deliver(self) -> None:
         await self._until_written()
         self._tries += 1
-        changes, again = await self._examine(patient=self._tries < TRIES)
+        changes, again = await self._examine(patient=self._tries < TRIES, wary=self._tries == 1)
         self._pending |= again
         self._calm.extend(time.monotonic())
         seen = self._seen if self._seen is not None else time.monotonic()
@@ -314,10 +314,10 @@ class Pump:
         elif not again:
             self._lost = False
 
-    async def _examine(self, *, patient: bool) -> tuple[list[Change], set[str]]:
+    async def _examine(self, *, patient: bool, wary: bool) -> tuple[list[Change], set[str]]:
         """See what has become of what is pending; a missing file is waited for."""
         paths = frozenset(self._pending)
-        found = await self.thread(self.contents.examine_all, paths, patient=patient)
+        found = await self.thread(self.contents.examine_all, paths, patient=patient, wary=wary)
         if found is None:
             since = time.monotonic()
             missing = await self.thread(self.contents.missing, paths)
@@ -325,7 +325,7 @@ class Pump:
                 await self._wait(LOOK)
                 paths = frozenset(self._pending)
                 missing = await self.thread(self.contents.missing, paths)
-            found = await self.thread(self.contents.examine, paths, missing, patient=patient)
+            found = await self.thread(self.contents.examine, paths, missing, patient, wary)
         self._pending -= paths
         self._calm.handed_on()
         return found

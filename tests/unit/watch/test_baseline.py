@@ -107,6 +107,21 @@ def test_a_file_that_changes_while_it_is_read_is_not_settled(
     assert baseline["m.py"].signature == look(str(path))
 
 
+def test_a_file_that_is_empty_all_of_a_sudden_may_be_written_yet(
+    baseline: Baseline, tmp_path: Path
+) -> None:
+    """Found so by looking, before the event came that tells of its writer: left alone, once."""
+    (tmp_path / "m.py").write_text("")
+    now = time.time_ns() + LATER
+    with pytest.raises(Unsettled):
+        baseline.examine("m.py", now, wary=True)
+    assert baseline["m.py"].signature.size > 0
+    assert baseline.examine("m.py", now) == "modified"
+    (tmp_path / "new.py").touch()
+    assert baseline.examine("new.py", now, wary=True) == "created"
+    assert baseline.examine("new.py", now, wary=True) is None
+
+
 def test_an_unread_file_counts_by_its_signature(tmp_path: Path) -> None:
     """A change of mode is none; another size or mtime is one."""
     path = tmp_path / "data.bin"
