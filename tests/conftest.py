@@ -133,6 +133,22 @@ def real_source() -> Callable[[str], Path]:
     return fetch
 
 
+@pytest.fixture(autouse=True)
+def temporary_files(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """What the suites of real projects leave among the temporary files goes with them.
+
+    click's tests have `sed` edit such files, which keeps a copy of each.
+    """
+    if not request.node.get_closest_marker("real"):
+        yield
+        return
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield
+
+
 @pytest.fixture
 def real_copy(real_source: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
     """A copy of such sources of the test's own, to be edited."""
