@@ -28,6 +28,9 @@ def command(form: Literal["text", "json"], html: bool) -> int:
 
     import msgspec
 
+    if html and form == "json":
+        raise click.UsageError("--html and --format json cannot go together")
+
     from devloop.config.root import find_root
     from devloop.events import encode
     from devloop.plan.statistics import summarise

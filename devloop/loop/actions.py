@@ -223,7 +223,7 @@ def _require(kind: str, name: str, names: Collection[str]) -> None:
     if name in names:
         return
     meant = nearest(name, names)
-    there = f"There are {', '.join(names)}." if names else "None is configured."
+    there = f"Configured: {', '.join(names)}." if names else "None is configured."
     raise UsageError(
         f"there is no {kind} {name}", hint=f"Did you mean {meant}? {there}" if meant else there
     )

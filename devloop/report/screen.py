@@ -45,6 +45,7 @@ class Screen:
         self._footer = ""
         self._widths: list[int] = []
         self._lent: Lent | None = None
+        self._left_out = 0
 
     def print(self, text: str) -> None:
         """Write lines above the footer.
@@ -54,10 +55,11 @@ class Screen:
         """
         if self._lent is not None and self._lent.hold(text):
             return
+        whole = left_out(self._left_out) + text
         if self._footer:
-            self._sink.write(f"{_BEGIN}{self._erase()}{text}{self._footer}{_END}")
-        else:
-            self._sink.write(text)
+            whole = f"{_BEGIN}{self._erase()}{whole}{self._footer}{_END}"
+        # A terminal that is stopped (Ctrl-S) takes no more than so much.
+        self._left_out = 0 if self._sink.write(whole) else self._left_out + 1
 
     def footer(self, lines: list[Pieces]) -> None:
         """Draw another footer.
@@ -72,9 +74,8 @@ class Screen:
         footer = "\n".join(self._paint.render(line) for line in cut)
         if footer == self._footer:
             return
-        erase = self._erase()
-        self._footer, self._widths = footer, [width(line) for line in cut]
-        self._sink.write(f"{_BEGIN}{erase}{footer}{_END}")
+        if self._sink.write(f"{_BEGIN}{self._erase()}{footer}{_END}"):
+            self._footer, self._widths = footer, [width(line) for line in cut]
 
     def lend(self, data: bytes | None) -> None:
         """Write as is what somebody else has to show; no footer is drawn meanwhile.
@@ -101,6 +102,13 @@ class Screen:
         """
         if self._paint.animated and self._lent is None:
             self._sink.write(codes)
+
+    def close(self) -> None:
+        """Remove the footer, and wait until all is written."""
+        try:
+            self.footer([])
+        finally:
+            self._sink.drain()
 
     def clear(self) -> None:
         """Empty the screen, not the scrollback."""
@@ -174,8 +182,16 @@ class Lent:
         return f"{''.join(undone)}{line}{self._take_waiting()}"
 
     def _take_waiting(self) -> str:
-        head = f"… {self._left_out:,} earlier writes are left out\n" if self._left_out else ""
-        text = head + "".join(self._waiting)
+        text = left_out(self._left_out) + "".join(self._waiting)
         self._waiting.clear()
         self._left_out = 0
         return text
+
+
+def left_out(number: int) -> str:
+    """The line that tells of what is not shown; empty where there is none.
+
+    Args:
+        number: how many writes.
+    """
+    return f"… {number:,} earlier writes are left out\n" if number else ""

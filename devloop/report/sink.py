@@ -48,25 +48,40 @@ class Sink:
         self._encoding = None if codecs.lookup(encoding).name.startswith("utf") else encoding
         self._gone = False
 
-    def write(self, text: str) -> None:
+    def write(self, text: str) -> bool:
         """Write and flush.
 
         Args:
             text: without lone surrogates.
 
+        Returns:
+            Whether it was taken, which it always is here.
+
         Raises:
             ReaderGone: at the first write that nobody can read; later ones do nothing.
         """
         if self._gone or not text:
-            return
-        if self._encoding is not None:
-            text = text.translate(_ASCII)
-            text = text.encode(self._encoding, "backslashreplace").decode(self._encoding)
+            return True
         try:
-            self.stream.write(text)
+            self.stream.write(self.carried(text))
             self.stream.flush()
         except OSError as error:
             raise self._leave() from error
+        return True
+
+    def carried(self, text: str) -> str:
+        """A text in characters that the stream can carry.
+
+        Args:
+            text: any.
+        """
+        if self._encoding is None:
+            return text
+        text = text.translate(_ASCII)
+        return text.encode(self._encoding, "backslashreplace").decode(self._encoding)
+
+    def drain(self) -> None:
+        """Wait until what was taken has been written."""
 
     def write_bytes(self, data: bytes) -> None:
         """Write and flush UTF-8, whatever the stream's encoding is.

@@ -23,6 +23,7 @@ from devloop.report.panel import Panel
 from devloop.report.screen import Screen
 from devloop.report.sink import ReaderGone, Sink
 from devloop.report.standing import Problem, Standing
+from devloop.report.terminal_sink import TerminalSink, is_terminal
 
 _NAMES = ("cyan", "magenta", "blue", "yellow", "green")
 _RESULTS = {
@@ -69,7 +70,8 @@ class TerminalReporter:
         self._paint = Paint.of(stream, environ)
         self.ticks = self._paint.animated
         self._columns = columns or (lambda: columns_of(stream))
-        self._screen = Screen(Sink(stream), self._paint, self._columns)
+        sink = TerminalSink(stream) if is_terminal(stream) else Sink(stream)
+        self._screen = Screen(sink, self._paint, self._columns)
         self._standing = Standing()
         self._declined = wording.Declined()
         self._footer = Footer(self._standing, once=once, keys=keys)
@@ -139,7 +141,7 @@ class TerminalReporter:
     def close(self) -> None:
         """Remove the footer: the shell's prompt stands where it stood."""
         with suppress(ReaderGone):
-            self._screen.footer([])
+            self._screen.close()
 
     def _draw(self, now: float) -> None:
         if self.ticks:

@@ -7,6 +7,7 @@ file is left behind: removing it would let two processes lock two files of one n
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,9 @@ from devloop.config import folder
 from devloop.errors import AlreadyWatching
 
 NAME = "watch.pid"
+
+ASKED = 0.2
+"""Seconds for which another process may have the lock only to ask whether it can be had."""
 
 
 @contextmanager
@@ -36,7 +40,7 @@ def hold(root: Path) -> Iterator[None]:
         yield
         return
     try:
-        if not _lock(descriptor):
+        if not _lock_soon(descriptor):
             pid = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
             raise AlreadyWatching(
                 f"another `devloop watch` (pid {pid or 'unknown'}) runs in {root}",
@@ -71,6 +75,14 @@ def holder(root: Path) -> int | None:
         return None
     finally:
         os.close(descriptor)
+
+
+def _lock_soon(descriptor: int) -> bool:
+    """Take the lock, also where somebody asks just now whose it is."""
+    deadline = time.monotonic() + ASKED
+    while not (locked := _lock(descriptor)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return locked
 
 
 def _lock(descriptor: int, *, shared: bool = False) -> bool:

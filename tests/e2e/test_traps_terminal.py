@@ -152,6 +152,31 @@ def test_the_terminal_is_as_it_was(
     at.alone()
 
 
+@pytest.mark.parametrize("start", ["cold", "warm"])
+def test_a_killed_app_leaves_the_terminal_as_it_was(
+    shell: Callable[[dict[str, str]], Shell], start: str
+) -> None:
+    """P15: the app dies at a prompt that echoes nothing; keys work again, and `stty -a` is same."""
+    asking = (
+        "import getpass, os, shop\n"
+        "print('app is up', warm, flush=True)\n"
+        "open('app.pid', 'w').write(str(os.getpid()))\n"
+        "getpass.getpass('secret? ')\n"
+    )
+    at = shell({"devloop.toml": app(), "app.py": WARM + asking, "shop.py": "VALUE = 2\n"})
+    at.run("watch")
+    if start == "warm":
+        until_warm(at)
+    at.expect("secret? ")
+    os.kill(int((at.root / "app.pid").read_text()), signal.SIGKILL)
+    at.expect("SIGKILL")
+    at.child.send("h")
+    at.expect("quit")
+    at.child.send("q")
+    assert at.ended() == 0
+    at.alone()
+
+
 def test_a_debugger_works_before_and_after_a_restart(
     shell: Callable[[dict[str, str]], Shell],
 ) -> None:
@@ -241,6 +266,37 @@ def test_devloop_can_be_suspended(shell: Callable[[dict[str, str]], Shell]) -> N
     at.child.sendintr()
     at.child.sendline("echo ba''ck")
     at.expect("back")
+
+
+def test_a_terminal_that_takes_no_output_stops_nothing(
+    shell: Callable[[dict[str, str]], Shell],
+) -> None:
+    """Ctrl-S holds the screen, not the loop: saves are answered, and Ctrl-Q shows the rest."""
+    at = shell(
+        {
+            "devloop.toml": app(),
+            "shop.py": "VALUE = 0\n",
+            "app.py": "import shop, time\n"
+            "print('app is up', shop.VALUE, flush=True)\n"
+            "open(f'served-{shop.VALUE}', 'w').close()\n"
+            "for number in range(shop.VALUE * 100):\n"
+            "    print('line', number, 'x' * 70)\n"
+            "print('app is full', flush=True)\n"
+            "time.sleep(600)\n",
+        }
+    )
+    at.run("watch")
+    at.expect("PASS")
+    at.child.send("\x13")
+    for value in range(1, 6):
+        (at.root / "shop.py").write_text(f"VALUE = {value}\n")
+        at.until((at.root / f"served-{value}").exists)
+    at.child.send("\x11")
+    for value in range(1, 6):
+        at.expect(f"app is up {value}")
+    at.child.send("q")
+    assert at.ended() == 0
+    at.alone()
 
 
 def test_a_problem_matcher_sees_whole_cycles(

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from devloop.errors import AlreadyWatching
-from devloop.store.presence import hold, holder
+from devloop.store import presence
+from devloop.store.presence import NAME, hold, holder
 
 HOLDER = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
+from devloop.store import presence
 from devloop.store.presence import hold
 with hold(Path(sys.argv[2])):
     print("held", flush=True)
@@ -37,6 +41,20 @@ def test_a_second_watch_is_told_of_the_first(tmp_path: Path) -> None:
     assert holder(tmp_path) is None
     with hold(tmp_path):
         pass
+
+
+def test_who_only_asks_is_in_nobodys_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking takes the lock for a moment; a watch that begins in it begins all the same."""
+    monkeypatch.setattr(presence, "ASKED", 60.0)
+    with hold(tmp_path):
+        pass
+    asking = os.open(tmp_path / ".devloop" / NAME, os.O_RDONLY)
+    fcntl.flock(asking, fcntl.LOCK_SH)
+    ended = threading.Timer(0.02, os.close, [asking])
+    ended.start()
+    with hold(tmp_path):
+        assert holder(tmp_path) == os.getpid()
+    ended.join()
 
 
 def test_where_nobody_has_watched_nobody_watches(tmp_path: Path) -> None:

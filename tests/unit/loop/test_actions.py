@@ -68,8 +68,8 @@ def test_absent_fields_have_their_defaults() -> None:
 @pytest.mark.parametrize(
     ("action", "problem", "hint"),
     [
-        (Restart("wep"), "there is no app wep", "Did you mean web? There are web, worker."),
-        (RunStep("zzz"), "there is no step zzz", "There are css."),
+        (Restart("wep"), "there is no app wep", "Did you mean web? Configured: web, worker."),
+        (RunStep("zzz"), "there is no step zzz", "Configured: css."),
     ],
 )
 def test_what_is_not_there_is_named_with_what_is(action: Action, problem: str, hint: str) -> None:
