@@ -58,7 +58,7 @@ def check(root: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
             test_patterns=settings.python_files,
             library=found.library,
         )
-        tests = sum(map(layout.is_test, survey.files))
+        tests = sum(map(layout.is_test_module, survey.files))
         yield from python.distributions(found, config, tests)
         yield from project.installed(root, found, layout.roots, settings.pythonpath)
         yield from python.module_path(root, found, layout.roots, environ)

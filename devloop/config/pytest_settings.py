@@ -23,6 +23,7 @@ else:
     import tomli as tomllib
 
 DEFAULT_FILES = ("test_*.py", "*_test.py")
+DEFAULT_DOCTESTS = ("test*.txt",)
 
 
 class PytestSettings(msgspec.Struct, frozen=True):
@@ -34,6 +35,8 @@ class PytestSettings(msgspec.Struct, frozen=True):
         pythonpath: what is put on `sys.path`, relative to the root where it is inside it.
         addopts: further command line options.
         plugins: the modules named with ``-p``.
+        doctest_modules: doctests are looked for in every module.
+        doctest_globs: patterns of the names of texts that hold doctests.
         django_settings: the module that pytest-django takes Django's settings from.
         file: where this was read; None where nothing is configured. Relative to the root where it
             is inside it.
@@ -44,6 +47,8 @@ class PytestSettings(msgspec.Struct, frozen=True):
     pythonpath: tuple[str, ...] = ()
     addopts: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()
+    doctest_modules: bool = False
+    doctest_globs: tuple[str, ...] = DEFAULT_DOCTESTS
     django_settings: str | None = None
     file: str | None = None
 
@@ -74,6 +79,8 @@ def read(root: Path, args: Sequence[str] = (), environ: Mapping[str, str] = {}) 
     django = environ.get("DJANGO_SETTINGS_MODULE") or (str(django) if django else None)
     words = (*addopts, *args)
     plugins = [*option(words, "-p"), *environ.get("PYTEST_PLUGINS", "").split(",")]
+    doctests = "no:doctest" not in plugins
+    globs = tuple(option(words, "--doctest-glob")) or DEFAULT_DOCTESTS
     return PytestSettings(
         python_files=_words(values.get("python_files"), f"{place}: python_files") or DEFAULT_FILES,
         testpaths=tuple(
@@ -87,6 +94,8 @@ def read(root: Path, args: Sequence[str] = (), environ: Mapping[str, str] = {}) 
         ),
         addopts=addopts,
         plugins=tuple(dict.fromkeys(n for n in plugins if n and not n.startswith("no:"))),
+        doctest_modules=doctests and _says(words, "--doctest-modules"),
+        doctest_globs=globs if doctests else (),
         django_settings=next(iter(option(words, "--ds")), django),
         file=name,
     )
@@ -135,6 +144,10 @@ def option(words: Sequence[str], name: str) -> list[str]:
         elif not name.startswith("--") and word.startswith(name) and not word.startswith("--"):
             values.append(word[len(name) :].removeprefix("="))
     return values
+
+
+def _says(words: Sequence[str], flag: str) -> bool:
+    return flag in (words[: words.index("--")] if "--" in words else words)
 
 
 def _find(root: Path, args: Sequence[str]) -> tuple[Path, dict[str, Any]] | None:

@@ -1,4 +1,4 @@
-"""Facts: what one file's source says, whatever its path (DESIGN §6, *Graph*).
+"""Facts: what one source, or text of examples, says, whatever its path (DESIGN §6, *Graph*).
 
 `inside/parse.py` finds them with the project's interpreter; `execute/parsing.py` brings
 them here; the store keeps them by content.
@@ -58,6 +58,8 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
         memos: the functions that keep what they have computed, without a decorator that says so:
             keys, each with the variables that hold it (`inside/memos.py`).
         positions: the functions that may look at where code stands, or at its text.
+        examples: what the examples in its docstrings import; None where it has none. A text has
+            nothing else, so that theirs are its `imports`.
     """
 
     fingerprint: bytes
@@ -69,3 +71,4 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     problem: SourceProblem | None = None
     memos: tuple[str, ...] = ()
     positions: tuple[str, ...] = ()
+    examples: tuple[Import, ...] | None = None

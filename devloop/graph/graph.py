@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from sys import intern
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from devloop.graph import names
 from devloop.graph.facts import Facts
 from devloop.graph.index import Index, changed, collect, starting_with
-from devloop.graph.layout import Layout
+from devloop.graph.layout import SOURCES, Layout
 
 Paths = tuple[str, ...]
 
@@ -112,7 +112,7 @@ class Graph:
             collect((path, layout.module_names(path)) for path in files),
             collect((path, one.running) for path, one in wants.items()),
             collect((path, one.typing) for path, one in wants.items()),
-            tuple(path for path in files if layout.is_test(path)),
+            tuple(path for path, facts in files.items() if _is_test(path, facts, layout)),
             tuple(path for path in files if _is_conftest(path)),
         )
 
@@ -155,6 +155,9 @@ class Graph:
             if (found is None) != (path not in self.files):
                 own = self.layout.module_names(path)
                 names_before[path], names_after[path] = ((), own) if found else (own, ())
+        tests = {
+            path for path, found in news.items() if found and _is_test(path, found, self.layout)
+        }
         graph = Graph(
             self.layout,
             files,
@@ -170,7 +173,7 @@ class Graph:
                 {path: one.typing for path, one in before.items()},
                 {path: one.typing for path, one in after.items()},
             ),
-            _with(self.tests, filter(self.layout.is_test, names_after), files),
+            _with(self.tests, [path for path in news if self.layout.is_test(path)], tests),
             _with(self._conftests, filter(_is_conftest, names_after), files),
         )
         if not names_after:
@@ -398,6 +401,11 @@ class Graph:
 _NOTHING = names.Wants()
 
 
+def _is_test(path: str, facts: Facts, layout: Layout) -> bool:
+    """Whether pytest has something to do with a file: a text without examples is just a text."""
+    return layout.is_test(path) and (path.endswith(SOURCES) or facts.examples is not None)
+
+
 def _is_conftest(path: str) -> bool:
     return path.endswith("conftest.py") and path.rpartition("/")[2] == "conftest.py"
 
@@ -411,9 +419,11 @@ def _packages(path: str) -> Iterator[str]:
     yield "__init__.py"
 
 
-def _with(before: Paths, news: Iterable[str], files: Mapping[str, Facts]) -> Paths:
+def _with(before: Paths, news: Iterable[str], there: Container[str]) -> Paths:
     """Sorted paths, with some that came or went."""
     touched = set(news)
-    if not touched:
+    came = {path for path in touched if path in there}
+    known = touched.intersection(before)
+    if came == known:
         return before
-    return tuple(sorted({*before, *touched} - {path for path in touched if path not in files}))
+    return tuple(sorted({*before, *came} - (touched - came)))

@@ -12,6 +12,8 @@ import msgspec
 
 SOURCES = (".py", ".pyw")
 EXTENSION_MODULES = (".so", ".pyd")
+TEXTS = (".txt", ".rst")
+"""The texts in which pytest looks for doctests where an argument names them."""
 TEST_PATTERNS = ("test_*.py", "*_test.py")
 PROJECT_FILES = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
 
@@ -28,6 +30,8 @@ class Layout(msgspec.Struct, frozen=True):
             tests do the same by themselves. Their modules do not shadow the standard library.
         test_paths: the folders that pytest collects; none is all.
         test_patterns: file names of tests, as pytest's ``python_files``.
+        doctest_modules: pytest looks for doctests in every module.
+        doctest_globs: names of texts in which it does.
         always: dotted names of modules that every test depends on.
         library: the top-level modules of the standard library.
     """
@@ -36,6 +40,8 @@ class Layout(msgspec.Struct, frozen=True):
     bases: tuple[str, ...] = ()
     test_paths: tuple[str, ...] = ()
     test_patterns: tuple[str, ...] = TEST_PATTERNS
+    doctest_modules: bool = False
+    doctest_globs: tuple[str, ...] = ()
     always: tuple[str, ...] = ()
     library: frozenset[str] = sys.stdlib_module_names
     _folders: dict[str, bool] = {}
@@ -78,18 +84,39 @@ class Layout(msgspec.Struct, frozen=True):
         return (*by_roots, *by_bases)
 
     def is_test(self, path: str) -> bool:
-        """Whether pytest collects a file.
+        """Whether pytest collects a file: a module of tests, or what may hold doctests.
+
+        Args:
+            path: need not exist.
+        """
+        return self.is_test_module(path) or self.is_doctest(path)
+
+    def is_test_module(self, path: str) -> bool:
+        """Whether pytest collects a file as a module of tests.
 
         Args:
             path: need not exist.
         """
         if not path.endswith(SOURCES):
             return False
-        if self.test_paths and not any(_is_below(path, folder) for folder in self.test_paths):
-            return False
-        name = path.rpartition("/")[2]
-        matches_name, matches_path = _matchers(self.test_patterns)
-        return matches_name(name) is not None or matches_path("/" + path) is not None
+        return _is_matched(path, self.test_patterns) and self._is_searched(path)
+
+    def is_doctest(self, path: str) -> bool:
+        """Whether pytest runs the examples in a file, if it holds any.
+
+        Args:
+            path: need not exist.
+        """
+        if path.endswith(".py"):
+            is_program = path.endswith("__main__.py") and path.rpartition("/")[2] == "__main__.py"
+            return self.doctest_modules and not is_program and self._is_searched(path)
+        if path.endswith(TEXTS) and path in self.test_paths:
+            return True
+        return _is_matched(path, self.doctest_globs) and self._is_searched(path)
+
+    def _is_searched(self, path: str) -> bool:
+        """Whether pytest looks for tests where a file is."""
+        return not self.test_paths or any(_is_below(path, folder) for folder in self.test_paths)
 
     def conftests(self, path: str) -> tuple[str, ...]:
         """The chain of ``conftest.py`` files that pytest loads before a test file.
@@ -121,6 +148,8 @@ def discover(
     extra_roots: Iterable[str] = (),
     test_paths: Iterable[str] = (),
     test_patterns: Iterable[str] = TEST_PATTERNS,
+    doctest_modules: bool = False,
+    doctest_globs: Iterable[str] = (),
     always: Iterable[str] = (),
     library: frozenset[str] = sys.stdlib_module_names,
 ) -> Layout:
@@ -134,13 +163,15 @@ def discover(
         extra_roots: known from elsewhere, as folders installed in place.
         test_paths: the folders that pytest collects; none is all.
         test_patterns: file names of tests.
+        doctest_modules: pytest looks for doctests in every module.
+        doctest_globs: names of texts in which it does.
         always: dotted names of modules that every test depends on.
         library: the top-level modules of the standard library of the project's interpreter.
 
     Returns:
         The layout. Its roots hold also the folders that pytest puts on ``sys.path``: for each
-        test and ``conftest.py`` the first one upwards that is no package (pytest,
-        *Import modes*, ``prepend``).
+        module that it imports itself and each ``conftest.py`` the first one upwards that is no
+        package (pytest, *Import modes*, ``prepend``).
     """
     paths = list(files)
     sources = [path for path in paths if path.endswith(SOURCES)]
@@ -160,6 +191,8 @@ def discover(
     layout = Layout(
         test_paths=tuple(map(_folder, test_paths)),
         test_patterns=tuple(test_patterns),
+        doctest_modules=doctest_modules,
+        doctest_globs=tuple(doctest_globs),
         always=tuple(dict.fromkeys(always)),
         library=library,
     )
@@ -205,6 +238,12 @@ def _is_below(path: str, folder: str) -> bool:
 
 
 Match = Callable[[str], "re.Match[str] | None"]
+
+
+def _is_matched(path: str, patterns: tuple[str, ...]) -> bool:
+    matches_name, matches_path = _matchers(patterns)
+    name = path.rpartition("/")[2]
+    return matches_name(name) is not None or matches_path("/" + path) is not None
 
 
 @lru_cache(maxsize=16)

@@ -91,6 +91,9 @@ def _kinds_by_name(path: str, facts: Facts, layout: Layout) -> dict[str, int]:
         else:
             for name in _imported(one, packages):
                 found[name] = IMPORTS
+    for one in (facts.examples or ()) if layout.is_doctest(path) else ():
+        for name in _imported(one, packages):
+            found.setdefault(name, IMPORTS)
     for name in own:
         for parent in prefixes(name)[:-1]:
             found.setdefault(parent, PACKAGE)

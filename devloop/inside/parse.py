@@ -1,9 +1,10 @@
-"""The parse worker: it reads sources and finds their facts, in the project's interpreter.
+"""The parse worker: it reads sources, and texts of examples, and finds their facts.
 
-devloop starts it in the project's root and asks with frames of `messages`:
-``{"m": "parse", "paths": [...]}`` is answered by ``{"m": "parsed", "files": [...]}``, one entry a
-path: null where there is no such file, else ``[signature, digest, facts, outline]`` with the
-facts as `source` gives them, bytes in base64. The worker ends when its standard input does.
+It runs in the project's interpreter, started in the project's root, and is asked with frames of
+`messages`: ``{"m": "parse", "paths": [...]}`` is answered by ``{"m": "parsed", "files": [...]}``,
+one entry a path: null where there is no such file, else ``[signature, digest, facts, outline]``
+with the facts as `source` gives them, bytes in base64. The worker ends when its standard input
+does.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from . import messages
 from .codes import DIGEST_SIZE
 from .source import problem
 from .source import read as read_source
+from .source import text as text_facts
 
 EXTENSION_MODULES = (".so", ".pyd")
+SOURCES = (".py", ".pyw")
 TRIES = 5
 """How often a file is read that changes meanwhile."""
 
@@ -82,6 +85,8 @@ def read(path: str) -> list[Any] | None:
     text = _text(digest)
     if path.endswith(EXTENSION_MODULES):
         return [_signature(after), text, [text], ""]
+    if not path.endswith(SOURCES):
+        return [_signature(after), text, text_facts(content, text), ""]
     found, outline = read_source(content)
     return [_signature(after), text, found, _text(outline)]
 

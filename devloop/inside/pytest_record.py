@@ -69,6 +69,7 @@ class Record:
         path = self._nodeid(collector.nodeid).partition("::")[0]
         context = self._recorder.named("collection", path)
         self._recorder.enter(context)
+        self._note_text(collector)
         yield
         self._recorder.leave(context)
 
@@ -78,7 +79,7 @@ class Record:
         test = self._test = Context("test", self._nodeid(item.nodeid))
         self._recorder.enter(test)
         self._fixtures.prepare(item)
-        self._note_file(item)
+        self._note_text(item)
         yield
         self._recorder.leave(test)
 
@@ -121,14 +122,14 @@ class Record:
         if news is not None:
             self._send(news)
 
-    def _note_file(self, item: pytest.Item) -> None:
-        """A test may be a text, which is not imported."""
-        path = self._recording.ground.path(str(item.path))
+    def _note_text(self, node: pytest.Item | pytest.Collector) -> None:
+        """A test may be a text, which is not imported, or stand in a docstring."""
+        path = self._recording.ground.path(str(node.path))
         if path is None:
             return
         if not path.endswith(".py"):
             self._recorder.add(f"r {path}")
-        elif type(item).__module__ == "_pytest.doctest":
+        elif type(node).__module__ == "_pytest.doctest":
             self._recorder.add(f"t {path}")
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from .calls import IMPORTERS, Calls, assigned, exported_unbound
 from .codes import DIGEST_SIZE, POSITIONS, digest_of, imports_of, modules_named, parts_of
+from .examples import PROMPT, imported_by_examples, source_of_examples
 from .memos import keeping, may_keep
 from .outline import functions_of, outline
 from .statements import Statements
@@ -58,6 +59,23 @@ def read(source: bytes) -> tuple[list[Any], bytes]:
         return problem(source, "too complex for the compiler"), b""
     except (ValueError, OverflowError, LookupError) as error:
         return problem(source, str(error)), b""
+
+
+def text(content: bytes, digest: str) -> list[Any]:
+    """Find the facts of a text that may hold examples for `doctest`.
+
+    Args:
+        content: the file's bytes.
+        digest: of them, in base64; it is the fingerprint, for in a text each byte counts.
+
+    Returns:
+        As `facts`.
+    """
+    if PROMPT.encode() not in content:
+        return [digest]
+    shown = content.decode("utf-8", "replace")
+    _, imports, strings, dynamic, *_ = facts(source_of_examples(shown).encode())
+    return [digest, imports, strings, dynamic, [], [], None, [], [], []]
 
 
 def problem(
@@ -125,6 +143,7 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
         if "__all__" in names and (missing := exported_unbound(tree)):
             statements.imports.append(["", 1, sorted(missing), False])
     texts = [text for part in parts for text in part.strings]
+    shown = [text for text in texts if PROMPT in text] if PROMPT.encode() in source else []
     facts = [
         b2a_base64(digest_of(parts), newline=False).decode(),
         statements.imports + [[module, level, [], False] for module, level in sorted(calls.named)],
@@ -135,5 +154,6 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
         None,
         sorted(memos),
         sorted(positions),
+        imported_by_examples(shown) if shown else None,
     ]
     return facts, found

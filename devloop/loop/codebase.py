@@ -9,7 +9,7 @@ from devloop.graph.graph import Graph
 from devloop.graph.layout import Layout
 from devloop.loop.observed import Observed
 from devloop.loop.toolchain import Toolchain
-from devloop.select.category import EXTENSIONS, Category, category
+from devloop.select.category import EXTENSIONS, SOURCES, Category, category
 from devloop.watch.signatures import Known
 
 
@@ -24,7 +24,8 @@ class Codebase:
         contents: a digest of what matters about each file, and about each fact beside them.
         graph: of the sources.
         layout: where modules are imported from.
-        test_files: sorted.
+        collected: what pytest looks for tests in, sorted.
+        test_files: those of it that may hold tests, sorted.
         tracked: the files that git tracks; None outside git.
         muted: files that what runs here writes again and again; they are no reason for anything.
         observed: what tests were seen to look at beside what is watched anyway.
@@ -35,6 +36,7 @@ class Codebase:
         self.known: dict[str, Known] = {}
         self.contents: dict[str, bytes] = {}
         self.layout = Layout()
+        self.collected: list[str] = []
         self.graph = Graph.build(self.layout, {})
         self.test_files: tuple[str, ...] = ()
         self.tracked: frozenset[str] | None = None
@@ -77,20 +79,39 @@ class Codebase:
         """Whether tests write a file, and nobody else is known to."""
         return path in self.observed.written and path not in (self.tracked or ())
 
-    def begin(
-        self, files: Collection[str], stored: Mapping[str, tuple[Known, Facts | None]]
-    ) -> None:
-        """Take up what is known of the files without reading them.
+    def is_parsed(self, path: str) -> bool:
+        """Whether it matters what a file says: a source, or a text of examples.
+
+        Args:
+            path: relative to the root.
+        """
+        return path.endswith(SOURCES) or self.layout.is_doctest(path)
+
+    def lay_out(self, files: Iterable[str]) -> None:
+        """Tell from paths alone where modules are imported from, and which files are tests.
 
         Args:
             files: all that there are.
+        """
+        self.layout = self._toolchain.layout(files)
+        self.collected = sorted(path for path in files if self.layout.is_test(path))
+
+    def begin(
+        self, stored: Mapping[str, tuple[Known, Facts | None]], texts: Collection[str]
+    ) -> None:
+        """Take up what is known of the files without reading them, once they are laid out.
+
+        Args:
             stored: those that are as they were when they were read last.
+            texts: of the others, those that are no sources and hold examples.
         """
         facts: dict[str, Facts] = {}
         for path, (known, found) in stored.items():
             self._take(path, known, found, facts)
-        self._lay_out(files)
         self.graph = Graph.build(self.layout, facts)
+        unread = (path for path in self.collected if path not in facts)
+        likely = [path for path in unread if path.endswith(SOURCES) or path in texts]
+        self.test_files = tuple(sorted({*self.graph.tests, *likely}))
         self._update_facts()
 
     def absorb(
@@ -121,6 +142,7 @@ class Codebase:
             self._relayout(facts)
         else:
             self.graph = self.graph.with_files(facts)
+        self.test_files = self.graph.tests
         self._update_facts()
 
     def _update_facts(self) -> None:
@@ -132,7 +154,7 @@ class Codebase:
 
     def _relayout(self, facts: Mapping[str, Facts | None]) -> None:
         """Files came or went: the roots and the test files may be others."""
-        self._lay_out(self.known)
+        self.lay_out(self.known)
         if self.layout == self.graph.layout:
             self.graph = self.graph.with_files(facts)
         else:
@@ -140,10 +162,6 @@ class Codebase:
             self.graph = Graph.build(
                 self.layout, {path: f for path, f in files.items() if f is not None}
             )
-
-    def _lay_out(self, files: Iterable[str]) -> None:
-        self.layout = self._toolchain.layout(files)
-        self.test_files = tuple(sorted(path for path in files if self.layout.is_test(path)))
 
     def _take(self, path: str, known: Known, found: Facts | None, facts: dict[str, Facts]) -> None:
         self.known[path] = known

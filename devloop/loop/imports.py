@@ -16,6 +16,7 @@ from devloop.loop.project import Project
 from devloop.report import tables
 from devloop.report.pages import delivery
 from devloop.report.pages import imports as pages
+from devloop.select.category import EXTENSIONS, SOURCES
 
 
 def graph(loaded: Loaded, *, path: str | None, form: Literal["tree", "dot", "json", "html"]) -> int:
@@ -71,7 +72,7 @@ def _page(project: Project, focus: str | None) -> str:
     def kind(path: str) -> str:
         if known.files[path].problem is not None:
             return "broken"
-        if project.layout.is_test(path):
+        if project.layout.is_test_module(path) or not path.endswith(SOURCES + EXTENSIONS):
             return "test"
         return "conftest" if path.endswith("conftest.py") else "source"
 

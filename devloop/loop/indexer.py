@@ -22,7 +22,7 @@ from devloop.execute.parsing import Parsed, Parsers
 from devloop.graph.facts import Facts
 from devloop.loop.codebase import Codebase
 from devloop.loop.collector import collector_at_rest
-from devloop.loop.reading import digests, modules_at, record, relative
+from devloop.loop.reading import digests, modules_at, record, relative, shows_examples
 from devloop.loop.toolchain import Toolchain
 from devloop.select.category import EXTENSIONS, SOURCES, Category
 from devloop.store.records import FileRecord
@@ -116,11 +116,12 @@ class Indexer:
         """
         self._codebase.tracked = scan.tracked
         self._unread, self._gone = {}, []
+        self._codebase.lay_out(scan.files)
         stored = self._store.load_files()
         current: dict[str, tuple[Known, Facts | None]] = {}
         for path, signature in scan.files.items():
             found = stored.get(path)
-            if found is not None and _holds(found, signature):
+            if found is not None and self._holds(found, signature):
                 current[path] = Known(signature, found.digest or None), found.facts
             else:
                 self._leave_unread(path, signature, was_known=found is not None)
@@ -128,7 +129,9 @@ class Indexer:
             if path not in scan.files and self._survey_ignored(path, found):
                 known = Known(Signature(*found.signature), found.digest or None)
                 current[path] = known, found.facts
-        self._codebase.begin(scan.files, current)
+        layout = self._codebase.layout
+        texts = (p for p in self._unread if not p.endswith(SOURCES) and layout.is_test(p))
+        self._codebase.begin(current, [path for path in texts if shows_examples(self._root / path)])
 
     def _leave_unread(self, path: str, signature: Signature, *, was_known: bool) -> None:
         """Leave a file to `read`."""
@@ -145,7 +148,7 @@ class Indexer:
             return False
         # It was imported although it is ignored, when it was last read.
         self.ignored.add(path)
-        if _holds(found, signature):
+        if self._holds(found, signature):
             return True
         self._leave_unread(path, signature, was_known=True)
         return False
@@ -159,8 +162,8 @@ class Indexer:
         """
         import anyio.to_thread
 
-        code = [path for path in self._unread if path.endswith(SOURCES)]
-        others = [path for path in self._unread if not path.endswith(SOURCES)]
+        code = [path for path in self._unread if self._codebase.is_parsed(path)]
+        others = [path for path in self._unread if not self._codebase.is_parsed(path)]
         with collector_at_rest():
             parsed = await self._parse(code, parsers, on_progress)
             rest = await anyio.to_thread.run_sync(digests, self._root, others)
@@ -248,15 +251,16 @@ class Indexer:
         paths = [change.path for change in changes]
         gone = [change.path for change in changes if change.kind == "deleted"]
         there = [path for path in paths if path not in set(gone)]
-        code = [path for path in there if path.endswith(SOURCES)]
+        is_parsed = self._codebase.is_parsed
+        code = [path for path in there if is_parsed(path)]
         parsed = await self._read_changed(code, known, parsers)
-        others = {
-            path: known[path] for path in there if path in known and not path.endswith(SOURCES)
-        }
+        others = {path: known[path] for path in there if path in known and not is_parsed(path)}
         configured = not self._toolchain.configuration.isdisjoint(paths)
         problem = self._toolchain.look_again(installed=bool(installs), configured=configured)
         self._stale_layout |= problem is None and (bool(installs) or configured)
         self._absorb(parsed, others, gone)
+        if configured:
+            await self._read_examples(parsers)
         await self._read_ignored(code, parsers)
         contents = self._codebase.contents
         changed = {
@@ -310,6 +314,12 @@ class Indexer:
             or now[path].digest != codebase.known[path].digest
         )
 
+    async def _read_examples(self, parsers: Parsers) -> None:
+        """Read the texts that pytest takes for tests now, and did not before."""
+        files = self._codebase.graph.files
+        paths = [path for path in self._codebase.collected if path not in files]
+        self._absorb(await self._parse(paths, parsers), {}, ())
+
     async def _read_ignored(self, importers: Iterable[str], parsers: Parsers) -> None:
         """Read ignored sources that are imported all the same, as a generated `_version.py`."""
         while paths := modules_at(self._root, self._codebase.graph.missing(importers)):
@@ -355,8 +365,7 @@ class Indexer:
                 [record(path, known, files.get(path)) for path, (known, _) in read.items()], gone
             )
 
-
-def _holds(found: FileRecord, signature: Signature) -> bool:
-    """Whether what is stored of a file is all that is to be known of it now."""
-    known = found.facts is not None or not found.path.endswith(SOURCES)
-    return found.signature == signature and known
+    def _holds(self, found: FileRecord, signature: Signature) -> bool:
+        """Whether what is stored of a file is all that is to be known of it now."""
+        known = found.facts is not None or not self._codebase.is_parsed(found.path)
+        return found.signature == signature and known

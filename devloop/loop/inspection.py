@@ -181,7 +181,7 @@ def _by(project: Project, target: str, file: str) -> Reason | None:
 
 def _test_file(project: Project, target: str) -> str:
     path = target.partition("::")[0]
-    if not project.layout.is_test(path) or path not in project.test_files:
+    if path not in project.test_files:
         names = [*project.config.apps, *project.config.steps]
         raise UsageError(
             f"{target} is not a test, a step or an app of this project",

@@ -37,6 +37,21 @@ def digests(root: Path, paths: Iterable[str]) -> dict[str, Known]:
     return found
 
 
+def shows_examples(path: Path) -> bool:
+    """Whether a text may hold examples for `doctest`.
+
+    Args:
+        path: absolute.
+
+    Returns:
+        True also where it cannot be read, so that whoever runs it says so.
+    """
+    try:
+        return b">>>" in path.read_bytes()
+    except OSError:
+        return True
+
+
 def record(path: str, known: Known, facts: Facts | None) -> FileRecord:
     """What the store keeps of a file that was just read.
 

@@ -107,6 +107,8 @@ class Toolchain:
             ),
             test_paths=config.tests.paths or self.settings.testpaths,
             test_patterns=self.settings.python_files,
+            doctest_modules=self.settings.doctest_modules,
+            doctest_globs=self.settings.doctest_globs,
             always=(
                 *self.settings.plugins,
                 *filter(None, [self.settings.django_settings]),

@@ -95,7 +95,10 @@ def as_event(
     tests: list[PlannedTest] = []
     for file in plan.tests:
         tests.extend(planned(file, [verdict.nodeid for verdict in known.get(file.path, ())]))
-    total = sum(len(known.get(path, ())) or 1 for path in test_files)
+    # A file that holds no test, as a module without doctests, counts only until that is known.
+    total = sum(
+        len(known.get(path, ())) or records.collected.get(path, 0) <= 0 for path in test_files
+    )
     return PlanMade(
         steps=targets(steps),
         apps=targets(plan.apps),

@@ -107,7 +107,7 @@ def _python_reason(graph: Graph, target: AppTarget, code: list[str]) -> Reason |
         return None
     if not target.entry.paths:
         for path in sorted(code):
-            if not graph.layout.is_test(path):
+            if not graph.layout.is_test_module(path):
                 detail = "where the command enters the project is not known"
                 return Reason("unknown-entry", (target.name, path), detail)
         return None

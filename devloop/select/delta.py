@@ -164,8 +164,10 @@ class Delta:
     def _first(self, path: str, known: Mapping[int, Reason], members: frozenset[int]) -> Reason:
         found = [known[number] for number in members if number in known]
         reason = min(found, key=lambda one: (len(one.chain), one.chain))
-        # That the body of a test itself was edited is the plainest of all reasons.
+        # That a test itself was edited, its body or its text, is the plainest of all reasons.
         for one in found:
+            if one.kind == "read" and one.chain == (path,):
+                return Reason("edited", one.chain)
             if one.kind == "ran" and one.chain[-1].partition("::")[0] == path:
                 return Reason("edited", one.chain)
         if reason.kind == "ran" and "::" not in reason.chain[-1]:
@@ -206,7 +208,9 @@ class Delta:
             for what, number in present.records.of_kind("o").items():
                 reason = Reason("opaque", (relevant,), f"what it does cannot be observed: {what}")
                 self._changed.setdefault(number, reason)
-        self._reach = Reach(present.graph, self._wild, present.categorise, everything=self._all())
+        self._reach = Reach(
+            present.graph, self._wild, lambda _: Category.SOURCE, everything=self._all()
+        )
 
     def _all(self) -> Reason | None:
         """Why all tests are reached, whatever they do."""
@@ -394,19 +398,18 @@ class Delta:
                 self._named.setdefault(number, reason)
             whole = self._number("p", dep[2:].partition("::")[0])
             self._named.setdefault(whole, reason)
-        if reflective:
-            # What a file or a template names is not known.
-            chain = next(iter(taint.names.values()), ())
-            for kind in ("r", "t"):
-                for path, number in records.of_kind(kind).items():
-                    detail = f"{path} was read, and may name anything"
-                    self._named.setdefault(number, Reason("mentions", (path, *chain), detail))
+        # What a file or a template names is not known, nor what the examples in a docstring do.
+        chain = next(iter(taint.names.values()), ())
+        for kind in ("r", "t") if reflective else ("t",):
+            for path, number in records.of_kind(kind).items():
+                detail = f"{path} was read, and may name anything"
+                self._named.setdefault(number, Reason("mentions", (path, *chain), detail))
 
 
 def _is_of_tests(path: str, graph: Graph) -> bool:
     """Whether pytest acts on what a source holds."""
     name = path.rpartition("/")[2]
-    return name == "conftest.py" or graph.layout.is_test(path) or graph.is_plugin(path)
+    return name == "conftest.py" or graph.layout.is_test_module(path) or graph.is_plugin(path)
 
 
 def _may(path: str, statement: str) -> str:

@@ -43,7 +43,10 @@ class Reach:
             kind = categorise(path)
             if kind in (Category.SOURCE, Category.EXTENSION):
                 code.append(path)
-            elif path[0] != "/" and not any(about(path, one) is not None for one in OBSERVED):
+                continue
+            if path in graph.files:
+                code.append(path)  # a text that is a test
+            if path[0] != "/" and not any(about(path, one) is not None for one in OBSERVED):
                 others.append(path)
                 if kind in _WHOLE and self.everything is None:
                     word, sentence = _WHOLE[kind]

@@ -43,7 +43,7 @@ class FileRecord(msgspec.Struct, frozen=True, gc=False):
         path: relative to the root; undecodable bytes as lone surrogates (PEP 383).
         signature: size, mtime_ns, ctime_ns, inode.
         digest: of its bytes.
-        facts: None for what is not Python, and where another interpreter found them.
+        facts: None for what is not parsed, and where another interpreter found them.
     """
 
     path: str

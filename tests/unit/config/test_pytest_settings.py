@@ -103,6 +103,21 @@ DJANGO_SETTINGS_MODULE = other.settings
     assert settings.django_settings == "site.settings"
 
 
+def test_where_doctests_are_looked_for(root: Path) -> None:
+    """Options of the file, of the environment and of the command line, as pytest takes them."""
+    assert read(root).doctest_globs == ("test*.txt",)
+    assert not read(root).doctest_modules
+    write(root, "pytest.ini", "[pytest]\naddopts = --doctest-modules --doctest-glob=*.md\n")
+    settings = read(root, ["--doctest-glob", "*.rst"], {"PYTEST_ADDOPTS": "--doctest-glob a/*.x"})
+    assert settings.doctest_globs == ("*.md", "a/*.x", "*.rst")
+    assert settings.doctest_modules
+    settings = read(root, ["-p", "no:doctest"])
+    assert settings.doctest_globs == ()
+    assert not settings.doctest_modules
+    write(root, "pytest.ini", "[pytest]\naddopts = -- --doctest-modules\n")
+    assert not read(root).doctest_modules
+
+
 def test_djangos_settings_come_from_the_environment_before_the_file(root: Path) -> None:
     """The order is that of pytest-django."""
     write(root, "pytest.ini", "[pytest]\nDJANGO_SETTINGS_MODULE = a.b\n")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from devloop.graph.facts import Facts, SourceProblem
+from devloop.graph.facts import Facts, Import, SourceProblem
 from devloop.graph.graph import Edge, Graph, Link
 from devloop.graph.layout import Layout
 
@@ -587,3 +587,31 @@ test_top.py
         assert affected.keys() >= {"tests/test_it.py", "tests/unit/test_other.py"}
         assert affected["tests/unit/test_other.py"].kind == "package"
         assert "test_top.py" not in affected
+
+
+def test_a_text_is_a_test_while_it_holds_examples() -> None:
+    """They may come and go, and what they import affects it; so does a conftest.py above it."""
+    layout = Layout(doctest_globs=("*.md",))
+    files = {"lib.py": Facts(b"1"), "conftest.py": Facts(b"2"), "a.md": Facts(b"3")}
+    graph = Graph.build(layout, files)
+    assert graph.tests == ()
+    graph = graph.with_file("a.md", Facts(b"4", (Import("lib"),), examples=()))
+    assert graph.tests == ("a.md",)
+    assert affected_tests(graph, "lib.py") == affected_tests(graph, "conftest.py") == {"a.md"}
+    assert Graph.build(layout, graph.files).tests == ("a.md",)
+    assert graph.with_file("a.md", Facts(b"5")).tests == ()
+    assert graph.with_file("a.md", None).tests == ()
+
+
+def test_what_examples_import_counts_where_they_are_run() -> None:
+    """With `--doctest-modules` only; each module is a test then."""
+    files = {
+        "lib.py": Facts(b"1"),
+        "shown.py": Facts(b"2", examples=(Import("lib"),)),
+    }
+    graph = Graph.build(Layout(doctest_modules=True), files)
+    assert graph.tests == ("lib.py", "shown.py")
+    assert affected_tests(graph, "lib.py") == {"lib.py", "shown.py"}
+    graph = Graph.build(Layout(), files)
+    assert graph.tests == ()
+    assert graph.imports("shown.py") == ()

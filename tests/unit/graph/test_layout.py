@@ -144,3 +144,46 @@ def test_discover_is_the_same_for_any_order_of_files() -> None:
     """A layout is a value: the same files give an equal one."""
     files = ["tests/test_a.py", "src/a/__init__.py", "libs/x/setup.py", "libs/x/x.py"]
     assert discover(files, always=["a", "b", "a"]) == discover(files[::-1], always=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("path", "collected"),
+    [
+        ("tests/test_a.py", True),
+        ("shop/cart.py", True),
+        ("shop/__main__.py", False),
+        ("other/cart.py", False),
+        ("shop/window.pyw", False),
+        ("docs/a.md", True),
+        ("docs/a.txt", False),
+        ("other/a.md", False),
+        ("notes.rst", True),
+        ("docs/notes.rst", False),
+        ("docs/guide/a.inc", True),
+        ("docs/a.inc", False),
+    ],
+)
+def test_what_pytest_looks_for_doctests_in(path: str, collected: bool) -> None:
+    """Modules, the texts that a pattern means, and those that `testpaths` names."""
+    layout = Layout(
+        test_paths=("tests", "shop", "docs", "notes.rst", "window.md"),
+        doctest_modules=True,
+        doctest_globs=("*.md", "guide/*.inc"),
+    )
+    assert layout.is_test(path) is collected
+    assert layout.is_test_module(path) is (path == "tests/test_a.py")
+
+
+def test_modules_hold_no_doctests_unless_asked_for() -> None:
+    """Without `--doctest-modules` a module that is no test file is none."""
+    layout = Layout(doctest_globs=("test*.txt",))
+    assert not layout.is_test("shop/cart.py")
+    assert layout.is_test("deep/down/test_it.txt")
+    assert not layout.is_test("notes.rst")
+
+
+def test_a_module_with_doctests_is_imported_from_its_base() -> None:
+    """The first folder above it that is no package is on `sys.path`."""
+    files = ["lib/pkg/__init__.py", "lib/pkg/mod.py"]
+    assert discover(files, roots=["src"], doctest_modules=True).roots == ("lib", "src")
+    assert discover(files, roots=["src"]).roots == ("src",)

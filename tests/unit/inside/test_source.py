@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import base64
+import doctest
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from devloop.graph.facts import Facts, Import
 from devloop.inside import source
 from devloop.inside.codes import imports_of
+from devloop.inside.examples import source_of_examples
 
 BASE = """
 import os
@@ -431,3 +434,81 @@ def where():
     )
     assert found.memos == ("memo",)
     assert found.positions == ("where",)
+
+
+def text(content: str | bytes) -> Facts:
+    """The facts of a text, as the other side decodes them."""
+    found = source.text(content.encode() if isinstance(content, str) else content, "AAAA")
+    return msgspec.json.decode(msgspec.json.encode(found), type=Facts)
+
+
+def test_the_examples_of_a_text_are_its_source() -> None:
+    """What each of them imports counts, also beside others that do not compile."""
+    found = text(
+        """
+Prose may import nothing: import prose
+
+    >>> from __future__ import annotations
+    >>> import a.b
+    >>> def f():
+    ...     from c import d
+    ...
+    ...     return d
+    >>> 1 +
+    SyntaxError: import e
+    >>> with patch("f.g"): import_module("h")
+\t>>> import i
+"""
+    )
+    assert found.problem is None
+    assert {one.module for one in found.imports} == {"a.b", "c", "h", "i"}
+    assert found.strings == ("f.g",)
+    assert found.examples == ()
+
+
+def test_a_text_without_examples_says_nothing() -> None:
+    """And whatever its encoding, each byte counts."""
+    assert text("import a\n").examples is None
+    assert text("import a\n").imports == ()
+    assert text(b"\xff\n>>> import b\n").imports == (Import("b"),)
+    assert text("import a\n").fingerprint == b"\0\0\0"
+
+
+def test_what_docstrings_import_in_examples_is_told_apart() -> None:
+    """It runs only where pytest runs them."""
+    found = facts(
+        """
+import a
+def f():
+    '''
+    >>> import b
+    >>> 1 / 0
+    '''
+class C:
+    "   >>> from c import d"
+"""
+    )
+    assert [one.module for one in found.imports] == ["a"]
+    assert {one.module for one in found.examples or ()} == {"b", "c"}
+    assert facts("'>>> 1'").examples == ()
+    assert facts("import a").examples is None
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        ">>> import a\n>>> import b\n",
+        "  >>> for x in y:\n  ...     import a\n  1\n",
+        "x >>> import a\n",
+        ">>> if 1:\n...   import a\n... else:\n...   import b\n...\n2\n",
+        "\t>>> import a\n\t>>> import b\n",
+        ">>> s = '''\n... import a\n... '''\n",
+        "1\n>>> import a # doctest: +SKIP\n",
+        ">>>\n>>> import a\n",
+    ],
+)
+def test_examples_are_found_where_doctest_finds_them(shown: str) -> None:
+    """The standard library's own parser is the oracle."""
+    examples = doctest.DocTestParser().get_examples(shown)
+    found = ast.parse(source_of_examples(shown))
+    assert ast.dump(found) == ast.dump(ast.parse("".join(one.source for one in examples)))

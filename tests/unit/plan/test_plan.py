@@ -63,10 +63,10 @@ def test_a_file_stands_for_its_tests_until_they_are_known() -> None:
 
 
 def test_the_event_counts_what_is_known() -> None:
-    """A file whose tests are not known counts as one; selected is never more than all."""
+    """A file counts as one until its tests are known; selected is never more than all."""
     run = Ran(
         {f"test_a.py::{n}": ("test_a.py", "passed", 0.1) for n in "ab"},
-        {"test_a.py": frozenset({"test_a.py::a", "test_a.py::b"})},
+        {"test_a.py": frozenset({"test_a.py::a", "test_a.py::b"}), "empty.py": frozenset()},
     )
     records = Records()
     records = records.with_learned(
@@ -78,7 +78,7 @@ def test_the_event_counts_what_is_known() -> None:
             frozenset(),
         )
     )
-    event = as_event(make(CONFIG, DUE, APPS), (), records, ["test_a.py", "test_b.py"])
+    event = as_event(make(CONFIG, DUE, APPS), (), records, ["test_a.py", "test_b.py", "empty.py"])
     assert (event.selected, event.total) == (2, 3)
     assert event.all
     assert event.all_reason == "nothing has run yet"
