@@ -251,9 +251,9 @@ def _download(name: str, requirement: str, digest: str, target: Path) -> None:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
         command += ["--no-binary", name, "--dest", folder, "--requirement", str(wanted)]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
         except subprocess.TimeoutExpired:
-            _unavailable(requirement, "pip did not end within 50 s")
+            _unavailable(requirement, "pip did not end within 300 s")
         archives = list(Path(folder).glob("*.tar.gz"))
         if done.returncode or len(archives) != 1:
             _unavailable(requirement, done.stderr.strip() or "no archive came")

@@ -122,7 +122,7 @@ def test_an_interpreter_without_pytest(
 ) -> None:
     """The command that installs it is given."""
     subprocess.run(
-        [sys.executable, "-m", "venv", "--without-pip", tmp_path / ".venv"], check=True, timeout=50
+        [sys.executable, "-m", "venv", "--without-pip", tmp_path / ".venv"], check=True, timeout=120
     )
     found = doctor("test_it.py")
     assert found["pytest"]["severity"] == "error"

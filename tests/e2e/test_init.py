@@ -216,7 +216,7 @@ def test_a_person_is_asked(
         cwd=str(tmp_path),
         env=plain_environment,
         encoding="utf-8",
-        timeout=40,
+        timeout=120,
     )
     child.expect(r"\.bacon-locations → \.devloop/locations")
     child.expect(r"Write this file\? \[y/N\]")
@@ -248,6 +248,6 @@ def test_the_devloop_of_the_project_is_the_one_that_editors_start(tmp_path: Path
         "sys.exit(run(['init', '--editor', 'zed', '--yes']))"
     )
     command = [str(environment / "bin/python"), "-c", program]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=50)
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=120)
     text = (tmp_path / ".zed/tasks.json").read_text()
     assert '"command": "$ZED_WORKTREE_ROOT/.venv/bin/devloop"' in text

@@ -372,7 +372,7 @@ def test_without_pygls_one_is_told_what_to_install(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 4

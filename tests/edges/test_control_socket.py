@@ -74,7 +74,7 @@ class Session:
 
     async def next(self) -> Ask:
         """What is asked for next."""
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             return await self.asked.get()
 
 
@@ -98,7 +98,7 @@ class Peer:
     """A client that reads and writes lines; its calls block, so they are a thread's."""
 
     def __init__(self, root: Path) -> None:
-        self.socket = connect(root, timeout=20)
+        self.socket = connect(root, timeout=60)
         self._file = self.socket.makefile("rb")
 
     def send(self, line: bytes | dict[str, Any]) -> None:
@@ -361,12 +361,12 @@ async def test_what_a_killed_devloop_has_left_is_replaced(tmp_path: Path) -> Non
     session = Session(tmp_path)
     async with session.open():
         assert not session.notices
-        with connect(tmp_path, timeout=20):
+        with connect(tmp_path, timeout=60):
             pass
     (folder / "control.sock").symlink_to(tmp_path / "nowhere")
     async with session.open():
         assert not session.notices
-        with connect(tmp_path, timeout=20):
+        with connect(tmp_path, timeout=60):
             pass
 
 
@@ -439,7 +439,7 @@ async def test_too_many_clients_are_refused(
     await second.ask({"ask": "status"})
     assert (await peer().line() or {})["message"] == "2 clients are connected already"
     first.close()
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         while True:
             late = peer()
             try:

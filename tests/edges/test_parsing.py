@@ -320,5 +320,5 @@ def test_workers_end_with_devloop(tmp_path: Path) -> None:
         assert devloop.stdout is not None
         worker = psutil.Process(int(devloop.stdout.readline()))
         devloop.kill()
-        _, alive = psutil.wait_procs([worker], timeout=10)
+        _, alive = psutil.wait_procs([worker], timeout=60)
         assert alive == []

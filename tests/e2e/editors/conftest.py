@@ -144,7 +144,7 @@ class Printing:
     def end(self) -> None:
         """End it, with its user's Ctrl-C."""
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(20)
+        self.process.wait(60)
         self._reader.join(20)
 
     def _read(self) -> None:

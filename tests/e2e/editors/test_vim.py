@@ -43,7 +43,7 @@ def run(command: list[str], folder: Path, home: Path, *, quiet: bool = True) -> 
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=55,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -187,7 +187,7 @@ def test_the_expressions_are_those_of_javascript(
         capture_output=True,
         text=True,
         check=True,
-        timeout=50,
+        timeout=120,
     )
     ours = [re.search(expression, line) for line in lines]
     assert json.loads(done.stdout) == [m and [m[0], *m.groups()] for m in ours]

@@ -151,7 +151,7 @@ class Browser:
                     found.append(url)
         return found
 
-    def until(self, check: Callable[[], object], timeout: float = 40) -> None:
+    def until(self, check: Callable[[], object], timeout: float = 60) -> None:
         """Wait for events."""
         deadline = time.monotonic() + timeout
         while not check():
@@ -165,7 +165,7 @@ class Browser:
         if self._session is not None:
             message["sessionId"] = self._session
         os.write(self._give, json.dumps(message).encode() + b"\0")
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 60
         while True:
             answer = self._hear(deadline)
             if answer is not None and answer["id"] == number:

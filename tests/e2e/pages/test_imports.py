@@ -73,7 +73,7 @@ def page(
         cwd=root,
         capture_output=True,
         check=True,
-        timeout=50,
+        timeout=120,
     )
     path = root / "graph.html"
     path.write_bytes(done.stdout)

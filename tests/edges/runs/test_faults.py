@@ -125,20 +125,27 @@ async def test_the_first_failure_leaves_the_rest_unrun(
 ) -> None:
     """S32: with `-x` the tests after the failure have no outcome, and the run has failed."""
     made = project("""
+        conftest.py
+            import os, pathlib
+            def pytest_runtest_logreport(report):
+                if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+                    pathlib.Path("told").touch()
         test_a.py
-            import time
+            import pathlib, pytest, time
             def test_a(): assert 0
-            def test_b(): time.sleep(0.5)
-            def test_c(): time.sleep(0.5)
-            def test_d(): time.sleep(0.5)
-            def test_e(): time.sleep(0.5)
-            def test_f(): time.sleep(0.5)
+            @pytest.mark.parametrize("n", range(5))
+            def test_later(n):
+                # The other worker has begun some: how soon it is told to stop is the machine's.
+                end = time.monotonic() + 60
+                while time.monotonic() < end and not pathlib.Path("told").exists():
+                    time.sleep(0.01)
+                time.sleep(0.5)
     """)
     result = await made.run("test_a.py", args=("-x",), workers=workers)
     assert result.finished.outcome == "failed"
     assert result.code == 1
     assert made.outcomes()["test_a.py::test_a"] == "failed"
-    assert "test_a.py::test_f" not in made.outcomes()
+    assert "test_a.py::test_later[4]" not in made.outcomes()
     assert result.ran.whole == {}
 
 

@@ -14,12 +14,14 @@ import anyio.to_thread
 import httpx
 import pytest
 
+from devloop.execute import error_page
 from devloop.execute.error_page import ErrorPage
 from devloop.execute.failure import Failure
 from devloop.execute.held import Held
 
 pytestmark = pytest.mark.anyio
 
+PATIENCE = error_page.PATIENCE
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 LINES = ["import os", "", "TOKEN = os.environ['NO <SUCH>']", "", "after = 1"]
 
@@ -55,8 +57,11 @@ async def held(tmp_path: Path, port: int) -> AsyncIterator[Held]:
 
 
 @pytest.fixture
-async def page(held: Held, tmp_path: Path) -> AsyncIterator[ErrorPage]:
-    """The page on these, for an editor that is known."""
+async def page(
+    held: Held, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[ErrorPage]:
+    """The page on these, for an editor that is known. It gives no slow connection up."""
+    monkeypatch.setattr(error_page, "PATIENCE", 600.0)
     async with ErrorPage(held, str(tmp_path), {"VISUAL": "cursor --wait"}) as page:
         yield page
 
@@ -78,7 +83,7 @@ async def raw(held: Held, *parts: bytes) -> bytes:
 
     def talk() -> bytes:
         host, _, port = held.addresses[0].rpartition(":")
-        with socket.create_connection((host, int(port)), 20) as client:
+        with socket.create_connection((host, int(port)), 60) as client:
             found = b""
             for part in parts:
                 client.sendall(part)
@@ -205,7 +210,7 @@ async def test_what_is_not_http_1_is_closed_at_once(
 ) -> None:
     """A client of another protocol gets no page, and does not wait (trap W28)."""
     page.show(failure)
-    with anyio.fail_after(2):
+    with anyio.fail_after(60):  # its patience is longer
         assert await raw(held, sent) == b""
 
 
@@ -221,10 +226,11 @@ async def test_an_endless_head_is_given_up(page: ErrorPage, failure: Failure, he
 
 
 async def test_silent_clients_keep_nobody_from_the_page(
-    page: ErrorPage, failure: Failure, held: Held, url: str
+    page: ErrorPage, failure: Failure, held: Held, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More clients than are answered at one time say nothing: another one is answered still."""
     host, _, port = held.addresses[0].rpartition(":")
+    monkeypatch.setattr(error_page, "PATIENCE", PATIENCE)
     page.show(failure)
     silent = [socket.create_connection((host, int(port))) for _ in range(100)]
     try:
@@ -252,11 +258,11 @@ async def test_nothing_is_accepted_once_it_is_hidden_and_who_was_accepted_is_ans
     """A connection that came before is answered; a later one is left to the new process."""
     page.show(failure)
     host, _, port = held.addresses[0].rpartition(":")
-    with socket.create_connection((host, int(port)), 20) as before:
+    with socket.create_connection((host, int(port)), 60) as before:
         before.sendall(b"GET / HTTP/1.1\r\n")
         assert await raw(held, b"GET / HTTP/1.0\r\n\r\n")  # the queue is kept in order
         page.hide()
-        with socket.create_connection((host, int(port)), 20) as later:
+        with socket.create_connection((host, int(port)), 60) as later:
             before.sendall(b"Host: localhost\r\n\r\n")
             found = await anyio.to_thread.run_sync(before.recv, 100)
             assert found.startswith(b"HTTP/1.1 503 ")

@@ -156,7 +156,7 @@ async def test_what_cannot_be_held_decides_where_starts_come_from(
 ) -> None:
     """A module with a thread that takes long to import is worth a spare, which has its thread."""
     write(root.parent, "env/site-packages/dep.py", THREADED.format(seconds=seconds))
-    asks = "dep.asked.put(7); print('the thread says', dep.answered.get(timeout=9), flush=True)"
+    asks = "dep.asked.put(7); print('the thread says', dep.answered.get(timeout=60), flush=True)"
     write(root, "app.py", APP.replace('print("up"', f'{asks}; print("up"'))
     async with supervised(guard, root, **table(root)) as session:
         await started(session)

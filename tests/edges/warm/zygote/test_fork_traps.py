@@ -188,5 +188,5 @@ def test_a_fork_beside_threads_says_nothing(
     program = Path(forking.__file__)
     for action in ("always", "error"):
         words = [interpreter(version), "-W", action, "-c", FORK, str(program)]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=True)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
         assert done.stderr == ""
