@@ -205,7 +205,7 @@ def test_nothing_outlives_devloop(
     watch.until(lambda: any("child.py" in words for words in watch.started().values()))
     # One of the two programs behind the shell may be started after the other one listens.
     watch.until(lambda: len(watch.started()) >= 6)
-    code = watch.end(number, timeout=30)
+    code = watch.end(number)
     assert code == (128 + number if number != signal.SIGKILL else -number)
     watch.until_nothing_is_left()
 

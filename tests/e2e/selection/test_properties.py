@@ -198,7 +198,7 @@ class Selecting(RuleBasedStateMachine):
         tests = json.dumps(self.graph.tests)
         command = [sys.executable, "-I", "-S", "-B", "-c", RUNNER, tests]
         done = subprocess.run(
-            command, cwd=self.folder.name, capture_output=True, text=True, check=True, timeout=30
+            command, cwd=self.folder.name, capture_output=True, text=True, check=True, timeout=60
         )
         found: dict[str, str] = json.loads(done.stdout)
         return found

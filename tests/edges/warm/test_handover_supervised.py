@@ -147,7 +147,7 @@ async def test_a_restart_refuses_nobody_and_a_broken_app_says_why(
         assert not (tmp_path / "app.sock").exists()
     else:
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", port), 20)
+            socket.create_connection(("127.0.0.1", port), 60)
 
 
 async def test_a_command_that_is_not_python_keeps_its_configured_socket(
@@ -175,7 +175,7 @@ async def test_a_command_that_is_not_python_keeps_its_configured_socket(
     table = {"command": ("sh", "-c", shell), "listen": (f"127.0.0.1:{port}",)}
 
     def ask() -> bytes:
-        with socket.create_connection(("127.0.0.1", port), 20) as sock:
+        with socket.create_connection(("127.0.0.1", port), 60) as sock:
             return sock.recv(100)
 
     async with supervised(guard, tmp_path, **table) as session:

@@ -66,7 +66,7 @@ async def test_configured_addresses_are_given_as_systemd_gives_them(
     (tmp_path / "app.py").write_text(ACTIVATED)
     async with Guard() as guard:
         given = held.listen_fds()
-        with socket.create_connection(("127.0.0.1", port), 20) as first:
+        with socket.create_connection(("127.0.0.1", port), 60) as first:
             process = await guard.spawn(
                 Spawn(
                     [sys.executable, "-I", "-S", "app.py"],
@@ -131,7 +131,7 @@ def test_configured_addresses_follow_the_configuration(held: Held, port: int) ->
     assert held.addresses[1] == abstract
     assert held.sockets[0].fileno() == before
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port), 20)
+        socket.create_connection(("127.0.0.1", port), 60)
 
 
 def test_what_a_new_process_does_not_take_over_is_let_go(held: Held, port: int) -> None:

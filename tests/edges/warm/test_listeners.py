@@ -59,13 +59,13 @@ async def ask(address: Any, request: bytes = b"hello") -> str:
 def connect(address: Any) -> socket.socket:
     """Connect to a port of this machine's, an address, or a path."""
     if isinstance(address, int):
-        return socket.create_connection(("127.0.0.1", address), 20)
+        return socket.create_connection(("127.0.0.1", address), 60)
     if isinstance(address, str):
         client = socket.socket(socket.AF_UNIX)
-        client.settimeout(20)
+        client.settimeout(60)
         client.connect(address)
         return client
-    return socket.create_connection(address, 20)
+    return socket.create_connection(address, 60)
 
 
 def kinds(life: Life) -> list[str]:
@@ -305,7 +305,7 @@ async def test_of_two_reuseport_listeners_one_is_held_and_gets_what_nobody_atten
             assert handover.held.addresses == [f"127.0.0.1:{port}"]
             assert await handover.retire(lives[0])
             waiting = [connect(port) for _ in range(40)]
-            assert await handover.held.drained(lives[0].pid, 10)
+            assert await handover.held.drained(lives[0].pid, 60)
             await lives[0].end()
             waiting += [connect(port) for _ in range(40)]
     for client in waiting:
@@ -603,7 +603,7 @@ async def test_workers_that_were_started_with_exec_are_ended_first_and_nobody_is
     members = tree.family([old.pid])
     await old.end()
     for member in members:
-        assert await handover.held.let_go_by(member, 10)
+        assert await handover.held.let_go_by(member, 60)
     with connect(port) as waiting:
         waiting.sendall(b"hello")
         new = handover.start("server.py", str(port), "new")
@@ -695,7 +695,7 @@ async def test_a_server_that_a_signal_would_cut_short_is_seen_to_have_finished(
         with connect(port):  # one that waits for the new process is none of the old one's
             assert not await handover.held.drained(old.pid, 0.1)
             accepted.sendall(b"go on")
-            assert await handover.held.drained(old.pid, 10)
+            assert await handover.held.drained(old.pid, 60)
             assert await anyio.to_thread.run_sync(accepted.recv, 100) == b"old"
 
 
@@ -740,7 +740,7 @@ async def test_a_connection_that_a_client_keeps_for_later_is_not_waited_for(
         assert not await handover.held.drained(old.pid, 2 * letting_go.IDLE)
         waiting.sendall(b"go on")
         assert await anyio.to_thread.run_sync(waiting.recv, 100) == b"old"
-        assert await handover.held.drained(old.pid, 10)
+        assert await handover.held.drained(old.pid, 60)
         await old.end()
         assert await anyio.to_thread.run_sync(kept.recv, 100) == b""
 

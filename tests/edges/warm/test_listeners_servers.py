@@ -194,7 +194,7 @@ class Site:
     async def finish(self, life: Life) -> None:
         """End a retired process as devloop does."""
         if not letting_go.catches(life.pid, signal.SIGTERM):
-            await self.handover.held.drained(life.pid, 5)
+            await self.handover.held.drained(life.pid, 60)
         await life.end()
 
 

@@ -169,7 +169,7 @@ def test_rich_is_not_imported_for_a_short_answer() -> None:
         "import sys; from devloop.report import tables; from devloop.report.paint import Paint;"
         "tables.why('t.py', None, Paint(color=True)); assert 'rich' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
 def test_dot_holds_files_without_edges() -> None:

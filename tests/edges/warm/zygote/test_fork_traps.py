@@ -89,7 +89,7 @@ if __name__ == "__main__":
         queue = context.Queue()
         process = context.Process(target=work, args=(Point(41), queue))
         process.start()
-        print(method, queue.get(timeout=30))
+        print(method, queue.get(timeout=60))
         process.join()
         print(process.exitcode)
     with multiprocessing.get_context("spawn").Pool(2) as pool:
