@@ -36,6 +36,7 @@ from tests.benchmarks import (
     warm_tests,
 )
 from tests.benchmarks.figures import Figure, Sheet
+from tests.benchmarks.session import temporary_files
 
 PARTS: dict[str, Callable[[Path, bool], Iterable[Figure]]] = {
     "serving": lambda work, quick: serving.measure(work, 5 if quick else 25),
@@ -67,7 +68,7 @@ def main() -> int:
     for name in chosen.names or PARTS:
         load = os.getloadavg()[0]
         sys.stderr.write(f"== {name} (load {load:.1f})\n")
-        with tempfile.TemporaryDirectory(prefix="devloop-bench-") as work:
+        with temporary_files(), tempfile.TemporaryDirectory(prefix="devloop-bench-") as work:
             for figure in PARTS[name](Path(work), chosen.quick):
                 sheet.add(figure)
     sys.stdout.write(sheet.table())

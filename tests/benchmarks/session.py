@@ -9,11 +9,13 @@ import queue
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 CHECKOUT = Path(__file__).parents[2]
 _LAUNCHER = f"""
@@ -27,6 +29,16 @@ COMMAND = (sys.executable, "-I", "-c", _LAUNCHER)
 """What the console script does, for this checkout, whatever is installed."""
 
 Event = dict[str, Any]
+
+
+@contextlib.contextmanager
+def temporary_files() -> Iterator[None]:
+    """What the suites of real projects leave among the temporary files goes with them."""
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        mock.patch.dict(os.environ, TMPDIR=folder),
+    ):
+        yield
 
 
 def environment(**more: str) -> dict[str, str]:

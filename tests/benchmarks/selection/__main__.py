@@ -18,6 +18,7 @@ from pathlib import Path
 from tests.benchmarks.real import REAL
 from tests.benchmarks.selection.evaluation import Evaluation
 from tests.benchmarks.selection.summary import Summary, summaries, table
+from tests.benchmarks.session import temporary_files
 
 PARTS = ("outcomes", "devloop", "testmon")
 
@@ -48,11 +49,12 @@ def main() -> int:
         if chosen.project and real.name not in chosen.project:
             continue
         evaluation = Evaluation(real, chosen.work.absolute(), chosen.seed, chosen.mutants)
-        for part in chosen.part or PARTS:
-            if part == "outcomes":
-                evaluation.find_outcomes()
-            else:
-                evaluation.find_selections(part)
+        with temporary_files():
+            for part in chosen.part or PARTS:
+                if part == "outcomes":
+                    evaluation.find_outcomes()
+                else:
+                    evaluation.find_selections(part)
         for tool in PARTS[1:]:
             found += summaries(real.name, tool, evaluation.judge(tool), evaluation.total)
     sys.stdout.write(table(found))
