@@ -21,6 +21,9 @@ WORKERS = "DEVLOOP_WORKERS"
 """The one that holds how many workers of pytest-xdist are to be forked; taken out at once."""
 
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # `json.dumps` makes one at each call
+
+
 def pack(message: dict[str, Any]) -> bytes:
     """One frame.
 
@@ -30,7 +33,7 @@ def pack(message: dict[str, Any]) -> bytes:
     Returns:
         Length and body.
     """
-    body = json.dumps(message, separators=(",", ":")).encode("ascii")
+    body = _encode(message).encode("ascii")
     return HEADER.pack(len(body)) + body
 
 

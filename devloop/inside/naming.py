@@ -29,6 +29,8 @@ def key(qualname: str, flags: int) -> str | None:
         a name where no function has one; None for the bodies of modules, and of classes that are
         in no function: they run as the module is imported.
     """
+    if flags & _OPTIMIZED and "<" not in qualname:
+        return qualname  # most are such
     parts = qualname.split(".")
     last = len(parts) - 1
     outermost = None

@@ -9,6 +9,7 @@ command line.
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ class Choice:
         self._wanted = None if files is None else {path: set(ids) for path, ids in files}
         self._order = {path: place for place, path in enumerate(self._wanted or ())}
         self._folders = _folders(self._order)
-        self._found: dict[str, list[str]] = {}
+        self._found: defaultdict[str, list[str]] = defaultdict(list)
         self._deselected: list[str] = []
         self._ours = False
         self._complete = False
@@ -58,7 +59,7 @@ class Choice:
         if mine is None:
             mine = self._relative(os.path.normpath(os.path.join(self._rootdir, path)))  # noqa: PTH118
             self._paths[path] = mine
-        return mine + colons + names
+        return given if mine == path else mine + colons + names
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -84,9 +85,9 @@ class Choice:
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> Generator[None, None, None]:
         """Keep what is due, files in the given order, before any other plugin has its say."""
-        named = [(self.nodeid(item.nodeid), item) for item in items]
-        for nodeid, _ in named:
-            self._found.setdefault(nodeid.partition("::")[0], []).append(nodeid)
+        ids = [self.nodeid(item.nodeid) for item in items]
+        for nodeid in ids:
+            self._found[nodeid.partition("::")[0]].append(nodeid)
         if self._wanted is not None:
             due = {
                 nodeid
@@ -94,6 +95,7 @@ class Choice:
                 if path in self._wanted
                 for nodeid in resolve(self._wanted[path], ids)
             }
+            named = list(zip(ids, items, strict=True))
             left_out = [item for nodeid, item in named if nodeid not in due]
             kept = [(nodeid, item) for nodeid, item in named if nodeid in due]
             kept.sort(key=lambda pair: self._order[pair[0].partition("::")[0]])
@@ -122,7 +124,7 @@ class Choice:
         self._publish(
             {
                 "m": "collected",
-                "files": self._found,
+                "files": dict(self._found),  # execnet takes no other mapping
                 "deselected": self._deselected,
                 "partial": partial,
                 "total": len(session.items),

@@ -51,6 +51,7 @@ class Record:
             if dep[0] != "v" or not is_volatile(dep[2:]):
                 self._recorder.add_to_process(dep)
         self._test: Context | None = None
+        self._texts: dict[tuple[type, Any], str | None] = {}
 
     def pytest_configure(self) -> None:
         """Wrap what fixtures go through."""
@@ -124,13 +125,20 @@ class Record:
 
     def _note_text(self, node: pytest.Item | pytest.Collector) -> None:
         """A test may be a text, which is not imported, or stand in a docstring."""
+        kind = type(node), node.path
+        if kind not in self._texts:
+            self._texts[kind] = self._text_of(node)
+        dep = self._texts[kind]
+        if dep is not None:
+            self._recorder.add(dep)
+
+    def _text_of(self, node: pytest.Item | pytest.Collector) -> str | None:
         path = self._recording.ground.path(str(node.path))
         if path is None:
-            return
+            return None
         if not path.endswith(".py"):
-            self._recorder.add(f"r {path}")
-        elif type(node).__module__ == "_pytest.doctest":
-            self._recorder.add(f"t {path}")
+            return f"r {path}"
+        return f"t {path}" if type(node).__module__ == "_pytest.doctest" else None
 
 
 class Fixtures:

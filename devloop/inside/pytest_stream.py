@@ -56,6 +56,8 @@ class Channel:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._held = b""
+        self._arrivals = select.poll()
+        self._arrivals.register(fd, select.POLLIN)
 
     def hold(self, message: dict[str, Any]) -> None:
         """Have a message go out with the next one: each writing takes its time."""
@@ -82,7 +84,7 @@ class Channel:
 
     def waiting(self) -> bool:
         """Whether there is something to receive."""
-        return bool(select.select([self.fd], [], [], 0)[0])
+        return bool(self._arrivals.poll(0))
 
 
 _channel: Channel | None = None
@@ -230,23 +232,29 @@ class Printed(io.StringIO):
 class Attach:
     """Adds to a report where its failure is; xdist carries that to the controller.
 
+    A wrapper of the hook that makes reports would be dear: it is called three times a test.
+
     Args:
         places: finds it.
     """
 
     def __init__(self, places: Places) -> None:
         self._places = places
+        self._raised: dict[tuple[str, str | None], BaseException] = {}
 
-    @pytest.hookimpl(hookwrapper=True, trylast=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[Any]
-    ) -> Generator[None, Any, None]:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
+        """Keep what a phase of a test has raised, until its report is told of."""
+        if call.excinfo is not None:
+            self._raised[item.nodeid, call.when] = call.excinfo.value
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add the place of a test's failure."""
-        outcome = yield
-        if outcome.excinfo is None and call.excinfo is not None:
-            report = outcome.get_result()
-            if report.failed:
-                report.devloop = self._places.of(call.excinfo.value)
+        if self._raised:
+            error = self._raised.pop((report.nodeid, report.when), None)
+            if error is not None and report.failed:
+                report.devloop = self._places.of(error)  # type: ignore[attr-defined]
 
     def pytest_exception_interact(
         self, call: pytest.CallInfo[Any], report: pytest.CollectReport | pytest.TestReport

@@ -88,73 +88,81 @@ class Calls:
         self._usual = events.PY_START | events.PY_RESUME
         self._keeping = self._usual | events.PY_RETURN | events.PY_YIELD
         self._returning = events.PY_RETURN
+        told, self._recorder.switched = self._teller_and_rearmer()
         for tool, event, callback in (
-            (finder, events.PY_START, self._found),
+            (finder, events.PY_START, self._found()),
             (finder, events.PY_THROW, self._thrown),
-            (finder, events.PY_UNWIND, self._unwound),
-            (teller, events.PY_START, self._told()),
-            (teller, events.PY_RESUME, self._told()),
+            (finder, events.PY_UNWIND, self._unwound()),
+            (teller, events.PY_START, told),
+            (teller, events.PY_RESUME, told),
             (teller, events.PY_RETURN, self._left),
             (teller, events.PY_YIELD, self._left),
         ):
             monitoring.register_callback(tool, event, callback)
         # These three have no local form, or are of use before a function is known.
         monitoring.set_events(finder, events.PY_START | events.PY_THROW | events.PY_UNWIND)
-        self._recorder.switched = self._rearmer()
         if self._apart:
             self._hear_of_wrappers()
         return True
 
-    def _rearmer(self) -> Callable[[Context], None]:
-        disarmed, set_local = self._disarmed, self._set_local
-        teller, usual = self._teller, self._usual
+    def _teller_and_rearmer(
+        self,
+    ) -> tuple[Callable[[CodeType, int], Any], Callable[[Context], None]]:
+        """What is called where a known function begins or goes on, and where the context changes.
 
-        def rearm(context: Context) -> None:
-            for ident in disarmed.keys() - context.fired.keys():
-                code = disarmed.pop(ident)
-                set_local(teller, code, 0)
-                set_local(teller, code, usual)
-
-        return rearm
-
-    def _told(self) -> Callable[[CodeType, int], Any]:
-        """What is called where a known function begins or goes on."""
+        The first is called some hundred times a test.
+        """
         recorder, numbers, disarmed = self._recorder, self._numbers, self._disarmed
         kept, main, thread = self._kept, self._main, _thread.get_ident
+        set_local, teller, usual = self._set_local, self._teller, self._usual
         disable = self._monitoring.DISABLE
+        fired = recorder.top.fired
 
         def told(code: CodeType, _: int) -> Any:
             ident = id(code)
-            context = recorder.top
-            fired = context.fired
-            times = fired.get(ident)
+            now = fired  # another thread may change the context
+            times = now.get(ident)
             if times is None:
-                context.deps.add(numbers[ident])
+                now.deps.add(numbers[ident])
                 if ident in kept:
                     self._enter(code, kept[ident])
                     kept[ident].deps.add(numbers[ident])
                 else:
-                    fired[ident] = 1
+                    now[ident] = 1
                 return None
-            fired[ident] = times + 1
+            now[ident] = times + 1
             if times < OFTEN or thread() != main:
                 return None  # another thread's could be disabled for another context
             disarmed[ident] = code
             return disable
 
-        return told
+        def rearm(context: Context) -> None:
+            nonlocal fired
+            fired = context.fired
+            for ident in disarmed.keys() - fired.keys():
+                code = disarmed.pop(ident)
+                set_local(teller, code, 0)
+                set_local(teller, code, usual)
 
-    def _found(self, code: CodeType, _: int) -> Any:
-        """A code object begins for the first time, or for the first after a global rearming."""
-        disable = self._monitoring.DISABLE
-        path = self._ground.source(code.co_filename)
-        if path is None:
+        return told, rearm
+
+    def _found(self) -> Callable[[CodeType, int], Any]:
+        """What is called where code begins for the first time, of whomever it is.
+
+        It is called again after a global rearming.
+        """
+        disable, source = self._monitoring.DISABLE, self._ground.source
+
+        def found(code: CodeType, _: int) -> Any:
+            path = source(code.co_filename)
+            if path is not None:
+                try:
+                    self._take(code, path)
+                except Exception as error:
+                    self._recorder.broke(error)
             return disable
-        try:
-            self._take(code, path)
-        except Exception as error:
-            self._recorder.broke(error)
-        return disable
+
+        return found
 
     def _take(self, code: CodeType, path: str) -> None:
         ident = id(code)
@@ -217,9 +225,15 @@ class Calls:
                 del self._open[id(code)]
                 self._recorder.leave(opened[1])
 
-    def _unwound(self, code: CodeType, offset: int, error: object) -> None:
-        if self._open:
-            self._left(code, offset, error)
+    def _unwound(self) -> Callable[[CodeType, int, object], None]:
+        """What is called where an exception ends a function, of whomever it is."""
+        opened, looking = self._open, self._looking
+
+        def unwound(code: CodeType, offset: int, error: object) -> None:
+            if id(code) in opened or id(code) in looking:
+                self._left(code, offset, error)
+
+        return unwound
 
     def _thrown(self, code: CodeType, _: int, __: object) -> None:
         """An exception is thrown into a generator or coroutine; also by closing it."""

@@ -19,6 +19,19 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+class Fired(dict[int, int]):
+    """How often code objects were told of, by their ids, in one context.
+
+    Args:
+        deps: the context's, in which each of them is noted.
+    """
+
+    __slots__ = ("deps",)
+
+    def __init__(self, deps: set[int]) -> None:
+        self.deps = deps
+
+
 class Context:
     """Something that owns what happens while it is the innermost one.
 
@@ -28,7 +41,8 @@ class Context:
 
     Attributes:
         deps: the numbers of its dependencies.
-        fired: how often code objects were told of, by their ids; they are noted.
+        fired: the code objects that were told of.
+        variables: the environment variables that are noted.
         looked: the paths that are noted, as they were given.
         uses: the fixtures that it has used.
         told: those of `deps` that devloop knows of.
@@ -39,15 +53,16 @@ class Context:
 
     __slots__ = (
         "announced", "deps", "done", "fired", "kind", "looked", "name", "told", "used",
-        "uses",
+        "uses", "variables",
     )  # fmt: skip
 
     def __init__(self, kind: str, name: str) -> None:
         self.kind = kind
         self.name = name
         self.deps: set[int] = set()
-        self.fired: dict[int, int] = {}
+        self.fired = Fired(self.deps)
         self.looked: set[Any] = set()
+        self.variables: set[Any] = set()
         self.uses: set[Context] = set()
         self.told: set[int] = set()
         self.used = 0
@@ -183,9 +198,11 @@ class Recorder:
             deps: takes it.
         """
         one = Context("process", self.process.name)
-        one.deps, one.fired = deps, dict(self.top.fired)
+        one.deps, one.fired = deps, Fired(deps)
+        one.fired.update(self.top.fired)
         self.top = self.process = one
         self._stack, self.flat = [one], True
+        self.switched(one)
 
     def at_work(self) -> AtWork:
         """While this lasts, what this thread does is ours, and not noted."""
@@ -222,6 +239,7 @@ class Recorder:
         if context.kind != "memo":  # which is entered again and again
             context.fired.clear()
             context.looked.clear()
+            context.variables.clear()
 
     def news(self) -> dict[str, Any] | None:
         """What is to be told since the last call.

@@ -46,9 +46,14 @@ class Environ:
             vars(kind)[name] for name in ("__getitem__", "__iter__", "copy", "__len__")
         )
 
+        recorder = self._recorder
+
         def getitem(environ: Any, key: Any) -> Any:
             __tracebackhide__ = True
-            self._read(key, environ)
+            noted = recorder.top.variables
+            # Whoever asks for all of them gets each of them next.
+            if key not in noted and "*" not in noted:
+                self._read(key, environ)
             return get(environ, key)
 
         def iterate(environ: Any) -> Iterator[Any]:
@@ -69,9 +74,8 @@ class Environ:
         if key in NAMES:
             return
         recorder = self._recorder
-        noted = ("v", key)
         try:
-            if noted in recorder.top.looked or recorder.broken:
+            if key in recorder.top.variables or recorder.broken:
                 return
             if _thread.get_ident() in recorder.within:
                 return
@@ -85,7 +89,7 @@ class Environ:
                 return
             if name == "*" and any(code.co_filename.endswith(COPIERS) for code in through):
                 return
-            recorder.top.looked.add(noted)
+            recorder.top.variables.add(key)
             recorder.add(f"v {name}")
         except (TypeError, UnicodeError):
             return  # no name of a variable: the mapping says so
