@@ -81,8 +81,7 @@ def find_affected(project: Project, *, since: str | None = None, staged: bool = 
         contents = difference.contents_after(found, known_objects, project.contents)
         before = difference.changed(found, known_objects, contents)
         changed = frozenset(before)
-        present = msgspec.structs.replace(project.present(), contents=contents)
-        due = select_tests.reached(present, before)
+        due = project.verdicts.reached(before, contents)
     else:
         changes = project.verdicts.changes()
         changed = frozenset(change.path for change in changes)

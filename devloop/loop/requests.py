@@ -195,7 +195,7 @@ class Requests:
         objects = difference.objects(differences)
         known = await difference.fingerprints(project, objects, self._parsers)
         changed = difference.changed(differences, known, project.contents)
-        return select_tests.reached(project.present(), changed)
+        return project.verdicts.reached(changed)
 
     async def _run(self, tests: Tests, action: RunTests) -> Work:
         """Run what `devloop test` would, but for what a run in progress is about to show."""

@@ -131,7 +131,7 @@ def test(
             # Steps may have run since the fingerprints were found: git is asked anew.
             differences = difference.since(project, since)
             changed = difference.changed(differences, known, project.contents)
-            due = select_tests.reached(project.present(), changed)
+            due = project.verdicts.reached(changed)
         else:
             due = project.due()
         return within(due, paths, project.records)

@@ -60,8 +60,23 @@ class Verdicts:
         since = functools.partial(self._mattering_since, contents=self._codebase.contents)
         return proofs.with_distrusted(found, records, self.proofs.skips, since)
 
+    def reached(
+        self, before: Mapping[str, bytes], contents: Mapping[str, bytes] | None = None
+    ) -> Due:
+        """The tests that a change reaches, whatever their last outcome.
+
+        Args:
+            before: for each path and fact whose content is another one the one from before.
+            contents: as they are after the change; None is those of now.
+        """
+        found = select_tests.reached(self.present(contents), before)
+        changed = self._mattering(before)
+        return proofs.with_distrusted(found, self.records, self.proofs.skips, lambda _: changed)
+
     def _mattering_since(self, revision: int, contents: Mapping[str, bytes]) -> list[str]:
-        changed = self.records.changed_since(revision, contents)
+        return self._mattering(self.records.changed_since(revision, contents))
+
+    def _mattering(self, changed: Iterable[str]) -> list[str]:
         quiet = (Category.DOCUMENT, Category.BYPRODUCT)
         return [path for path in changed if self._codebase.categorise(path) not in quiet]
 
@@ -86,6 +101,7 @@ class Verdicts:
             codebase.contents if contents is None else contents,
             codebase.categorise,
             self._load_outlines,
+            self.proofs.flaky,
         )
 
     def _load_outlines(self, fingerprints: Iterable[bytes]) -> Mapping[bytes, Outline]:

@@ -40,6 +40,7 @@ class Present(msgspec.Struct, frozen=True):
         contents: as they are now.
         categorise: tells what a path is to selection.
         outlines: gives outlines by fingerprint.
+        flaky: tests that have shown two outcomes on one content.
     """
 
     graph: Graph
@@ -47,6 +48,7 @@ class Present(msgspec.Struct, frozen=True):
     contents: Contents
     categorise: Categorise
     outlines: Outlines
+    flaky: Collection[str] = ()
 
 
 class Scene(msgspec.Struct, frozen=True):

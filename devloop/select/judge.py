@@ -66,7 +66,8 @@ class Judge:
             verdict: its own.
 
         Returns:
-            None where it has passed on what it depends on now.
+            None where it has passed on what it depends on now, and has not failed on it since.
+            What a flaky test has passed on before excuses no failure.
         """
         bad = verdict.outcome not in GOOD
         if self.holding(verdict) is None:
@@ -74,7 +75,10 @@ class Judge:
                 return _failed(verdict)
             last = verdict.passes[0]
             return self.since(last.revision).of_test(verdict.path, last.own, last.base)
-        return _failed(verdict) if bad and self.holds(verdict) else None
+        if not bad:
+            return None
+        flaky = verdict.nodeid in self._present.flaky
+        return _failed(verdict) if flaky or self.holds(verdict) else None
 
     def failing(self) -> Iterator[Verdict]:
         """The tests whose last outcome was bad, and that have not passed on what there is now."""

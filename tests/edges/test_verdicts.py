@@ -11,6 +11,7 @@ import pytest
 from devloop.config.load import load
 from devloop.execute.parsing import Parsers
 from devloop.loop.project import Project
+from devloop.select.proofs import ShadowTotals, WrongSkip
 from devloop.select.records import BROKEN, HINDERED, Ran
 
 TREE = """
@@ -68,3 +69,22 @@ def test_a_file_that_is_broken_itself_is_not_hindered(project: Project) -> None:
     """Both at once: its own fault is what is to be mended, and is counted."""
     found = collected(project, "tests/other/conftest.py", "tests/other/test_c.py")
     assert found == {"tests/other/test_c.py": BROKEN}
+
+
+def test_a_test_that_was_skipped_wrongly_is_reached_by_any_change(project: Project) -> None:
+    """`--since` and `--staged` take it as opaque, as a save does; documents are no change."""
+    nodeid = "tests/test_a.py::test_one"
+    ran = Ran(
+        {nodeid: ("tests/test_a.py", "passed", 0.1)}, {"tests/test_a.py": frozenset([nodeid])}
+    )
+    project.verdicts.learn(ran, project.contents, {})
+    elsewhere = {"tests/other/test_c.py": b"another"}
+
+    def reached(before: dict[str, bytes]) -> set[str]:
+        return {file.path for file in project.verdicts.reached(before).files}
+
+    assert reached(elsewhere) == {"tests/other/test_c.py"}
+    skip = WrongSkip(nodeid, 1.0, "passed", "failed")
+    project.verdicts.note_shadow(ShadowTotals(), [skip])
+    assert reached(elsewhere) == {"tests/other/test_c.py", "tests/test_a.py"}
+    assert reached({"NEWS.md": b"another"}) == set()

@@ -89,6 +89,7 @@ class Project:
         self.facts: dict[str, bytes] = {}
         self.data: dict[str, str] = {}
         self.records = Records()
+        self.flaky: set[str] = set()
         self._outlines: dict[bytes, Outline] = {}
 
     @property
@@ -104,7 +105,7 @@ class Project:
 
     def present(self) -> Present:
         """All of it."""
-        return Present(self.graph, self.records, self.contents, category, self._load)
+        return Present(self.graph, self.records, self.contents, category, self._load, self.flaky)
 
     def run(
         self,
@@ -378,6 +379,19 @@ def test_a_failure_stays_due_until_it_passes_or_its_cause_is_taken_back(project:
     project.edit("lib.py", "return DOUBLE + 1", "return DOUBLE")
     assert project.names() == {"test_one"}
     assert failing(project.present()) == ()
+
+
+def test_a_pass_of_a_flaky_test_excuses_no_failure(project: Project) -> None:
+    """Going back to contents that it has passed on is no proof: it may fail on them too (S34)."""
+    project.edit("lib.py", "return DOUBLE", "return DOUBLE + 1")
+    project.run({"test_lib.py::test_two": "failed"})
+    project.edit("lib.py", "return DOUBLE + 1", "return DOUBLE")
+    assert project.names() == set()
+    project.flaky = {"test_lib.py::test_two"}
+    assert project.names() == {"test_two"}
+    assert failing(project.present()) == ("test_lib.py::test_two",)
+    project.run({"test_lib.py::test_two": "passed"})
+    assert project.names() == set()
 
 
 def test_another_outcome_on_the_same_contents_is_due(project: Project) -> None:
