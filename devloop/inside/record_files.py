@@ -33,6 +33,17 @@ ASKING = frozenset(
 )  # fmt: skip
 """The functions that only ask whether something is there, and what kind of thing it is."""
 
+LIBRARIES_OF_C = ("libc.", "libSystem.", "libpthread.", "libm.")
+"""How the libraries are called of whose functions it is known which read files."""
+
+READING_IN_C = frozenset(
+    {"fopen", "fopen64", "freopen", "open", "open64", "openat", "openat64", "opendir", "scandir",
+     "stat", "lstat", "fstatat", "access", "faccessat", "readlink", "readlinkat", "realpath",
+     "glob", "ftw", "nftw", "mmap", "getenv", "secure_getenv", "dlopen", "system", "popen", "execl",
+     "execlp", "execle", "execv", "execvp", "execve", "posix_spawn", "posix_spawnp", "syscall"}
+)  # fmt: skip
+"""Those of them that do, or that start what may."""
+
 RESOLVING = frozenset({"realpath", "_joinrealpath"})
 """Those that follow links; what they find on the way does not matter where there is none."""
 
@@ -65,6 +76,7 @@ class Files:
             "os.truncate": self._made,
             "sqlite3.connect": self._connected,
             "ctypes.dlopen": self._loaded,
+            "ctypes.dlsym": self._found_in_c,
         }
 
     def wrap(self) -> None:
@@ -194,6 +206,9 @@ class Files:
             return
         path = self._ground.path(name)
         if path is None:
+            shared = None if changing else self._ground.shared(name)
+            if shared is not None and self._asked.who()[0] == askers.PROJECT:
+                self._read(shared)
             return
         who, _, frame = self._asked.who()
         if who in (askers.RUNNER, askers.IMPORTING):
@@ -266,6 +281,20 @@ class Files:
             path = self._ground.path(name)
             if path is not None:
                 self._read(path)
+
+    def _found_in_c(self, arguments: tuple[Any, ...]) -> None:
+        """The project takes a function of a C library: what that reads, nobody tells."""
+        library, name = arguments
+        file = str(getattr(library, "_name", None) or "libc.").rpartition("/")[2]
+        if type(library).__name__ == "PyDLL" or self._asked.who()[0] != askers.PROJECT:
+            return
+        if file.startswith(LIBRARIES_OF_C) and name not in READING_IN_C:
+            return
+        dep = f"o calls {name} of a C library: what that reads cannot be known"
+        self._recorder.add(dep)
+        if self._recorder.owner.kind != "module":
+            # It is kept in the library's object: whoever has that may call it.
+            self._recorder.add_to_process(dep)
 
 
 def named_as(real: Any, wrapper: Any) -> Any:

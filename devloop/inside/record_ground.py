@@ -18,6 +18,9 @@ SYSTEM = (
 )  # fmt: skip
 """What is the machine's, and no project's."""
 
+SHARED = ("/usr/share/", "/usr/local/share/", "/etc/", "/var/lib/", "/opt/", "/srv/")
+"""Where of it files lie that a program may be given to read."""
+
 CACHES = (
     ".devloop", ".git", ".hg", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".tox",
     ".nox", ".coverage",
@@ -68,6 +71,16 @@ class Ground:
                     path = None
             self._sources[filename] = path
             return path
+
+    def shared(self, name: Any) -> str | None:
+        """The path of a file of the machine that may matter where the project itself reads it.
+
+        Args:
+            name: as of `path`, which knows of none.
+        """
+        if name.__class__ is not str or not name.startswith(SHARED) or ".." in name:
+            return None
+        return None if "/lib/python" in name or "-packages/" in name else str(name)
 
     def path(self, name: Any) -> str | None:
         """What a path is called in a record.

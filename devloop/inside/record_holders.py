@@ -48,16 +48,17 @@ class Holders:
 
     def _meet(self, kept: Context, value: Any) -> None:
         now = self._recorder.owner
+        key, met = (kept, id(value)), self._met
         try:
-            again: Any = weakref.ref(value)
+            again: Any = weakref.ref(value, lambda _: met.pop(key, None))
         except TypeError:
             again = None  # it may be another one of that address, which is on the safe side
-        ref, before = self._met.get((kept, id(value)), (None, now))
+        ref, before = met.get(key, (None, now))
         if ref is not None and ref() is not value:
             before = now  # the one that was met has gone, and its address is used again
         if before is not now and now in _with_used(before):
             return  # a fixture's finalizer: the test has all that it depends on
-        self._met[kept, id(value)] = again, now
+        met[key] = again, now
         # Who imports a module has all that its import depends on.
         if before.kind in ("module", "process") or before in _with_used(now):
             return

@@ -66,10 +66,12 @@ def record(
 ) -> Record:
     """Run a project, given as a tree, and give what was recorded; all of its tests pass."""
 
-    async def run(tree: str, *, rerun: bool = False, **more: object) -> Recording:
+    async def run(
+        tree: str, *, rerun: bool = False, again: bool = False, **more: object
+    ) -> Recording:
         root = tmp_path / "project"
         if not rerun:
-            root.mkdir()
+            root.mkdir(exist_ok=again)
             (root / "pytest.ini").write_text("[pytest]\n")
             write_tree(root, tree)
         project = Project(root, guard, python)
@@ -239,6 +241,31 @@ async def test_what_is_cached_is_told_with_what_it_reached(record: Record) -> No
     assert recording.memos["lib.py::called"] >= {"f lib.py::deeper"}
     assert {"f lib.py::f", "f lib.py::own"} <= of(recording, "test_1")
     assert "f lib.py::deep" not in of(recording, "test_1")
+
+
+async def test_what_was_kept_before_an_exception_is_met_too(record: Record) -> None:
+    """A function that ends by raising has kept its result on the object all the same (S8)."""
+    recording = await record(
+        """
+        lib.py
+            class App:
+                kept = None
+                def get(self):
+                    if self.kept is None:
+                        self.kept = make()
+                        raise LookupError
+                    return self.kept
+            def make(): return 1
+            app = App()
+        test_a.py
+            import lib, pytest
+            def test_1():
+                with pytest.raises(LookupError): lib.app.get()
+            def test_2(): lib.app.get()
+        """,
+        memos=("lib.py::App.get self",),
+    )
+    assert "f lib.py::make" in recording.memos["lib.py::App.get"]
 
 
 # Who owns it
@@ -463,6 +490,49 @@ async def test_what_a_test_has_made_is_not_what_it_depends_on(record: Record) ->
     assert of(recording, "test_own") == set()
     assert of(recording, "test_tmp") == set()
     assert recording.written == {"out", "out/a.txt"}
+
+
+async def test_files_of_the_machine_are_told_where_the_project_reads_them(record: Record) -> None:
+    """Not those of the interpreter, of the kernel, or that other packages read for themselves."""
+    recording = await record("""
+        test_a.py
+            import os, pathlib
+            def test_read(): pathlib.Path("/etc/passwd").read_text()
+            def test_kernel(): open("/proc/self/status").read(); open("/dev/null").read()
+            def test_library(): open(os.__file__).read()
+    """)
+    assert of(recording, "test_read") == {"r /etc/passwd"}
+    assert of(recording, "test_kernel") == of(recording, "test_library") == set()
+
+
+async def test_functions_of_c_libraries_make_tests_opaque(record: Record) -> None:
+    """What they read nobody tells; not those of which it is known that they read nothing (S20)."""
+    tree = """
+        data.txt
+            1
+        test_a.py
+            import ctypes
+            def test_here(): ctypes.CDLL(None).{}
+            def test_python(): ctypes.pythonapi.Py_IsInitialized()
+    """
+    (reason,) = (d for d in of(await record(tree.format("fopen")), "test_here") if d[0] == "o")
+    assert reason == "o calls fopen of a C library: what that reads cannot be known"
+    recording = await record(tree.format("getpid"), again=True)
+    assert of(recording, "test_here") == of(recording, "test_python") == set()
+
+
+async def test_a_function_of_a_c_library_is_anyones_who_comes_later(record: Record) -> None:
+    """The library's object keeps it: a later test that calls it looks for nothing."""
+    recording = await record("""
+        lib.py
+            import ctypes
+            libc = ctypes.CDLL(None)
+        test_a.py
+            import lib
+            def test_1(): lib.libc.fopen
+            def test_2(): lib.libc.fopen
+    """)
+    assert any(dep[0] == "o" for dep in recording.processes["main"])
 
 
 async def test_variables_are_told_where_they_are_the_given_ones(record: Record) -> None:
