@@ -784,7 +784,9 @@ async def test_no_module_is_loaded_for_it_that_the_program_does_not_load(
 ) -> None:
     """A program that has nothing to do with sockets finds none of their modules."""
     os.mkfifo(handover.root / "up")
-    handover.write("server.py", "import time\nopen('up', 'w').close()\ntime.sleep(600)\n")
+    # A signal just before a sleep is handled after it.
+    code = "import time\nopen('up', 'w').close()\nwhile True:\n    time.sleep(0.1)\n"
+    handover.write("server.py", code)
     life = handover.start("server.py")
     assert await anyio.Path(handover.root, "up").read_text() == ""
     life.order("report")

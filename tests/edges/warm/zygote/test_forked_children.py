@@ -27,7 +27,8 @@ for number in range(40):
         if number == 1:
             import chunk_of_mine
         os.write(writing, b".")
-        time.sleep(600)
+        while True:
+            time.sleep(0.5)  # a signal just before a sleep is handled after it
 for _ in range(40):
     os.read(reading, 1)
 print("up", sorted(fd for fd in map(int, os.listdir("/proc/self/fd")) if 2 < fd < 200)[:-1])
@@ -37,7 +38,8 @@ while not os.path.exists("go"):
 for _ in range(80):
     os.read(reading, 1)
 print("more", flush=True)
-time.sleep(600)
+while True:
+    time.sleep(0.5)
 """
 
 

@@ -516,7 +516,7 @@ async def test_a_process_that_is_not_the_guardians_is_not_adopted(start: Starter
 
 async def test_a_cold_start_that_can_be_asked(start: Starter) -> None:
     """An interpreter that has imported nothing becomes a command, too; once."""
-    start.write("main.py", "import json; print('runs', flush=True); import time; time.sleep(600)")
+    start.write("main.py", "import json\n" + STAY)
     command = start.parse("python", "main.py")
     blank = await Blank.start(start.guard, command, start.env, str(start.root), None)
     life = await start.run(blank, "python", "main.py")
