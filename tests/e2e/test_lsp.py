@@ -20,7 +20,7 @@ from pygls.lsp.client import LanguageClient
 if TYPE_CHECKING:
     from tests.e2e.conftest import Devloop, Watching
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.anyio
 
 Watch = Callable[..., "Watching"]
 

@@ -94,22 +94,22 @@ def test_flask(
     project = lab(real_copy("flask"), record=False)
     project.install_in_place("flask", version="3.1.3", libraries=distribution(*FLASK))
     watch = watching(project.root)
-    first = cycle(watch, 90)
+    first = cycle(watch)
     assert finished(first)["outcome"] == "passed", failures(first)
     tests = {path for path in files_of(first) if path.startswith("tests/")}
     assert tests == {f"tests/{path.name}" for path in project.root.glob("tests/test_*.py")}
 
     append(project.root / "src/flask/json/tag.py")
-    second = cycle(watch, 60)
+    second = cycle(watch)
     assert files_of(second) == oracle(project.root, "src", "flask", "flask.json.tag", tests)
 
     append(project.root / "tests/test_config.py")
-    third = cycle(watch, 60)
+    third = cycle(watch)
     assert files_of(third) == {"tests/test_config.py"}
 
     # Found by a name in a string only: what the command line is given in a test.
     append(project.root / "tests/test_apps/cliapp/factory.py")
-    fourth = cycle(watch, 60)
+    fourth = cycle(watch)
     assert "tests/test_cli.py" in files_of(fourth)
     assert finished(fourth)["outcome"] == "passed", failures(fourth)
     assert watch.end() in (0, 130)
@@ -122,11 +122,11 @@ def test_click(
     project = lab(real_copy("click"), record=False, TRAP_MARK=uuid.uuid4().hex)
     project.install_in_place("click", version="8.5.1")
     watch = watching(project.root, **project.environment)
-    first = cycle(watch, 120)
+    first = cycle(watch)
     assert finished(first)["outcome"] == "passed", failures(first)
     assert project.due() == {}
     append(project.root / "tests/test_parser.py")
-    second = cycle(watch, 60)
+    second = cycle(watch)
     edited = {nodeid for nodeid in ran(first) if nodeid.startswith("tests/test_parser.py::")}
     # What a pager or an editor reads is not known: any edit may be it.
     opaque = starting_programs(project)
@@ -172,12 +172,12 @@ def test_httpx(
 def once(watching: Callable[..., Any], project: Any) -> list[dict[str, Any]]:
     """The events of `devloop watch --once`, which ends by itself."""
     watch = watching(project.root, "--once", **project.environment)
-    watch.wait("session-finished", timeout=120)
+    watch.wait("session-finished", timeout=300)
     assert watch.process.wait(60) in (0, 1), str(watch)
     return list(watch.events)
 
 
-def cycle(watch: Any, seconds: float = 60.0) -> list[dict[str, Any]]:
+def cycle(watch: Any, seconds: float = 300.0) -> list[dict[str, Any]]:
     """Go on to the next end of a cycle; all of the cycle's events."""
     number = watch.wait("cycle-finished", seconds)["cycle"]
     return [event for event in watch.events if event.get("cycle") == number]
@@ -226,7 +226,7 @@ def starting_programs(project: Any) -> set[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=True,
-        timeout=120,
+        timeout=300,
     )
     return set(json.loads(plugin.with_suffix(".json").read_text(encoding="utf-8")))
 

@@ -69,7 +69,6 @@ def hurried(watch: Any) -> Iterator[set[int]]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the priority is another one elsewhere")
-@pytest.mark.timeout(120)
 def test_a_session_runs_what_was_left_out_while_it_is_idle(
     shop: Any, watching: Callable[..., Any]
 ) -> None:
@@ -118,7 +117,6 @@ pytest.ini
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the priority is another one elsewhere")
-@pytest.mark.timeout(120)
 def test_a_save_ends_a_shadow_run_whose_teardown_runs(
     lab: MakeLab, watching: Callable[..., Any], tmp_path: Any
 ) -> None:
