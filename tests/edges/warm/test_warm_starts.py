@@ -309,13 +309,14 @@ async def test_a_zygote_that_hangs_costs_a_cold_start(
     supervised: Supervised, guard: Guard, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a bounded time; it is ended, and another one is made."""
-    monkeypatch.setattr(warm, "PATIENCE", 0.3)
     async with supervised(guard, root, **table(root)) as session:
         await started(session)
         await stocked(session)
         for pid in session.app.warm.pids:
             os.kill(pid, signal.SIGSTOP)
-        event = await started(session)
+        with monkeypatch.context() as patch:
+            patch.setattr(warm, "PATIENCE", 0.3)
+            event = await started(session)
         assert (event.start, event.reason) == ("cold", warm.SILENT)
         await stocked(session)
         assert (await started(session)).start == "warm"
