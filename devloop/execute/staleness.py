@@ -77,7 +77,7 @@ class Origin:
 
     def look(self) -> None:
         """Look at the modules now, because `stale` may be asked soon, and had better be quick."""
-        if _changed(self._modules) is None:
+        if time.monotonic() - self._looked > FRESH / 2 and _changed(self._modules) is None:
             self._looked = time.monotonic()
 
     def stale(self, env: Mapping[str, str]) -> str | None:

@@ -348,6 +348,10 @@ class Loop:
         """Sources seem to have changed: in some milliseconds tests and apps may be due."""
         if whole:
             self._tasks.start_soon(self.project.indexer.foresee, whole, self._parsers)
+        # After that, whose work is another process's.
+        self._tasks.start_soon(self._look)
+
+    async def _look(self) -> None:
         self._apps.stirred()
         self._tests.stirred()
 
