@@ -17,35 +17,52 @@ _PR_SET_MM = 35
 _PR_SET_MM_MAP = 14
 
 
-def appear(name: str, argv: list[str], env: dict[str, str], variable: str) -> None:
-    """Look, to other processes, like the program that runs as a command.
+class Appearance:
+    """How a command looks to other processes. Make it in the process that will look so.
 
     Args:
-        name: the kernel's, of which it keeps 15 bytes.
         argv: its command line.
-        env: the environment that it was started with.
+        env: the environment that it is started with.
         variable: of these, the one that the guardian looks at.
     """
-    if libc is None:
-        return
+
+    def __init__(self, argv: list[str], env: dict[str, str], variable: str) -> None:
+        self._block = b"\0".join([*map(os.fsencode, argv), b""])
+        entries = [os.fsencode(f"{key}={value}") for key, value in env.items()]
+        self._whole = self._block + b"\0".join([*entries, b""])
+        self._mark, self._variable = env[variable], variable
+        self._numbers = _stat()
+
+    def put_on(self, name: str) -> None:
+        """Look so from now on.
+
+        Args:
+            name: the kernel's, of which it keeps 15 bytes.
+        """
+        if libc is None or len(self._numbers) < 50:
+            return
+        try:
+            with open("/proc/self/comm", "wb", buffering=0) as file:
+                file.write(os.fsencode(name)[:15])
+        except OSError:
+            return
+        block = self._block
+        if "setproctitle" in sys.modules:
+            # It writes where the kernel finds them at a program's start, and nowhere else.
+            block = block[:-1].replace(b"\0", b" ") + b"\0"
+        elif _map_memory(self._numbers, self._whole, len(block)):
+            return
+        _write_over(self._numbers, block, self._mark, self._variable)
+
+
+def _stat() -> list[int]:
+    """The fields of ``/proc/self/stat`` from the third one on (proc_pid_stat(5))."""
     try:
-        with open("/proc/self/comm", "wb", buffering=0) as file:
-            file.write(os.fsencode(name)[:15])
         with open("/proc/self/stat", "rb", buffering=0) as file:
             fields = file.read(4096).rpartition(b") ")[2].split()
     except OSError:
-        return
-    if len(fields) < 50:
-        return
-    numbers = [0, *map(int, fields[1:])]  # the first one is a letter
-    block = b"\0".join([*map(os.fsencode, argv), b""])
-    entries = [os.fsencode(f"{key}={value}") for key, value in env.items()]
-    whole = block + b"\0".join([*entries, b""])
-    if "setproctitle" in sys.modules:
-        # It writes where the kernel finds them at a program's start, and nowhere else.
-        _write_over(numbers, block[:-1].replace(b"\0", b" ") + b"\0", env[variable], variable)
-    elif not _map_memory(numbers, whole, len(block)):
-        _write_over(numbers, block, env[variable], variable)
+        return []
+    return [0, *map(int, fields[1:])]  # the first one is a letter
 
 
 _shown: Any = None
@@ -56,7 +73,7 @@ def _map_memory(stat: list[int], whole: bytes, split: int) -> bool:
     """Have the kernel take arguments and environment from memory of ours (prctl(2)).
 
     Args:
-        stat: the fields of ``/proc/self/stat`` from the third one on (proc_pid_stat(5)).
+        stat: from `_stat`.
         whole: both, each string with a zero at its end.
         split: where the environment begins.
     """

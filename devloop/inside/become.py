@@ -162,7 +162,7 @@ def forget_folders() -> None:
 
 
 def renew() -> None:
-    """Make anew what must differ between two processes, or tells of a process's beginning."""
+    """Make anew what must differ between two processes."""
     if (threading := _loaded("threading")) is not None:
         threading.main_thread()._set_native_id()
     if (numpy := _loaded("numpy.random")) is not None:
@@ -170,6 +170,10 @@ def renew() -> None:
     if (process := _loaded("multiprocessing.process")) is not None:
         key = process.AuthenticationString(os.urandom(32))
         process.current_process()._config["authkey"] = key
+
+
+def begin() -> None:
+    """Have what tells of a process's beginning tell of now."""
     if (logging := _loaded("logging")) is not None and hasattr(logging, "_startTime"):
         import time
 
@@ -192,6 +196,7 @@ def rehearse(birth: Birth) -> None:
     """
     environment(dict(os.environ), birth, {})
     renew()
+    begin()
     with open("/proc/self/stat", "rb", buffering=0) as file:
         file.read(4096)
 

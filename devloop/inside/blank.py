@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from . import ahead, appearing, become, hiding, listeners, modules, orders, pages, preload, settings
+from . import ahead, become, hiding, listeners, modules, orders, pages, preload, settings
+from .appearing import Appearance
 from .control import Control, private
 from .entry import Entry, Unfit, put_main
 from .forking import fork
@@ -260,6 +261,8 @@ class Blank:
         if order.get("umask") is not None:
             os.umask(order["umask"])
         modules.begin()
+        become.renew()
+        self._appearance = Appearance(order["argv"], order["env"], order["variable"])
         return command
 
     def _take_on(self, order: dict[str, Any], fds: list[int]) -> None:
@@ -268,8 +271,8 @@ class Blank:
             raise Unfit(f"the project has a module {name} of its own")
         become.descriptors(fds[:3], terminal=order["terminal"])
         os.write(1, order["said"].encode("latin-1"))
-        become.renew()
-        appearing.appear(order["name"], order["argv"], order["env"], order["variable"])
+        become.begin()
+        self._appearance.put_on(order["name"])
         for name, passed in zip(order["passed"], fds[3 + len(order["held"]) :]):  # noqa: B905
             os.environ[name] = str(passed)
         orders.install(self._control, fds[-1])

@@ -125,6 +125,7 @@ def work(order: dict[str, Any]) -> None:
     become = sys.modules["_devloop.become"]
     become.descriptors(order["fds"], terminal=False)
     become.renew()
+    become.begin()
     os.environ.clear()
     os.environ.update(order["env"])
     os.chdir(order["cwd"])
