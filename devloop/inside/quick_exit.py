@@ -24,11 +24,8 @@ def leave(code: int) -> None:
     Args:
         code: its exit code.
     """
-    try:
-        import ctypes
-
-        end = ctypes.CDLL(None).exit
-    except (ImportError, OSError, AttributeError):
+    libc = sys.modules["_devloop.libc"].libc
+    if libc is None:
         return
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
@@ -37,7 +34,7 @@ def leave(code: int) -> None:
     for text in (sys.stdout, sys.stderr):
         if text is not None:
             _flush(text)
-    end(code)
+    libc.exit(code)
 
 
 def _flush(file: Any) -> None:
