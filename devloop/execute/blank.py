@@ -44,6 +44,9 @@ COMPUTE_TIMEOUT = 900.0
 END_TIMEOUT = 2.0
 """Seconds in which a process ends whose orders have ended."""
 
+_UNTIL_WANTED = ("name", "terminal", "handover", "folders", "learn")
+"""What of an order is of no account until the command is wanted."""
+
 
 class Blank:
     """A process that waits for an order.
@@ -367,9 +370,12 @@ class Blank:
         Raises:
             Declined: it cannot; it has ended by that.
         """
+        settled = self._settled(order)
+        if self._ahead is not None:  # then it has the rest, which is long
+            settled = {key: settled[key] for key in _UNTIL_WANTED}
         message = {
             "m": "run",
-            **self._settled(order),
+            **settled,
             "held": [dict(known) for known, _ in order.held],
             "passed": [name for name, _ in order.passed],
             "said": self._said.decode("latin-1"),

@@ -38,6 +38,7 @@ class Blank:
         self._held = 0
         self._stepped_back = False
         self._kept = False
+        self._appearance: Appearance
 
     @classmethod
     def born(cls, fd: int, script: str) -> Blank:
