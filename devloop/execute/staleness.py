@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
+
+import anyio.lowlevel
 
 from devloop.execute.signs import Sign, sign_of, signs
 from devloop.inside.variables import KEPT, LATER
@@ -21,6 +24,9 @@ OURS = ("DEVLOOP_", "LINES", "COLUMNS")
 FRESH = 0.03
 """Seconds for which a look at what is installed is good; a save is a start after some ten
 milliseconds, in which there is time for it."""
+
+SOME = 50
+"""How many modules are looked at between two turns of the event loop; each takes 2 µs."""
 
 
 class Origin:
@@ -51,7 +57,10 @@ class Origin:
         self._installed = signs([*folders, *starts])
         self._modules: dict[str, Sign] = {}
         self._files: dict[str, Sign] = {}
-        self._looked = -FRESH
+        self._began = -FRESH
+        """When the last look at the modules began; monotonic, in seconds."""
+        self._left: Iterator[tuple[str, Sign]] = iter(())
+        """Those of them that it has not come to."""
 
     def add(
         self,
@@ -75,10 +84,20 @@ class Origin:
         if self._read is not None:
             self._read = None if env is None else self._read | env
 
-    def look(self) -> None:
-        """Look at the modules now, because `stale` may be asked soon, and had better be quick."""
-        if time.monotonic() - self._looked > FRESH / 2 and _changed(self._modules) is None:
-            self._looked = time.monotonic()
+    async def look(self) -> None:
+        """Look at the modules now, because `stale` may be asked soon, and had better be quick.
+
+        All else that is to be done goes first; `stale` looks at what is left by then.
+        """
+        if time.monotonic() - self._began < FRESH / 2:
+            return
+        self._began = time.monotonic()
+        left = self._left = iter(list(self._modules.items()))
+        while some := dict(islice(left, SOME)):
+            if _changed(some) is not None:
+                self._began = -FRESH
+                return
+            await anyio.lowlevel.checkpoint()
 
     def stale(self, env: Mapping[str, str]) -> str | None:
         """Whether a start from it could differ from a cold one.
@@ -96,8 +115,11 @@ class Origin:
         if (name := self._other_variable(env)) is not None:
             return f"${name} changed"
         changed = _changed(self._files)
-        if changed is None and time.monotonic() - self._looked > FRESH:
-            changed = _changed(self._modules)
+        if changed is None:
+            fresh = time.monotonic() - self._began < FRESH
+            changed = _changed(dict(self._left) if fresh else self._modules)
+            if changed is not None:
+                self._began = -FRESH
         return None if changed is None else f"{changed} changed"
 
     def read_any(self, names: Iterable[str]) -> str | None:

@@ -204,10 +204,10 @@ class Warm:
             self._outdated = self._compare(command, spawn)
         return self._outdated or self._zygote.wanting
 
-    def look(self) -> None:
+    async def look(self) -> None:
         """A start may come in some milliseconds: see whether what is held is as it was."""
         if self._origin is not None and not self._starting:
-            self._origin.look()
+            await self._origin.look()
 
     def _compare(self, command: Python, spawn: Spawn) -> str | None:
         """Why what is held is not what a start needs."""

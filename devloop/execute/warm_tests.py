@@ -168,10 +168,10 @@ class WarmTests:
             self._plan = plan
             self._news.set()
 
-    def look(self) -> None:
+    async def look(self) -> None:
         """A run may come in some milliseconds: see whether what is held is as it was."""
         if self._origin is not None:
-            self._origin.look()
+            await self._origin.look()
 
     async def begin(self, start: Start) -> Running | None:
         """Start a run, if that can be done warm.

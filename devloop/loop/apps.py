@@ -132,11 +132,11 @@ class Apps:
         apps = self._project.config.apps
         return tuple(target for name, target in self.due.items() if not apps[name].needs)
 
-    def stirred(self) -> None:
+    async def stirred(self) -> None:
         """Sources seem to have changed, which is not looked into yet."""
         for supervisor in self._supervisors.values():
             if supervisor.warm is not None:
-                supervisor.warm.look()
+                await supervisor.warm.look()
 
     def note(self, applied: Applied) -> bool:
         """Make those due that a change restarts.

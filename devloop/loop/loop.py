@@ -308,7 +308,6 @@ class Loop:
         if self._begins_anew(changes):
             return
         self.project.indexer.edited.update(change.path for change in changes)
-        self._drop_bytecode()
         if not self._are_byproducts(changes):
             self._shadow.give_way()
         self.project.codebase.muted = self._watcher.muted
@@ -317,6 +316,7 @@ class Loop:
             self._configuration.tell(applied.problem, "what was read before stays in force")
         self._watcher.update(extra=self.project.watched_although_ignored())
         self._heed(changes, message.change_set.seen, applied)
+        self._drop_bytecode()
 
     def _heed(self, changes: Collection[Change], seen: float, applied: Applied) -> None:
         """Make due what new content affects, and see what it means for the work in progress."""
@@ -349,11 +349,8 @@ class Loop:
         if whole:
             self._tasks.start_soon(self.project.indexer.foresee, whole, self._parsers)
         # After that, whose work is another process's.
-        self._tasks.start_soon(self._look)
-
-    async def _look(self) -> None:
-        self._apps.stirred()
-        self._tests.stirred()
+        self._tasks.start_soon(self._apps.stirred)
+        self._tasks.start_soon(self._tests.stirred)
 
     def _drop_bytecode(self) -> None:
         """See to it that whoever imports an edited file does not meet its old code.

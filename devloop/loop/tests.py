@@ -302,10 +302,10 @@ class Tests:
         if self._warm is not None:
             await self._warm.run()
 
-    def stirred(self) -> None:
+    async def stirred(self) -> None:
         """Sources seem to have changed, which is not looked into yet."""
         if self._warm is not None and self._running is None:
-            self._warm.look()
+            await self._warm.look()
 
     def foresee(self) -> None:
         """Nothing runs now: have what the next run starts from made ready."""

@@ -7,9 +7,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import anyio
+import anyio.lowlevel
 import pytest
 
-from devloop.execute.staleness import Origin
+from devloop.execute.staleness import SOME, Origin
 
 
 def installation(root: Path) -> str:
@@ -71,6 +73,37 @@ def test_what_changes_on_disk_is_seen(tmp_path: Path, kind: str) -> None:
     said = made.stale({})
     assert said is not None
     assert said.endswith(" changed")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("turns", [0, 1, 3])
+async def test_what_a_look_has_not_come_to_is_looked_at_in_the_end(
+    tmp_path: Path, turns: int
+) -> None:
+    """A look ahead goes on between other work, and is used as far as it has come."""
+    made = origin(tmp_path, {}, frozenset())
+    modules = [tmp_path / f"site-packages/pkg/m{number}.py" for number in range(5 * SOME)]
+    for path in modules:
+        path.write_text("A = 1\n")
+    made.add(map(str, modules), {}, frozenset())
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(made.look)
+        for _ in range(turns):
+            await anyio.lowlevel.checkpoint()
+        modules[-1].write_text("A = 22\n")
+        for _ in range(2):
+            assert made.stale({}) == f"{modules[-1]} changed"
+
+
+@pytest.mark.anyio
+async def test_what_a_look_finds_is_told(tmp_path: Path) -> None:
+    """However soon after it that is asked."""
+    made = origin(tmp_path, {}, frozenset())
+    assert made.stale({}) is None
+    same_length(tmp_path)
+    await made.look()
+    for _ in range(2):
+        assert str(made.stale({})).endswith("__init__.py changed")
 
 
 def test_a_file_that_changed_while_it_was_imported_counts_as_changed(tmp_path: Path) -> None:
