@@ -189,6 +189,9 @@ def test_what_was_accepted_is_finished(root: Path, port: int, watching: Watch) -
 
 def test_a_stream_does_not_hold_the_new_code(root: Path, port: int, watching: Watch) -> None:
     """Its process goes on within its stop timeout, and then is ended (W17)."""
+    table = root / "devloop.toml"
+    # On a busy machine the new one takes more than two seconds to be ready.
+    table.write_text(table.read_text().replace("'2s'", "'15s'"))
     watch = watching(root)
     watch.cycle(outcome="passed")
     old = watch.of("app-started")[-1]["pid"]
