@@ -115,7 +115,8 @@ def test_fifty_restarts(warm: Callable[..., Watching], port: int) -> None:
     starts = [event["start"] for event in watch.of("app-started")[begun:]]
     assert set(starts) == {"warm"}
     watch.until(lambda: len(apps(watch)) == 1)
-    watch.until(lambda: len(watch.started()) <= before)
+    # What waits for the next start may come after the first count; strays would be fifty.
+    watch.until(lambda: len(watch.started()) <= before + 5)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
