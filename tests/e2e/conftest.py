@@ -256,6 +256,7 @@ class Shell:
             env=environment,
             timeout=120,
             encoding="utf-8",
+            codec_errors="replace",  # Ctrl-C has the system drop what is not read yet
             dimensions=(24, columns),
         )
         self.devloop = shlex.join(command)
