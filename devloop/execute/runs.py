@@ -48,6 +48,7 @@ class Chosen(msgspec.Struct, frozen=True):
 
     Args:
         selection: the chosen files, in order; None runs all that pytest finds.
+        whole: all that is known to hold tests is chosen, and so is what pytest alone knows of.
         paths: given to pytest as its arguments: ``[tests] paths``, or what the user has named.
         args: further arguments, from the configuration.
         once: further arguments for this run alone (``--pytest-args``); what they leave out is
@@ -61,6 +62,7 @@ class Chosen(msgspec.Struct, frozen=True):
     """
 
     selection: tuple[SelectedFile, ...] | None = None
+    whole: bool = False
     paths: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     once: tuple[str, ...] = ()
@@ -327,6 +329,7 @@ class TestRun:
             "m": "select",
             "root": root,
             "files": files,
+            "whole": self._tests.whole,
             "teach": self._warm is not None,
             "record": self._tests.record,
             "memos": self._tests.memos,

@@ -403,7 +403,8 @@ _NOTHING = names.Wants()
 
 def _is_test(path: str, facts: Facts, layout: Layout) -> bool:
     """Whether pytest has something to do with a file: a text without examples is just a text."""
-    return layout.is_test(path) and (path.endswith(SOURCES) or facts.examples is not None)
+    shows = path.endswith(SOURCES) or facts.examples is not None
+    return layout.is_test(path) and (shows or layout.is_found(path))
 
 
 def _is_conftest(path: str) -> bool:

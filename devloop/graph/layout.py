@@ -32,6 +32,8 @@ class Layout(msgspec.Struct, frozen=True):
         test_patterns: file names of tests, as pytest's ``python_files``.
         doctest_modules: pytest looks for doctests in every module.
         doctest_globs: names of texts in which it does.
+        found: what the names of other files end with in which pytest has found tests, through a
+            plugin, as ``.yaml``.
         always: dotted names of modules that every test depends on.
         library: the top-level modules of the standard library.
     """
@@ -42,6 +44,7 @@ class Layout(msgspec.Struct, frozen=True):
     test_patterns: tuple[str, ...] = TEST_PATTERNS
     doctest_modules: bool = False
     doctest_globs: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
     always: tuple[str, ...] = ()
     library: frozenset[str] = sys.stdlib_module_names
     _folders: dict[str, bool] = {}
@@ -84,12 +87,20 @@ class Layout(msgspec.Struct, frozen=True):
         return (*by_roots, *by_bases)
 
     def is_test(self, path: str) -> bool:
-        """Whether pytest collects a file: a module of tests, or what may hold doctests.
+        """Whether pytest collects a file: a module of tests, what may hold doctests or is alike.
 
         Args:
             path: need not exist.
         """
-        return self.is_test_module(path) or self.is_doctest(path)
+        return self.is_test_module(path) or self.is_doctest(path) or self.is_found(path)
+
+    def is_found(self, path: str) -> bool:
+        """Whether a file is of a kind in which pytest has found tests, through a plugin.
+
+        Args:
+            path: need not exist.
+        """
+        return f"/{path}".endswith(self.found) and self._is_searched(path)
 
     def is_test_module(self, path: str) -> bool:
         """Whether pytest collects a file as a module of tests.
@@ -150,6 +161,7 @@ def discover(
     test_patterns: Iterable[str] = TEST_PATTERNS,
     doctest_modules: bool = False,
     doctest_globs: Iterable[str] = (),
+    found: Iterable[str] = (),
     always: Iterable[str] = (),
     library: frozenset[str] = sys.stdlib_module_names,
 ) -> Layout:
@@ -165,6 +177,7 @@ def discover(
         test_patterns: file names of tests.
         doctest_modules: pytest looks for doctests in every module.
         doctest_globs: names of texts in which it does.
+        found: what the names of other files end with in which it has found tests.
         always: dotted names of modules that every test depends on.
         library: the top-level modules of the standard library of the project's interpreter.
 
@@ -178,30 +191,31 @@ def discover(
     folders = {path.rpartition("/")[0] for path in sources}
     packages = {path.rpartition("/")[0] for path in sources if path.endswith("/__init__.py")}
     base_of = {folder: _base(folder, packages) for folder in folders}
-    found = {_folder(root) for root in extra_roots}
+    tops = {_folder(root) for root in extra_roots}
     bases: set[str] = set()
     if roots is not None:
-        found.update(_folder(root) for root in roots)
+        tops.update(_folder(root) for root in roots)
     else:
         projects = (path.rpartition("/") for path in paths)
         likely = {folder for folder, _, name in projects if name in PROJECT_FILES}
         likely.update(folder for folder in _ancestors(sources) if f"/{folder}".endswith("/src"))
-        found |= {"", *(likely - packages)}
+        tops |= {"", *(likely - packages)}
         bases.update(base_of.values())
     layout = Layout(
         test_paths=tuple(map(_folder, test_paths)),
         test_patterns=tuple(test_patterns),
         doctest_modules=doctest_modules,
         doctest_globs=tuple(doctest_globs),
+        found=tuple(found),
         always=tuple(dict.fromkeys(always)),
         library=library,
     )
     for path in sources:
         folder, _, name = path.rpartition("/")
         if name == "conftest.py" or layout.is_test(path):
-            found.add(base_of[folder])
+            tops.add(base_of[folder])
     return msgspec.structs.replace(
-        layout, roots=_deepest_first(found), bases=_deepest_first(bases - found)
+        layout, roots=_deepest_first(tops), bases=_deepest_first(bases - tops)
     )
 
 

@@ -24,6 +24,8 @@ class Choice:
         relative: makes the path that devloop writes of an absolute one.
         files: each chosen file with the nodeids that are due in it, none for all of them; None
             for everything that pytest finds.
+        whole: all files that devloop knows to hold tests are chosen whole, so that what only pytest
+            knows of, as a plugin that collects files of another kind, is wanted too.
         publish: takes the message about what was collected.
     """
 
@@ -31,9 +33,11 @@ class Choice:
         self,
         relative: Callable[[str], str],
         files: list[tuple[str, list[str]]] | None,
+        whole: bool,
         publish: Callable[[dict[str, Any]], None],
     ) -> None:
         self._relative = relative
+        self._whole = whole
         self._publish = publish
         self._wanted = None if files is None else {path: set(ids) for path, ids in files}
         self._order = {path: place for place, path in enumerate(self._wanted or ())}
@@ -74,6 +78,8 @@ class Choice:
         path = self._relative(str(collection_path))
         if path in self._wanted or path in self._folders:
             return None
+        if self._whole and not path.endswith(".py"):
+            return None
         folder, _, name = path.rpartition("/")
         # pytest 7 makes a package of a folder by collecting its __init__.py.
         if name == "__init__.py" and (folder or ".") in self._folders:
@@ -92,13 +98,14 @@ class Choice:
             due = {
                 nodeid
                 for path, ids in self._found.items()
-                if path in self._wanted
-                for nodeid in resolve(self._wanted[path], ids)
+                if path in self._wanted or (self._whole and not path.endswith(".py"))
+                for nodeid in resolve(self._wanted.get(path, set()), ids)
             }
             named = list(zip(ids, items, strict=True))
             left_out = [item for nodeid, item in named if nodeid not in due]
             kept = [(nodeid, item) for nodeid, item in named if nodeid in due]
-            kept.sort(key=lambda pair: self._order[pair[0].partition("::")[0]])
+            last = len(self._order)
+            kept.sort(key=lambda pair: self._order.get(pair[0].partition("::")[0], last))
             items[:] = [item for _, item in kept]
             if left_out:
                 self._ours = True

@@ -168,7 +168,8 @@ def pytest_configure(config: pytest.Config) -> None:
         places = Places(settings["root"])
         worker = Worker(config, settings, lambda: warm.told(config))
         files = settings["files"]
-        choice = Choice(places.relative, files and [(p, ids) for p, ids in files], worker.publish)
+        files = files and [(path, ids) for path, ids in files]
+        choice = Choice(places.relative, files, settings["whole"], worker.publish)
         plugins: list[object] = [worker, choice, Attach(places)]
         send = worker.publish
     elif _channel is not None:
@@ -176,8 +177,9 @@ def pytest_configure(config: pytest.Config) -> None:
         if chosen is None:
             pytest.exit("devloop is gone", returncode=3)
         places = Places(chosen["root"])
-        choice = Choice(places.relative, chosen["files"], _channel.send)
-        settings = {key: chosen[key] for key in ("root", "files", "teach", "record", "memos")}
+        choice = Choice(places.relative, chosen["files"], chosen["whole"], _channel.send)
+        handed_on = ("root", "files", "whole", "teach", "record", "memos")
+        settings = {key: chosen[key] for key in handed_on}
         controller = Controller(_modules, settings, _channel.send)
         stream = Stream(config, _channel, choice, places, controller, teach=chosen["teach"])
         if config.getoption("capture", "fd") in {"no", "tee-sys"}:

@@ -26,6 +26,8 @@ class Codebase:
         layout: where modules are imported from.
         collected: what pytest looks for tests in, sorted.
         test_files: those of it that may hold tests, sorted.
+        found: what the names of files end with in which only pytest knew of tests, sorted.
+        coarse: test files of which it is not known what they say, until they are parsed.
         tracked: the files that git tracks; None outside git.
         muted: files that what runs here writes again and again; they are no reason for anything.
         observed: what tests were seen to look at beside what is watched anyway.
@@ -39,6 +41,8 @@ class Codebase:
         self.collected: list[str] = []
         self.graph = Graph.build(self.layout, {})
         self.test_files: tuple[str, ...] = ()
+        self.found: tuple[str, ...] = ()
+        self.coarse: set[str] = set()
         self.tracked: frozenset[str] | None = None
         self.muted: frozenset[str] = frozenset()
         self.observed = Observed()
@@ -85,7 +89,41 @@ class Codebase:
         Args:
             path: relative to the root.
         """
-        return path.endswith(SOURCES) or self.layout.is_doctest(path)
+        return path.endswith(SOURCES) or self.layout.is_doctest(path) or self.layout.is_found(path)
+
+    def find(self, holding: Collection[str], files: Collection[str]) -> bool:
+        """Take up in which files pytest has found tests; other files of their kind may hold some.
+
+        Args:
+            holding: all such files.
+            files: all that there are.
+
+        Returns:
+            Whether that has made tests of files that were none.
+        """
+        layout = self.layout
+        others = {path for path in holding if not path.endswith(SOURCES)}
+        kinds = {_kind(path) for path in others if not layout.is_doctest(path)}
+        if kinds.issubset(self.found):
+            return False
+        self.found = tuple(sorted(kinds.union(self.found)))
+        self.lay_out(files)
+        return True
+
+    def find_more(self, holding: Collection[str]) -> None:
+        """Take up in which files pytest has found tests, once the files have been read.
+
+        Args:
+            holding: all such files.
+        """
+        if not self.find(holding, self.known):
+            return
+        files = self.graph.files
+        news = {path for path in self.collected if path not in files}
+        self.coarse |= news
+        facts = {path: Facts(self.known[path].digest or b"") for path in news}
+        self.graph = Graph.build(self.layout, {**files, **facts})
+        self.test_files = self.graph.tests
 
     def lay_out(self, files: Iterable[str]) -> None:
         """Tell from paths alone where modules are imported from, and which files are tests.
@@ -93,7 +131,7 @@ class Codebase:
         Args:
             files: all that there are.
         """
-        self.layout = self._toolchain.layout(files)
+        self.layout = self._toolchain.layout(files, self.found)
         self.collected = sorted(path for path in files if self.layout.is_test(path))
 
     def begin(
@@ -172,3 +210,9 @@ class Codebase:
             self.contents[path] = found.fingerprint
         elif path in self.observed.files or self.categorise(path) is not Category.BYPRODUCT:
             self.contents[path] = known.digest or repr(known.signature).encode()
+
+
+def _kind(path: str) -> str:
+    """What the names of files of one kind end with."""
+    name = path.rpartition("/")[2]
+    return name[name.rfind(".") :] if "." in name else f"/{name}"

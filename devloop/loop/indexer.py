@@ -108,15 +108,17 @@ class Indexer:
         """Whether all that lies in the tree has been read."""
         return not self._unread and not self._gone
 
-    def survey(self, scan: Scan) -> None:
+    def survey(self, scan: Scan, holding: Collection[str]) -> None:
         """Take up what lies in the tree, as far as it can be told without reading it.
 
         Args:
             scan: the files, with signatures.
+            holding: files in which pytest has found tests.
         """
         self._codebase.tracked = scan.tracked
         self._unread, self._gone = {}, []
         self._codebase.lay_out(scan.files)
+        self._codebase.find(holding, scan.files)
         stored = self._store.load_files()
         current: dict[str, tuple[Known, Facts | None]] = {}
         for path, signature in scan.files.items():
@@ -259,7 +261,7 @@ class Indexer:
         problem = self._toolchain.look_again(installed=bool(installs), configured=configured)
         self._stale_layout |= problem is None and (bool(installs) or configured)
         self._absorb(parsed, others, gone)
-        if configured:
+        if configured or self._codebase.coarse:
             await self._read_examples(parsers)
         await self._read_ignored(code, parsers)
         contents = self._codebase.contents
@@ -316,8 +318,9 @@ class Indexer:
 
     async def _read_examples(self, parsers: Parsers) -> None:
         """Read the texts that pytest takes for tests now, and did not before."""
-        files = self._codebase.graph.files
-        paths = [path for path in self._codebase.collected if path not in files]
+        coarse, self._codebase.coarse = self._codebase.coarse, set()
+        known = self._codebase.graph.files.keys() - coarse
+        paths = [path for path in self._codebase.collected if path not in known]
         self._absorb(await self._parse(paths, parsers), {}, ())
 
     async def _read_ignored(self, importers: Iterable[str], parsers: Parsers) -> None:

@@ -96,7 +96,7 @@ class Project:
                 interpreter = answer()
             stamp = f"{interpreter.path} {interpreter.version} {parsing.FACTS}"
             project = cls(folder, loaded, interpreter, Store.open(root, stamp=stamp))
-            project.indexer.survey(found)
+            project.indexer.survey(found, project.records.holding())
         return project
 
     @property
@@ -151,7 +151,9 @@ class Project:
                 **contents,
                 **self.codebase.observed.facts(known),
             }
-        return self.verdicts.learn(ran, contents, changed)
+        doubtful = self.verdicts.learn(ran, contents, changed)
+        self.codebase.find_more(self.records.holding())
+        return doubtful
 
     def tidy(self) -> None:
         """Forget outlines of contents that nobody remembers."""

@@ -263,6 +263,7 @@ class Tests:
             project.root,
             Chosen(
                 selection=files,
+                whole={f.path for f in files if not f.nodeids}.issuperset(project.test_files),
                 paths=tests.paths,
                 args=tests.args,
                 once=self._scope.pytest_args,

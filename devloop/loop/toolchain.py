@@ -91,11 +91,12 @@ class Toolchain:
             return error
         return None
 
-    def layout(self, files: Iterable[str]) -> Layout:
+    def layout(self, files: Iterable[str], found: Iterable[str] = ()) -> Layout:
         """Find where modules are imported from, and which files are tests.
 
         Args:
             files: all that there are.
+            found: what the names of files end with in which only pytest knew of tests.
         """
         config = self._loaded.config
         return discover(
@@ -109,6 +110,7 @@ class Toolchain:
             test_patterns=self.settings.python_files,
             doctest_modules=self.settings.doctest_modules,
             doctest_globs=self.settings.doctest_globs,
+            found=found,
             always=(
                 *self.settings.plugins,
                 *filter(None, [self.settings.django_settings]),

@@ -217,6 +217,10 @@ class Records:
         members = self.members(verdict.own) | self.members(verdict.base)
         return frozenset(self.deps[number] for number in members)
 
+    def holding(self) -> frozenset[str]:
+        """The files that held tests when they were collected last."""
+        return frozenset(p for p, some in self.listings.items() if self.members(some[0].tests))
+
     def of_kind(self, kind: str) -> Mapping[str, int]:
         """All dependencies of a kind: what each is about, with its number.
 

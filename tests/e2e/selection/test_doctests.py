@@ -215,3 +215,45 @@ def test_the_first_run_has_all_examples_and_why_knows_them(lab: MakeLab) -> None
     assert "README.md" in said
     said = project.run("why", "guides/start.rst", "--file", "shop/names.py").stdout
     assert "shop/names.py" in said
+
+
+CASES = """
+pytest.ini
+    [pytest]
+    testpaths = tests
+tests/conftest.py
+    import pytest
+    def pytest_collect_file(parent, file_path):
+        if file_path.suffix == ".case":
+            return Cases.from_parent(parent, path=file_path)
+    class Cases(pytest.File):
+        def collect(self):
+            for name in self.path.read_text().split():
+                yield Case.from_parent(self, name=name)
+    class Case(pytest.Item):
+        def runtest(self):
+            assert self.name != "bad"
+tests/one.case
+    good
+tests/test_it.py
+    def test_it():
+        pass
+"""
+
+
+@pytest.mark.parametrize("static", [STATIC, ""])
+def test_files_that_only_a_plugin_collects(lab: MakeLab, static: str) -> None:
+    """A first run has what pytest finds; from then on files of that kind are tests."""
+    project = lab(CASES + static)
+    assert set(project.green) == {"tests/one.case::good", "tests/test_it.py::test_it"}
+    project.write({"tests/one.case": "good bad\n"})
+    assert "tests/one.case::bad" in project.ran(code=1)
+    project.write({"tests/one.case": "good\n"})
+    assert project.ran() <= {"tests/one.case::good", "tests/test_it.py::test_it"}
+    project.write({"tests/two.case": "bad\n"})
+    assert "tests/two.case" in project.due()
+    assert "tests/two.case::bad" in project.ran(code=1)
+    assert set(project.due()) == {"tests/two.case::bad"}
+    project.write({"tests/two.case": "fine\n"})
+    assert "tests/two.case::fine" in project.ran()
+    assert project.due() == {}

@@ -615,3 +615,11 @@ def test_what_examples_import_counts_where_they_are_run() -> None:
     graph = Graph.build(Layout(), files)
     assert graph.tests == ()
     assert graph.imports("shown.py") == ()
+
+
+def test_a_file_that_a_plugin_collects_is_a_test() -> None:
+    """Whatever it holds, for only the plugin can tell; conftest.py files above it affect it."""
+    files = {"a.case": Facts(b"1"), "conftest.py": Facts(b"2")}
+    graph = Graph.build(Layout(found=(".case",)), files)
+    assert graph.tests == ("a.case",)
+    assert affected_tests(graph, "conftest.py") == {"a.case"}

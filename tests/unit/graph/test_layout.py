@@ -187,3 +187,13 @@ def test_a_module_with_doctests_is_imported_from_its_base() -> None:
     files = ["lib/pkg/__init__.py", "lib/pkg/mod.py"]
     assert discover(files, roots=["src"], doctest_modules=True).roots == ("lib", "src")
     assert discover(files, roots=["src"]).roots == ("src",)
+
+
+def test_files_of_a_kind_in_which_tests_were_found() -> None:
+    """Where pytest looks for tests, and by the end of their names."""
+    layout = Layout(test_paths=("tests",), found=(".case", "/Cases"))
+    assert layout.is_test("tests/deep/a.case")
+    assert layout.is_test("tests/Cases")
+    assert not layout.is_test("other/a.case")
+    assert not layout.is_test("tests/MyCases")
+    assert not layout.is_test_module("tests/a.case")
