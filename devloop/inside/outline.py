@@ -14,7 +14,7 @@ from typing import Any
 
 from .codes import IS_FUNCTION, Part, digest_of
 from .naming import key as key_of
-from .reflection import COMPUTED, GETATTR, by_computed_names
+from .reflection import ANY_NAME, ANY_SIGNATURE, GETATTR, by_computed_names, unsaid
 from .skeleton import IDENTIFIER, LONGEST, Skeleton
 
 _HAS_DOCSTRING = 0x4000000
@@ -60,7 +60,7 @@ def outline(tree: ast.Module, functions: Mapping[str, Iterable[Part]]) -> bytes:
     computed = [key for key, names in mentions.items() if not names.isdisjoint(GETATTR)]
     if computed:
         for key in by_computed_names(tree, computed):
-            mentions[key].add(COMPUTED)
+            mentions[key].update((ANY_NAME, ANY_SIGNATURE))
     units = Skeleton(tree, flags).units
     names = sorted(
         {
@@ -95,13 +95,12 @@ def _mentions(parts: Iterable[Part]) -> set[str]:
     """The identifiers in some code: names, attributes, keywords, and those within strings."""
     found: set[str] = set()
     for part in parts:
-        code, strings = part.code, part.strings
-        found.update(code.co_names)
-        if strings and _is_documented(part):
-            strings = strings[1:]
+        strings = part.strings[1:] if part.strings and _is_documented(part) else part.strings
+        strings = [text for text in strings if len(text) <= LONGEST]
+        found.update(part.code.co_names)
+        found |= unsaid(part.code.co_names, strings)
         for text in strings:
-            if len(text) <= LONGEST:
-                found.update(IDENTIFIER.findall(text))
+            found.update(IDENTIFIER.findall(text))
     return found
 
 

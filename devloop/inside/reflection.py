@@ -1,14 +1,32 @@
-"""Functions that read attributes by names which no source spells out."""
+"""Code that reads names which no source spells out."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 from typing import Any
 
 GETATTR = frozenset({"getattr", "hasattr"})
-COMPUTED = "getattr()"
-"""Stands among the identifiers of what calls one of them with a name that is not a literal."""
+ANY_NAME = "any name"
+"""Stands among the identifiers of what may read the value behind a name without saying it."""
+ANY_SIGNATURE = "any signature"
+"""Stands among those of what may read how any function is defined, without saying its name."""
+_COMPUTED = frozenset({ANY_NAME, ANY_SIGNATURE})
+
+_NAMES = frozenset(
+    "vars dir globals __dict__ __subclasses__ fields asdict astuple __reduce__"
+    " __reduce_ex__".split()
+)
+_BOTH = frozenset(
+    "eval exec attrgetter methodcaller getmembers getmembers_static __getattribute__"
+    " get_type_hints __annotations__ get_annotations signature getfullargspec __defaults__"
+    " __kwdefaults__ __code__".split()
+)
+_WORDS = "|".join(sorted(word for word in _NAMES | _BOTH | GETATTR if word[0] != "_"))
+_DUNDERS = "|".join(sorted(word for word in _NAMES | _BOTH if word[0] == "_"))
+_IN_STRING = re.compile(rf"\b(?:{_WORDS})\s*\(|(?:^|[.:])(?:{_WORDS})\s*$|\b(?:{_DUNDERS})\b")
+"""In a string they count where it may be code, or names one of them; not as English words."""
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _ANONYMOUS: dict[Any, str] = {
@@ -18,6 +36,22 @@ _ANONYMOUS: dict[Any, str] = {
     ast.SetComp: "<setcomp>",
     ast.DictComp: "<dictcomp>",
 }
+
+
+def unsaid(names: Iterable[str], strings: Iterable[str] = ()) -> frozenset[str]:
+    """Which names some code may read without saying them.
+
+    Args:
+        names: the identifiers in it.
+        strings: its constants, which may be code.
+
+    Returns:
+        Some of `ANY_NAME` and `ANY_SIGNATURE`.
+    """
+    mentioned = frozenset(names)
+    if not mentioned.isdisjoint(_BOTH) or any(map(_IN_STRING.search, strings)):
+        return _COMPUTED
+    return frozenset() if mentioned.isdisjoint(_NAMES) else frozenset({ANY_NAME})
 
 
 def by_computed_names(tree: ast.Module, suspects: Iterable[str]) -> set[str]:

@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import Any
 
 from .effects import LIBRARY, Effects
-from .reflection import COMPUTED, GETATTR
+from .reflection import ANY_NAME, ANY_SIGNATURE, GETATTR, unsaid
 from .statements import has_type_checking
 
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
@@ -70,6 +70,7 @@ class _Said:
     def __init__(self, nodes: Iterable[Any], extra: str = "") -> None:
         self.mentions: set[str] = set()
         self.stored: set[str] = set()
+        self._spelled: set[str] = set()
         words = [extra]
         todo = list(nodes)
         todo.reverse()
@@ -90,24 +91,27 @@ class _Said:
                 todo += reversed(node)
             else:
                 words.append(repr(node))
+        self.mentions |= self._spelled | unsaid(self._spelled)
         self._words = words
 
     def _note(self, kind: type, node: Any) -> None:
         """Note what is bound and mentioned."""
         if kind is ast.Name:
-            (self.stored if isinstance(node.ctx, ast.Store) else self.mentions).add(node.id)
+            if node.id == "locals":
+                self.mentions.add(ANY_NAME)
+            (self.stored if isinstance(node.ctx, ast.Store) else self._spelled).add(node.id)
         elif kind is ast.Attribute:
-            self.mentions.add(node.attr)
+            self._spelled.add(node.attr)
         elif kind is ast.Constant:
             if isinstance(node.value, str) and len(node.value) <= LONGEST:
-                self.mentions.update(IDENTIFIER.findall(node.value))
+                self.mentions.update(IDENTIFIER.findall(node.value), unsaid((), [node.value]))
         elif kind is ast.keyword and node.arg:
             self.mentions.add(node.arg)
         elif kind is ast.alias:
             self.mentions.update(node.name.split("."))
             self.stored.add(node.asname or node.name.partition(".")[0])
         elif kind is ast.Call and _reads_computed_name(node):
-            self.mentions.add(COMPUTED)
+            self.mentions.update((ANY_NAME, ANY_SIGNATURE))
         elif kind is ast.MatchClass:
             self.mentions.update(node.kwd_attrs)
         elif kind in _FUNCTIONS or kind is ast.ClassDef:

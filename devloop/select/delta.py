@@ -11,6 +11,8 @@ from devloop.graph.graph import Graph
 from devloop.select.category import DISTRIBUTION, LISTING, TEXT, VARIABLE, Category, about
 from devloop.select.existence import Existence
 from devloop.select.outlines import (
+    ANY_NAME,
+    ANY_SIGNATURE,
     Classes,
     Outline,
     Outlines,
@@ -335,7 +337,7 @@ class Delta:
             else:
                 names.update({name: (f"{path}: {said}",) for name, said in edit.names.items()})
         if names:
-            self._follow(scene, names, reflective=True)
+            self._follow(scene, names)
 
     def _memos(self) -> None:
         """Follow cached functions that may keep what another value would come from now."""
@@ -362,7 +364,7 @@ class Delta:
                 self._wild.update(dict.fromkeys(files, "too much mentions what it keeps"))
                 return
             names = {key.rpartition("::")[2].rpartition(".")[2]: found[key].chain for key in found}
-            self._follow(scene, names, reflective=False)
+            self._follow(scene, names)
 
     def _scene(self, files: Collection[str], more: Iterable[Outline]) -> Scene | None:
         """What may mention something of some files; None where that is too much."""
@@ -382,19 +384,18 @@ class Delta:
         own = {path: now[path] for path in importers if path in now}
         return Scene(own, now, Classes([*now.values(), *more]))
 
-    def _follow(
-        self, scene: Scene, names: Mapping[str, tuple[str, ...]], *, reflective: bool
-    ) -> None:
-        taint = spread(names, scene.importers, scene.readers, scene.classes, reflective=reflective)
+    def _follow(self, scene: Scene, names: Mapping[str, tuple[str, ...]]) -> None:
+        taint = spread(names, scene.importers, scene.readers, scene.classes)
         self._wild.update({p: s for p, s in taint.wild.items() if p not in self._wild})
-        self._hits(taint, reflective=reflective)
+        self._hits(taint)
 
-    def _hits(self, taint: Taint, *, reflective: bool) -> None:
+    def _hits(self, taint: Taint) -> None:
         records = self._present.records
         for dep, name in taint.hits.items():
             number = records.number_of.get(dep)
             chain = taint.names.get(name, ())
-            detail = f"{dep[2:]} mentions {name}" if chain else f"{dep[2:]} reads names unsaid"
+            unsaid = name in (ANY_NAME, ANY_SIGNATURE)
+            detail = f"{dep[2:]} reads names unsaid" if unsaid else f"{dep[2:]} mentions {name}"
             reason = Reason("mentions", (dep[2:], *chain), detail)
             if number is not None:
                 self._named.setdefault(number, reason)
@@ -402,7 +403,7 @@ class Delta:
             self._named.setdefault(whole, reason)
         # What a file or a template names is not known, nor what the examples in a docstring do.
         chain = next(iter(taint.names.values()), ())
-        for kind in ("r", "t") if reflective else ("t",):
+        for kind in ("r", "t") if ANY_NAME in taint.names else ("t",):
             for path, number in records.of_kind(kind).items():
                 detail = f"{path} was read, and may name anything"
                 self._named.setdefault(number, Reason("mentions", (path, *chain), detail))

@@ -17,6 +17,10 @@ CLASS = 4
 HEADLESS = 8
 IMPORT = 16
 """The flags of `Unit.effect`; see `inside/skeleton.py`."""
+ANY_NAME = "any name"
+ANY_SIGNATURE = "any signature"
+"""Stand among the identifiers of what may read a value, or how a function is defined, without
+saying whose; see `inside/reflection.py`."""
 
 
 class Function(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -163,7 +167,7 @@ class Edit(msgspec.Struct, frozen=True):
     Args:
         functions: the keys of those whose own code differs, that came or that went.
         names: the names behind which another value may stand, each with what a person calls
-            the statement.
+            the statement; `ANY_NAME` and `ANY_SIGNATURE` stand for those who read it unsaid.
         wild: what a person calls a statement that may have any effect; None where there is none.
     """
 
@@ -228,10 +232,11 @@ def compare(before: Outline, after: Outline, classes: Classes) -> Edit:
             if _is_def(outline, unit, function) and same:
                 functions.add(function)
                 names.setdefault("__doc__", unit.shown)
+                names.setdefault(ANY_SIGNATURE, unit.shown)
                 other = before if outline is after else after
                 if set(outline.names_of(unit)) == set(other.names_of(same[0])):
                     continue  # whoever is served by another default has run it
-            for name in unit.binds:
+            for name in (*unit.binds, ANY_NAME):
                 names.setdefault(name, unit.shown)
             if unit.scope:
                 names.setdefault(unit.scope.rpartition(".")[2], unit.shown)

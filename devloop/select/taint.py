@@ -8,19 +8,11 @@ file. This is wider than any resolution of names, and needs none.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
-from devloop.select.outlines import CLASS, IMPORT, MENTIONED, Classes, Outline, Unit
-
-REFLECTIVE = frozenset(
-    "vars dir globals locals __dict__ __subclasses__ __mro__ getmembers getmembers_static"
-    " get_type_hints __annotations__ get_annotations signature getfullargspec __defaults__"
-    " __kwdefaults__ __code__ eval exec attrgetter methodcaller fields asdict astuple"
-    " __getattribute__ __reduce__ __reduce_ex__ getattr()".split()
-)
-"""Who mentions one of these may read any name without saying it."""
+from devloop.select.outlines import CLASS, MENTIONED, Classes, Outline, Unit
 
 
 class Taint(msgspec.Struct, frozen=True):
@@ -43,8 +35,6 @@ def spread(
     importers: Mapping[str, Outline],
     readers: Mapping[str, Outline],
     classes: Classes,
-    *,
-    reflective: bool,
 ) -> Taint:
     """Follow names.
 
@@ -53,7 +43,6 @@ def spread(
         importers: the sources whose own statements may read them when they are imported.
         readers: the sources whose functions may.
         classes: those of all of them.
-        reflective: who may read any name is reached, too.
 
     Returns:
         All that is reached.
@@ -67,14 +56,9 @@ def spread(
     scopes: dict[str, frozenset[str]] = {}
     todo = list(names)
     for path, outline in importers.items():
-        unsaid = frozenset(
-            i for i, name in enumerate(outline.names) if reflective and name in REFLECTIVE
-        )
         for unit in outline.units:
             for index in unit.mentions:
                 by_name.setdefault(outline.names[index], []).append((path, unit))
-            if not unit.effect & IMPORT and not unsaid.isdisjoint(unit.mentions):
-                wild.setdefault(path, unit.shown)
     while todo:
         name = todo.pop()
         for path, unit in by_name.get(name, ()):
@@ -98,23 +82,19 @@ def spread(
                 if other not in names:
                     names[other] = (f"{path}: {unit.shown}", *names[name])
                     todo.append(other)
-    return Taint(names, wild, {**served, **_hits(names, readers, REFLECTIVE if reflective else ())})
+    return Taint(names, wild, {**served, **_hits(frozenset(names), readers)})
 
 
-def _hits(
-    names: Iterable[str], readers: Mapping[str, Outline], unsaid: Collection[str]
-) -> Mapping[str, str]:
-    """The functions that mention one of some names, or may read them without saying so."""
-    wanted = frozenset(names)
+def _hits(names: frozenset[str], readers: Mapping[str, Outline]) -> Mapping[str, str]:
+    """The functions that mention one of some names."""
     found: dict[str, str] = {}
-    either = wanted.union(unsaid)
     for path, outline in readers.items():
-        indices = {i: name for i, name in enumerate(outline.names) if name in either}
+        indices = {i: name for i, name in enumerate(outline.names) if name in names}
         if not indices:
             continue
         for function in outline.functions:
             named = [indices[index] for index in function.mentions if index in indices]
             if named:
-                best = next((name for name in named if name in wanted), named[0])
-                found[f"f {path}::{function.key}"] = best
+                # Names say more to a person than what may be any.
+                found[f"f {path}::{function.key}"] = min(named, key=lambda name: " " in name)
     return found

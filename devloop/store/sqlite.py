@@ -20,7 +20,7 @@ Fault: TypeAlias = Literal["busy", "damaged", "unusable"]
 
 APPLICATION = 0x64766C70
 """SQLite's application_id of our files: "dvlp"."""
-VERSION = 4
+VERSION = 5
 """The form of the tables and of their bodies; a file of another one is set aside."""
 TABLES = (
     "files",

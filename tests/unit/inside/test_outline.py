@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from devloop.inside import source
-from devloop.select.outlines import CHANGED, Classes, Edit, Outline, compare, decode
+from devloop.select.outlines import (
+    ANY_NAME,
+    ANY_SIGNATURE,
+    CHANGED,
+    Classes,
+    Edit,
+    Outline,
+    compare,
+    decode,
+)
 
 BASE = '''
 """A module."""
@@ -76,6 +85,48 @@ def test_a_function_mentions_names_attributes_keywords_and_what_strings_hold() -
     assert "renamed" in mentions("outer")
 
 
+def unsaid(body: str) -> set[str]:
+    """What a function may read without saying it."""
+    found = outline(f"def f(x, name):\n    {body}\n")
+    return {ANY_NAME, ANY_SIGNATURE}.intersection(found.names_of(found.functions[0]))
+
+
+def test_what_may_read_any_name_says_so() -> None:
+    """By its code, or by code within its strings; what reads any object's signature, too."""
+    both = {ANY_NAME, ANY_SIGNATURE}
+    assert unsaid("return x.__dict__") == {ANY_NAME}
+    assert unsaid("return [dir(x)]") == {ANY_NAME}
+    assert unsaid("return getattr(x, name)") == both
+    assert unsaid("return map(getattr, x)") == both
+    assert unsaid("return x.__code__.co_names") == both
+    assert unsaid("return signature(x)") == both
+    assert unsaid("return run('-c', 'print(vars(x))')") == both
+    assert unsaid("return resolve('dataclasses:asdict')") == both
+    assert unsaid("return getattr(builtins, 'eval')(name)") == both
+    assert unsaid("return f'{name}.__dict__'") == both
+
+
+def test_words_and_own_variables_read_no_name_unsaid() -> None:
+    """English holds many of them; `locals` gives what the function itself has named."""
+    assert unsaid("raise ValueError('the fields of a signature, evaluated in its dir')") == set()
+    assert unsaid("return name.format(**locals())") == set()
+    assert unsaid("return [one.limit for one in type(x).__mro__]") == set()
+    assert unsaid("return getattr(x, 'limit')") == set()
+
+
+def test_a_statement_may_read_any_name_too() -> None:
+    """`locals` is that of the module there."""
+
+    def names(text: str) -> set[str]:
+        found = outline(text)
+        return {ANY_NAME, ANY_SIGNATURE}.intersection(found.names_of(found.units[-1]))
+
+    assert names("X = locals()") == {ANY_NAME}
+    assert names("X = print.__dict__") == {ANY_NAME}
+    assert names("X = getattr(print, name)") == {ANY_NAME, ANY_SIGNATURE}
+    assert names("X = 'eval $(fields)'") == set()
+
+
 def test_layout_and_comments_are_no_edit() -> None:
     """Nothing of them is in an outline."""
     spread_out = BASE.replace("(i, key=b)", "(\n        i,  # one\n        key=b,\n    )")
@@ -90,15 +141,16 @@ def test_the_edit_of_a_body_is_that_of_its_function_alone() -> None:
 
 
 def test_a_constant_is_its_name() -> None:
-    """And nothing else."""
+    """And whatever may read a name without saying it."""
     found = edit("LIMIT = 10", "LIMIT = 11")
-    assert (found.functions, set(found.names), found.wild) == (frozenset(), {"LIMIT"}, None)
+    assert (found.functions, set(found.names)) == (frozenset(), {"LIMIT", ANY_NAME})
+    assert found.wild is None
 
 
 def test_an_attribute_is_its_name_and_that_of_its_class() -> None:
     """Where the bases are known to do nothing when they are derived from."""
     base = "class Base:\n    pass"
-    assert set(edit("sides = 0", "sides = 4", base).names) == {"sides", "Shape"}
+    assert set(edit("sides = 0", "sides = 4", base).names) == {"sides", "Shape", ANY_NAME}
 
 
 def test_in_a_class_of_unknown_bases_anything_may_happen() -> None:
@@ -114,14 +166,14 @@ def test_a_default_is_served_to_those_who_run_the_function() -> None:
     """An annotation, too; another name as a default may be anything."""
     found = edit("b=LIMIT", "b: int = LIMIT")
     assert found.functions == {"plain"}
-    assert set(found.names) == {"__doc__"}
-    assert set(edit("b=LIMIT", "b=TABLE").names) == {"plain", "__doc__"}
+    assert set(found.names) == {"__doc__", ANY_SIGNATURE}
+    assert {"plain", "__doc__", ANY_SIGNATURE} <= set(edit("b=LIMIT", "b=TABLE").names)
 
 
 def test_an_import_of_the_standard_library_is_the_name_that_it_binds() -> None:
     """It does nothing else that a test could see."""
     found = edit("import os", "import os.path as os")
-    assert (set(found.names), found.wild) == ({"os"}, None)
+    assert (set(found.names), found.wild) == ({"os", ANY_NAME}, None)
 
 
 def test_what_is_not_known_to_do_nothing_else_may_do_anything() -> None:
@@ -140,7 +192,7 @@ def test_a_function_that_comes_is_its_name() -> None:
     """It may stand in the place of another one; a method that Python calls may do more."""
     found = edit("def outer():", "def another():\n    pass\n\ndef outer():")
     assert found.functions == {"another"}
-    assert set(found.names) == {"another"}
+    assert set(found.names) == {"another", ANY_NAME}
     base = "class Base:\n    pass"
     method = "    sides = 0\n    def __eq__(self, other):\n        return True"
     assert edit("    sides = 0", method, base).wild == "Shape.__eq__"

@@ -1,0 +1,77 @@
+"""Whom another value behind a name reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from devloop.inside import source
+from devloop.select.outlines import ANY_NAME, Classes, Outline, compare, decode
+from devloop.select.taint import Taint, spread
+
+
+def outline(text: str) -> Outline:
+    """The outline of a source that compiles."""
+    packed = source.read(text.encode())[1]
+    assert packed
+    return decode(packed)
+
+
+def reached(sources: Mapping[str, str], old: str, new: str) -> Taint | str:
+    """Whom the replacement of one text by another in ``a.py`` reaches.
+
+    Returns:
+        The names and functions; what a person calls the statement that may have any effect where
+        the edit itself has one.
+    """
+    assert sources["a.py"].count(old) == 1
+    before = outline(sources["a.py"])
+    now = {path: outline(text) for path, text in sources.items()}
+    now["a.py"] = outline(sources["a.py"].replace(old, new))
+    classes = Classes([before, *now.values()])
+    edit = compare(before, now["a.py"], classes)
+    if edit.wild is not None:
+        return edit.wild
+    names = {name: (said,) for name, said in edit.names.items()}
+    return spread(names, now, now, classes)
+
+
+def hits(sources: Mapping[str, str], old: str, new: str) -> set[str]:
+    """The functions that are reached, where nothing may have any effect."""
+    found = reached(sources, old, new)
+    assert isinstance(found, Taint)
+    assert not found.wild, found.wild
+    there = {f"{path}::{f.key}" for path, text in sources.items() for f in outline(text).functions}
+    return {dep[2:] for dep in found.hits} & there
+
+
+def test_a_long_string_that_looks_like_code_is_a_value_only() -> None:
+    """It runs nothing where it is bound; who reads it may."""
+    others = {"b.py": "import a\nSCRIPT = 'eval $(x) dir(y)'\ndef shows():\n    return SCRIPT\n"}
+    sources = {"a.py": "LIMIT = 1\ndef reads():\n    return LIMIT\ndef other(): ...\n", **others}
+    assert hits(sources, "= 1", "= 2") == {"a.py::reads", "b.py::shows"}
+
+
+def test_a_statement_that_reads_any_name_hands_it_on_to_what_it_binds() -> None:
+    """Or to everything, where it may do anything else."""
+    sources = {
+        "a.py": "LIMIT = 1\n",
+        "b.py": "import a\nALL = a.__dict__\ndef shows():\n    return ALL\ndef other(): ...\n",
+    }
+    assert hits(sources, "= 1", "= 2") == {"b.py::shows"}
+    called = {**sources, "b.py": "import a\nprint(vars(a))\n"}
+    found = reached(called, "= 1", "= 2")
+    assert isinstance(found, Taint)
+    assert set(found.wild) == {"b.py"}
+
+
+def test_another_default_is_not_read_by_who_reads_values_only() -> None:
+    """But by who looks at how functions are defined."""
+    sources = {
+        "a.py": "def served(n=1):\n    return n\n",
+        "b.py": "import a\ndef values():\n    return vars(a)\n"
+        "def defaults():\n    return a.f.__defaults__\n",
+    }
+    found = reached(sources, "=1", "=2")
+    assert isinstance(found, Taint)
+    assert {dep[2:] for dep in found.hits} == {"b.py::defaults"}
+    assert ANY_NAME not in found.names
