@@ -14,11 +14,13 @@ IS_FUNCTION = 0x1
 
 POSITIONS = frozenset(
     "f_lineno tb_lineno lineno co_firstlineno co_positions co_lines findsource getsource"
-    " getsourcelines getline getlines getframeinfo getinnerframes getouterframes stack trace"
+    " getsourcelines getline getlines getframeinfo getinnerframes getouterframes"
     " extract_stack extract_tb format_exc format_exception format_tb print_exc walk_tb"
     " walk_stack stacklevel findCaller".split()
 )
 """Who names one of these may say at which line some code stands, or what stands there."""
+FRAMES = frozenset({"stack", "trace"})
+"""So may who means `inspect`'s functions by these; many objects have attributes of these names."""
 
 DOTTED = re.compile(r"[^\W\d]\w*(?:(?:\.[^\W\d]\w*)+(?::[^\W\d][\w.]*)?|:[^\W\d][\w.]*)")
 WORD = re.compile(r"[^\W\d]\w*")

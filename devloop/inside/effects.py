@@ -9,20 +9,25 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
+from collections.abc import Mapping
 from typing import Any
+
+from . import libraries
 
 LIBRARY: frozenset[str] = sys.stdlib_module_names | {"typing_extensions"}
 
 _BUILTINS = frozenset(
-    "bool bytearray bytes chr classmethod complex dict divmod enumerate float format frozenset"
-    " hash hex int isinstance issubclass len list max memoryview min object oct ord pow property"
-    " range repr reversed round set slice sorted staticmethod str sum super tuple type zip".split()
+    "bool bytearray bytes callable chr classmethod complex dict divmod enumerate float format"
+    " frozenset getattr hasattr hash hex int isinstance issubclass len list max memoryview min"
+    " object oct ord pow property range repr reversed round set slice sorted staticmethod str sum"
+    " super tuple type zip".split()
 )
 _CALLABLES = frozenset(
     "compile getLogger local Lock RLock ContextVar TypeVar ParamSpec TypeVarTuple NewType cast"
     " namedtuple NamedTuple TypedDict Decimal Fraction Path PurePath PurePosixPath timedelta"
     " datetime date time timezone partial attrgetter itemgetter methodcaller MappingProxyType"
     " SimpleNamespace defaultdict OrderedDict Counter deque ChainMap count field auto dedent"
+    " isasyncgenfunction isclass iscoroutinefunction isfunction isgeneratorfunction ismethod"
     " escape join getattr Struct UUID WeakKeyDictionary WeakValueDictionary WeakSet".split()
 )
 """Of the standard library: they make a value of their arguments."""
@@ -68,7 +73,10 @@ class Effects:
 
     def __init__(self, body: list[Any]) -> None:
         self._from: dict[str, str | None] = {}
-        """For each name that the module binds what it imports under it; None where it is made."""
+        """For each name that the module binds what it imports under it, a dot before what comes
+        from the project; None where it is made otherwise."""
+        self._made: dict[str, str] = {}
+        """For each name that is bound to what a class of another distribution makes that class."""
         for statement in body:
             self._note(statement)
 
@@ -78,10 +86,10 @@ class Effects:
                 self._bind(alias.asname or alias.name.partition(".")[0], alias.name)
         elif isinstance(statement, ast.ImportFrom):
             for alias in statement.names:
-                origin = f"{statement.module}.{alias.name}" if not statement.level else None
+                origin = f"{'' if statement.level else statement.module}.{alias.name}"
                 self._bind(alias.asname or alias.name, origin)
         elif isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            self._bind(statement.name, None)
+            self._bind(statement.name, f".{statement.name}")
         elif isinstance(statement, (ast.If, ast.Try)):
             inner = [*statement.body, *statement.orelse]
             if isinstance(statement, ast.Try):
@@ -89,11 +97,19 @@ class Effects:
             for one in inner:
                 self._note(one)
         elif isinstance(statement, ast.Assign):
+            self._note_made(statement)
             self._bind_targets(statement.targets)
         elif isinstance(statement, ast.AnnAssign):
             self._bind_targets([statement.target])
         elif not isinstance(statement, ast.Expr):
             self._bind_targets([statement])
+
+    def _note_made(self, statement: ast.Assign) -> None:
+        target, value = statement.targets[0], statement.value
+        if isinstance(target, ast.Name) and isinstance(value, ast.Call):
+            origin = self._from.get(value.func.id) if isinstance(value.func, ast.Name) else None
+            if origin and target.id not in self._from and len(statement.targets) == 1:
+                self._made[target.id] = origin
 
     def _bind_targets(self, nodes: list[Any]) -> None:
         for node in nodes:
@@ -105,8 +121,10 @@ class Effects:
                         self._bind(inner.id, None)
 
     def _bind(self, name: str, origin: str | None) -> None:
-        if name in self._from and self._from[name] != origin:
-            origin = None  # it has two meanings
+        if name in self._from:
+            self._made.pop(name, None)
+            if self._from[name] != origin:
+                origin = None  # it has two meanings
         self._from[name] = origin
 
     def library(self, function: Any, names: frozenset[str], plain: frozenset[str]) -> bool:
@@ -139,11 +157,31 @@ class Effects:
     def _is_library(self, origin: str, names: frozenset[str]) -> bool:
         return origin.partition(".")[0] in LIBRARY and origin.rpartition(".")[2] in names
 
-    def pure(self, expression: Any) -> bool:
+    def other(self, function: Any, known: Mapping[str, frozenset[str]]) -> bool:
+        """Whether an expression is a well-known name of another distribution.
+
+        Args:
+            function: the expression.
+            known: names by the top-level package.
+        """
+        name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+        while isinstance(function, ast.Attribute):
+            function = function.value
+        origin = self._from.get(function.id) if isinstance(function, ast.Name) else None
+        if not origin:
+            return False
+        top, _, rest = origin.partition(".")
+        if isinstance(function, ast.Name) and function.id == name:
+            name = rest.rpartition(".")[2]
+        return name in known.get(top, ())
+
+    def pure(self, expression: Any, calls: set[str] | None = None) -> bool:
         """Whether to evaluate an expression does nothing but give a value.
 
         Args:
             expression: of a module's or a class's own code.
+            calls: takes up the names of functions and classes of the project that are called,
+                of which others know more; None lets them count as having any effect.
         """
         todo = [expression]
         while todo:
@@ -151,7 +189,7 @@ class Effects:
             if node is None or isinstance(node, (str, int)):
                 continue
             if isinstance(node, ast.Call):
-                if not self._pure_call(node):
+                if not self._pure_call(node, calls):
                     return False
                 todo += [*node.args, *(word.value for word in node.keywords)]
                 if isinstance(node.func, ast.Attribute):
@@ -165,31 +203,61 @@ class Effects:
                 return False
         return True
 
-    def _pure_call(self, node: ast.Call) -> bool:
+    def _pure_call(self, node: ast.Call, calls: set[str] | None) -> bool:
         if self.library(node.func, _CALLABLES, _BUILTINS):
+            return True
+        if self.other(node.func, libraries.VALUES) or self._is_known_method(node.func):
+            return True
+        if calls is not None and (name := self._own(node.func)):
+            calls.add(name)
             return True
         if not isinstance(node.func, ast.Attribute) or node.func.attr not in _METHODS:
             return False
         owner = node.func.value
         # A method of a literal, or of what a pure call gave; of a name nobody knows what it is.
         return isinstance(owner, (ast.Constant, ast.JoinedStr, ast.Tuple, ast.List, ast.Dict)) or (
-            isinstance(owner, ast.Call) and self._pure_call(owner)
+            isinstance(owner, ast.Call) and self._pure_call(owner, calls)
         )
 
-    def harmless_decorator(self, decorator: Any) -> bool:
+    def _own(self, function: Any) -> str:
+        """What the project calls a function, where it is one of the project by its name."""
+        if isinstance(function, ast.Name):
+            origin = self._from.get(function.id)
+            if origin and origin[0] == "." and "*" not in self._from:
+                return origin[1:]
+        return ""
+
+    def _is_known_method(self, function: Any) -> bool:
+        if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
+            return False
+        top, _, rest = self._made.get(function.value.id, "").partition(".")
+        methods = libraries.METHODS.get(f"{top}.{rest.rpartition('.')[2]}", ())
+        return function.attr in methods
+
+    def harmless_decorator(self, decorator: Any, calls: set[str] | None = None) -> bool:
         """Whether a decorator does nothing but make another function, or class, of one.
 
         Args:
             decorator: the expression after the sign.
+            calls: as for `pure`; a sign before the name says that it decorates, parentheses
+                after it that what it gives does.
         """
         function = decorator
         if isinstance(decorator, ast.Call):
-            if not all(map(self.pure, [*decorator.args, *(w.value for w in decorator.keywords)])):
+            given = [*decorator.args, *(word.value for word in decorator.keywords)]
+            if not all(self.pure(one, calls) for one in given):
                 return False
             function = decorator.func
         if isinstance(function, ast.Attribute) and function.attr in ("setter", "getter", "deleter"):
             return isinstance(function.value, ast.Name)
-        return self.library(function, _DECORATORS, _DECORATORS)
+        if self.library(function, _DECORATORS, _DECORATORS):
+            return True
+        if self.other(function, libraries.DECORATORS) and not _makes_own(decorator):
+            return True
+        if calls is not None and (name := self._own(function)):
+            calls.add(f"@{name}" if function is decorator else f"@{name}()")
+            return True
+        return False
 
     def harmless_base(self, base: Any) -> bool:
         """Whether to be derived from a class of the standard library has no effect elsewhere.
@@ -201,10 +269,22 @@ class Effects:
             base = base.value
         if isinstance(base, ast.Name) and base.id not in self._from:
             return isinstance(getattr(builtins, base.id, None), type)
-        if self.library(base, _BASES, frozenset()):
+        if self.library(base, _BASES, frozenset()) or self.other(base, libraries.BASES):
             return True
         # Exceptions of the standard library are known by their names.
         name = base.id if isinstance(base, ast.Name) else getattr(base, "attr", "")
         return name.endswith(("Error", "Exception", "Warning")) and self.library(
             base, frozenset({name}), frozenset()
         )
+
+
+def _makes_own(decorator: Any) -> bool:
+    """Whether another distribution's decorator may be told to make an object of any class."""
+    return isinstance(decorator, ast.Call) and (
+        (
+            len(decorator.args) > 1
+            and not all(isinstance(one, ast.Constant) for one in decorator.args)
+        )
+        or any(isinstance(one, ast.Starred) for one in decorator.args)
+        or any(word.arg in (None, "cls") for word in decorator.keywords)
+    )

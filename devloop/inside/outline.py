@@ -14,8 +14,9 @@ from typing import Any
 
 from .codes import IS_FUNCTION, Part, digest_of
 from .naming import key as key_of
-from .reflection import ANY_NAME, ANY_SIGNATURE, GETATTR, by_computed_names, unsaid
+from .reflection import GETATTR, PLAIN, by_computed_names, renamed, unsaid
 from .skeleton import IDENTIFIER, LONGEST, Skeleton
+from .tame import tame
 
 _HAS_DOCSTRING = 0x4000000
 """In the flags of a code object, since Python 3.13."""
@@ -49,23 +50,26 @@ def outline(tree: ast.Module, functions: Mapping[str, Iterable[Part]]) -> bytes:
 
     Returns:
         Compressed JSON: a list of identifiers; for each function its key, digest and the
-        identifiers' indices; for each unit of the skeleton its scope, names, digest, indices,
-        effect and bases. See `devloop.select.outlines.Outline`.
+        identifiers' indices, and what `tame` knows of it; for each unit of the skeleton its
+        scope, names, digest, indices, effect, bases, decorators, calls and further indices. See
+        `devloop.select.outlines.Outline`.
     """
     flags = {
         key: " ".join(str(p.code.co_flags & ~_HAS_DOCSTRING) for p in own if p.qualname == key)
         for key, own in functions.items()
     }
     mentions = {key: _mentions(own) for key, own in functions.items()}
-    computed = [key for key, names in mentions.items() if not names.isdisjoint(GETATTR)]
-    if computed:
-        for key in by_computed_names(tree, computed):
-            mentions[key].update((ANY_NAME, ANY_SIGNATURE))
-    units = Skeleton(tree, flags).units
+    words = GETATTR.union(PLAIN, renamed(tree))
+    suspects = [key for key, names in mentions.items() if not names.isdisjoint(words)]
+    if suspects:
+        for key, read in by_computed_names(tree, suspects).items():
+            mentions[key] |= read
+    skeleton = Skeleton(tree, flags)
+    units, tamed = skeleton.units, tame(tree.body, skeleton.effects)
     names = sorted(
         {
             name.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-            for some in (*mentions.values(), *(unit.mentions for unit in units))
+            for some in (*mentions.values(), *(u.mentions | u.asides for u in units))
             for name in some
         }
     )
@@ -73,7 +77,12 @@ def outline(tree: ast.Module, functions: Mapping[str, Iterable[Part]]) -> bytes:
     found: list[Any] = [
         names,
         [
-            [key, digest_of(own, _DIGEST).hex(), sorted(index[n] for n in mentions[key])]
+            [
+                key,
+                digest_of(own, _DIGEST).hex(),
+                sorted(index[n] for n in mentions[key]),
+                *tamed.get(key, ()),
+            ]
             for key, own in sorted(functions.items())
         ],
         [
@@ -84,6 +93,9 @@ def outline(tree: ast.Module, functions: Mapping[str, Iterable[Part]]) -> bytes:
                 sorted(index[n] for n in u.mentions),
                 u.effect,
                 u.bases,
+                u.wraps,
+                u.calls,
+                sorted(index[n] for n in u.asides),
             ]
             for u in units
         ],
@@ -98,7 +110,7 @@ def _mentions(parts: Iterable[Part]) -> set[str]:
         strings = part.strings[1:] if part.strings and _is_documented(part) else part.strings
         strings = [text for text in strings if len(text) <= LONGEST]
         found.update(part.code.co_names)
-        found |= unsaid(part.code.co_names, strings)
+        found |= unsaid(part.code.co_names, strings, plain=False)
         for text in strings:
             found.update(IDENTIFIER.findall(text))
     return found

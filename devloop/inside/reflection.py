@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 GETATTR = frozenset({"getattr", "hasattr"})
@@ -14,16 +14,16 @@ ANY_SIGNATURE = "any signature"
 """Stands among those of what may read how any function is defined, without saying its name."""
 _COMPUTED = frozenset({ANY_NAME, ANY_SIGNATURE})
 
-_NAMES = frozenset(
-    "vars dir globals __dict__ __subclasses__ fields asdict astuple __reduce__"
-    " __reduce_ex__".split()
-)
+_NAMES = frozenset("__dict__ __subclasses__ __reduce__ __reduce_ex__".split())
 _BOTH = frozenset(
-    "eval exec attrgetter methodcaller getmembers getmembers_static __getattribute__"
-    " get_type_hints __annotations__ get_annotations signature getfullargspec __defaults__"
-    " __kwdefaults__ __code__".split()
+    "attrgetter methodcaller getmembers getmembers_static __getattribute__ get_type_hints"
+    " __annotations__ get_annotations getfullargspec __defaults__ __kwdefaults__ __code__".split()
 )
-_WORDS = "|".join(sorted(word for word in _NAMES | _BOTH | GETATTR if word[0] != "_"))
+_PLAIN_NAMES = frozenset("vars dir globals fields asdict astuple".split())
+_PLAIN_BOTH = frozenset("eval exec signature".split())
+PLAIN = _PLAIN_NAMES | _PLAIN_BOTH
+"""Words that many objects have as attributes, too; a function of a module is meant."""
+_WORDS = "|".join(sorted({w for w in _NAMES | _BOTH if w[0] != "_"} | PLAIN | GETATTR))
 _DUNDERS = "|".join(sorted(word for word in _NAMES | _BOTH if word[0] == "_"))
 _IN_STRING = re.compile(rf"\b(?:{_WORDS})\s*\(|(?:^|[.:])(?:{_WORDS})\s*$|\b(?:{_DUNDERS})\b")
 """In a string they count where it may be code, or names one of them; not as English words."""
@@ -38,41 +38,133 @@ _ANONYMOUS: dict[Any, str] = {
 }
 
 
-def unsaid(names: Iterable[str], strings: Iterable[str] = ()) -> frozenset[str]:
+def unsaid(
+    names: Iterable[str], strings: Iterable[str] = (), *, plain: bool = True
+) -> frozenset[str]:
     """Which names some code may read without saying them.
 
     Args:
         names: the identifiers in it.
         strings: its constants, which may be code.
+        plain: `PLAIN` words count, whatever they are of.
 
     Returns:
         Some of `ANY_NAME` and `ANY_SIGNATURE`.
     """
     mentioned = frozenset(names)
-    if not mentioned.isdisjoint(_BOTH) or any(map(_IN_STRING.search, strings)):
+    both = _BOTH | _PLAIN_BOTH if plain else _BOTH
+    if not mentioned.isdisjoint(both) or any(map(_IN_STRING.search, strings)):
         return _COMPUTED
-    return frozenset() if mentioned.isdisjoint(_NAMES) else frozenset({ANY_NAME})
+    some = _NAMES | _PLAIN_NAMES if plain else _NAMES
+    return frozenset() if mentioned.isdisjoint(some) else frozenset({ANY_NAME})
 
 
-def by_computed_names(tree: ast.Module, suspects: Iterable[str]) -> set[str]:
-    """Find the functions that call `getattr` with a name that is not a literal, or pass it on.
+def renamed(tree: ast.Module) -> set[str]:
+    """The names under which a module imports what may read names unsaid."""
+    found: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            words = {alias.asname for alias in node.names if alias.name in PLAIN | GETATTR}
+            found.update(word for word in words if word)
+    return found
+
+
+class Modules:
+    """What the names of a source have to do with modules.
+
+    Args:
+        tree: of the source.
+    """
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.imported = {"builtins", "__builtins__"}
+        """Names that an import binds anywhere in it."""
+        self.renamed: dict[str, str] = {}
+        """What was imported by another name, by that name."""
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                for alias in node.names:
+                    self.imported.add(alias.asname or alias.name.partition(".")[0])
+                    if alias.asname:
+                        self.renamed[alias.asname] = alias.name
+
+    def meant(self, node: Any, words: Collection[str]) -> str:
+        """The word that a name or an attribute stands for, if it is no object's attribute.
+
+        Args:
+            node: the expression.
+            words: what is looked for.
+        """
+        if isinstance(node, ast.Name):
+            word = self.renamed.get(node.id, node.id)
+            return word if word in words else ""
+        if not isinstance(node, ast.Attribute) or node.attr not in words:
+            return ""
+        top: Any = node.value
+        while isinstance(top, ast.Attribute) and top.attr not in self.imported:
+            top = top.value
+        name = top.attr if isinstance(top, ast.Attribute) else getattr(top, "id", "")
+        return node.attr if name in self.imported else ""
+
+
+def meaning(tree: ast.Module, suspects: Collection[str], words: Collection[str]) -> set[str]:
+    """Find the functions that mean a module's function by some words.
 
     Args:
         tree: of the module.
-        suspects: the keys (`naming`) of the functions that name it.
+        suspects: the keys (`naming`) of the functions that have one of the words.
+        words: the words.
 
     Returns:
         Those among them that do.
     """
+    modules = Modules(tree)
+    return {key for key, node in _inner(tree, suspects) if modules.meant(node, words)}
+
+
+def by_computed_names(tree: ast.Module, suspects: Collection[str]) -> dict[str, set[str]]:
+    """Find what functions may read without saying it, by what they call.
+
+    Args:
+        tree: of the module.
+        suspects: the keys (`naming`) of the functions that name `getattr`, or a `PLAIN` word,
+            or what may have been renamed so.
+
+    Returns:
+        For those among them that call `getattr` with a name that is not a literal, or pass it
+        on, or mean a function by one of the words: some of `ANY_NAME` and `ANY_SIGNATURE`.
+    """
+    modules = Modules(tree)
+    found: dict[str, set[str]] = {}
+    for key, node in _inner(tree, suspects):
+        if modules.meant(node, GETATTR):
+            found.setdefault(key, set()).update(_COMPUTED)
+        elif word := modules.meant(node, PLAIN):
+            found.setdefault(key, set()).update(unsaid((word,)))
+    return found
+
+
+def _inner(tree: ast.Module, suspects: Collection[str]) -> Iterator[tuple[str, Any]]:
+    """Go through what some functions consist of.
+
+    Args:
+        tree: of the module.
+        suspects: the keys of the functions.
+
+    Yields:
+        Each node with the key of its function; a call of `getattr` with a literal is left out,
+        its arguments are not.
+    """
     keys = frozenset(suspects)
     within = {key[: at + 1] for key in keys for at, sign in enumerate(key) if sign == "."}
-    found: set[str] = set()
     # For each node that waits: the key of its function, and what the name of an inner one
     # begins with.
     todo: list[tuple[Any, str, str]] = [(one, "", "") for one in tree.body]
     while todo:
         node, key, prefix = todo.pop()
         kind = node.__class__
+        if key in keys:
+            yield key, node
         if kind in _FUNCTIONS:
             own = prefix + node.name
             outside = [*node.decorator_list, *node.args.defaults, *node.args.kw_defaults]
@@ -86,18 +178,17 @@ def by_computed_names(tree: ast.Module, suspects: Iterable[str]) -> set[str]:
                 continue
         elif kind in _ANONYMOUS and not key:
             key = prefix + _ANONYMOUS[kind]
-        elif kind is ast.Name:
-            if node.id in GETATTR:
-                found.add(key)
+        elif kind is ast.Call and _says_the_name(node):
+            todo += [(one, key, prefix) for one in node.args]
             continue
-        elif kind is ast.Call and node.func.__class__ is ast.Name and node.func.id in GETATTR:
-            if len(node.args) > 1 and node.args[1].__class__ is ast.Constant:
-                todo += [(one, key, prefix) for one in node.args]
-                continue
-            found.add(key)
         for value in node.__dict__.values():
             if value.__class__ is list:
                 todo += [(one, key, prefix) for one in value if isinstance(one, ast.AST)]
             elif isinstance(value, ast.AST):
                 todo.append((value, key, prefix))
-    return found & keys
+
+
+def _says_the_name(node: Any) -> bool:
+    """Whether a call is one of `getattr` with a literal."""
+    named = node.func.__class__ is ast.Name and node.func.id in GETATTR
+    return named and len(node.args) > 1 and node.args[1].__class__ is ast.Constant

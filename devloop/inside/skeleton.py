@@ -33,6 +33,8 @@ HEADLESS = 8
 
 IMPORT = 16
 """It is an import: it reads what it mentions, and does nothing with it."""
+OWN = 32
+"""An import of the project's own names, under these names."""
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _OPAQUE_NAMES = frozenset({"__all__", "__path__", "__getattr__", "__dir__"})
@@ -49,9 +51,15 @@ class Unit:
         mentions: identifiers.
         effect: a union of the flags of this module.
         bases: of a class's header: the last names of the bases that only the project can know.
+        wraps: a digest of a function's decorators and its kind; of a class's decorators, if any.
+        calls: what it calls of the project (`Effects.pure`); where one of these may do anything,
+            so may this.
+        asides: what more it mentions to whoever may do anything.
     """
 
-    __slots__ = ("bases", "binds", "digest", "effect", "mentions", "scope")
+    __slots__ = (
+        "asides", "bases", "binds", "calls", "digest", "effect", "mentions", "scope", "wraps",
+    )  # fmt: skip
 
     def __init__(
         self, scope: str, binds: Iterable[str], said: _Said, effect: int, bases: Iterable[str] = ()
@@ -62,6 +70,9 @@ class Unit:
         self.mentions = said.mentions
         self.effect = effect
         self.bases = sorted(bases)
+        self.wraps = ""
+        self.calls: list[str] = []
+        self.asides: set[str] = set()
 
 
 class _Said:
@@ -132,11 +143,12 @@ class Skeleton:
 
     Attributes:
         units: in order.
+        effects: what is known of the module's names.
     """
 
     def __init__(self, tree: ast.Module, flags: Mapping[str, str]) -> None:
         self.units: list[Unit] = []
-        self._effects = Effects(tree.body)
+        self.effects = Effects(tree.body)
         self._flags = flags
         self._body("", tree.body, annotated=False)
 
@@ -161,6 +173,8 @@ class Skeleton:
             elif isinstance(statement, (ast.Import, ast.ImportFrom)):
                 said = _Said([statement])
                 effect = IMPORT if _is_of_library(statement) else IMPORT | CHANGED
+                if getattr(statement, "level", 0) and not any(a.asname for a in statement.names):
+                    effect |= OWN
                 self._add(scope, said.stored - {"*"}, said, effect)
             elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
                 self._assignment(scope, statement, annotated)
@@ -175,8 +189,9 @@ class Skeleton:
 
     def _add(
         self, scope: str, binds: Iterable[str], said: _Said, effect: int, bases: Iterable[str] = ()
-    ) -> None:
+    ) -> Unit:
         self.units.append(Unit(scope, binds, said, effect, bases))
+        return self.units[-1]
 
     def _assignment(self, scope: str, statement: Any, annotated: bool) -> None:
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
@@ -190,7 +205,8 @@ class Skeleton:
             for one in targets
         )
         effect = 0
-        if not plain or not self._effects.pure(statement.value):
+        calls: set[str] = set()
+        if not plain or not self.effects.pure(statement.value, calls):
             effect = CHANGED | MENTIONED
         elif not said.stored.isdisjoint(_OPAQUE_NAMES) or (
             scope and any(_is_dunder(name) for name in said.stored)
@@ -198,7 +214,7 @@ class Skeleton:
             effect = CHANGED
         if isinstance(statement, ast.AnnAssign) and not annotated:
             said.mentions = _Said([statement.value]).mentions
-        self._add(scope, said.stored, said, effect)
+        self._add(scope, said.stored, said, effect).calls = sorted(calls)
 
     def _function(self, scope: str, statement: Any) -> None:
         name = f"{scope}.{statement.name}" if scope else statement.name
@@ -209,23 +225,27 @@ class Skeleton:
         parts = [statement.args, statement.decorator_list, statement.returns]
         parts.append(getattr(statement, "type_params", None))
         said = _Said(parts, f"{statement.name} {self._flags.get(name, '')} {document}")
-        effects, arguments = self._effects, statement.args
-        known = all(map(effects.harmless_decorator, statement.decorator_list)) and all(
-            map(effects.pure, [*arguments.defaults, *arguments.kw_defaults])
-        )
+        effects, calls, asides = self.effects, set[str](), set[str]()
+        defaults = [*statement.args.defaults, *statement.args.kw_defaults]
+        known = all(effects.harmless_decorator(one, calls) for one in statement.decorator_list)
+        known = known and all(effects.pure(one, calls) for one in defaults)
         effect = 0 if known else CHANGED | MENTIONED
         if known:
             # An annotation says nothing to who only calls the function.
-            values = [*arguments.defaults, *arguments.kw_defaults, *statement.decorator_list]
-            said.mentions = _Said(values).mentions
+            asides = said.mentions if calls else asides
+            said.mentions = _Said([*defaults, *statement.decorator_list]).mentions
         if _is_dunder(statement.name):
             effect |= HEADLESS
         if not scope and statement.name in _OPAQUE_NAMES:
             effect |= CHANGED
-        self._add(scope, {statement.name}, said, effect)
+        unit = self._add(scope, {statement.name}, said, effect)
+        wraps = _Said(statement.decorator_list, self._flags.get(name, ""))
+        unit.wraps = wraps.digest().hex()
+        if known:
+            unit.calls, unit.asides = sorted(calls), asides
 
     def _class(self, scope: str, statement: Any) -> None:
-        effects = self._effects
+        effects = self.effects
         parts = [statement.bases, statement.keywords, statement.decorator_list]
         parts.append(getattr(statement, "type_params", None))
         said = _Said(parts, statement.name)
@@ -243,7 +263,9 @@ class Skeleton:
             else:
                 known = False
         effect = CLASS if known else CLASS | CHANGED | MENTIONED
-        self._add(scope, {statement.name}, said, effect, bases)
+        unit = self._add(scope, {statement.name}, said, effect, bases)
+        if statement.decorator_list:
+            unit.wraps = _Said(statement.decorator_list).digest().hex()
         inner = f"{scope}.{statement.name}" if scope else statement.name
         self._body(inner, statement.body, annotated=bool(bases) or bool(effect & CHANGED))
 

@@ -14,10 +14,11 @@ from types import CodeType
 from typing import Any
 
 from .calls import IMPORTERS, Calls, assigned, exported_unbound
-from .codes import DIGEST_SIZE, POSITIONS, digest_of, imports_of, modules_named, parts_of
+from .codes import DIGEST_SIZE, FRAMES, POSITIONS, digest_of, imports_of, modules_named, parts_of
 from .examples import PROMPT, imported_by_examples, source_of_examples
 from .memos import keeping, may_keep
 from .outline import functions_of, outline
+from .reflection import meaning
 from .statements import Statements
 
 LIMIT = 8 << 20
@@ -126,11 +127,14 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
         found = outline(tree, functions)
         suspects = {k for k, own in functions.items() if any(may_keep(p.code) for p in own)}
         memos = keeping(tree, suspects) if suspects else memos
-        positions = {
-            key
+        named = {
+            key: {name for part in own for name in part.code.co_names}
             for key, own in functions.items()
-            if any(not POSITIONS.isdisjoint(part.code.co_names) for part in own)
         }
+        positions = {key for key, own in named.items() if not own.isdisjoint(POSITIONS)}
+        framed = [key for key, own in named.items() if not own.isdisjoint(FRAMES)]
+        if framed:
+            positions |= meaning(tree, framed, FRAMES)
         names = {name for part in parts for name in part.code.co_names}
         if not names.isdisjoint(IMPORTERS):
             calls.walk(tree, statements.renamed)

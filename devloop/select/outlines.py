@@ -11,11 +11,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 
+from devloop.select.calls import Calls
+
 CHANGED = 1
 MENTIONED = 2
 CLASS = 4
 HEADLESS = 8
 IMPORT = 16
+OWN = 32
 """The flags of `Unit.effect`; see `inside/skeleton.py`."""
 ANY_NAME = "any name"
 ANY_SIGNATURE = "any signature"
@@ -30,11 +33,15 @@ class Function(msgspec.Struct, frozen=True, array_like=True, gc=False):
         key: its qualified name.
         digest: of its own code.
         mentions: indices of the identifiers in it.
+        tame: some of the flags of `devloop.select.calls`.
+        calls: what has to be tame for that.
     """
 
     key: str
     digest: str
     mentions: tuple[int, ...]
+    tame: int = 0
+    calls: tuple[str, ...] = ()
 
 
 class Unit(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -47,6 +54,9 @@ class Unit(msgspec.Struct, frozen=True, array_like=True, gc=False):
         mentions: indices of the identifiers in it.
         effect: a union of flags.
         bases: of a class's header: the bases that only the project's sources can tell of.
+        wraps: a digest of a function's decorators and its kind; of a class's decorators, if any.
+        calls: what it calls of the project; where one of these may do anything, so may this.
+        asides: indices of what more it mentions to whoever may do anything.
     """
 
     scope: str
@@ -55,6 +65,9 @@ class Unit(msgspec.Struct, frozen=True, array_like=True, gc=False):
     mentions: tuple[int, ...]
     effect: int
     bases: tuple[str, ...] = ()
+    wraps: str = ""
+    calls: tuple[str, ...] = ()
+    asides: tuple[int, ...] = ()
 
     @property
     def qualname(self) -> str:
@@ -111,7 +124,8 @@ class Classes:
         outlines: of the sources.
     """
 
-    def __init__(self, outlines: Iterable[Outline]) -> None:
+    def __init__(self, outlines: Collection[Outline]) -> None:
+        self._calls = Calls(outlines)
         self._bases: dict[str, list[str] | None] = {}
         """For each name the bases of all classes of that name; None where one may do anything."""
         for outline in outlines:
@@ -130,8 +144,19 @@ class Classes:
         Args:
             bases: their bare names.
         """
+        return all(self.line(name) is not None for name in bases)
+
+    def line(self, name: str) -> frozenset[str] | None:
+        """A class, and all of the project that it is derived from.
+
+        Args:
+            name: its bare name.
+
+        Returns:
+            Bare names; None where being derived from one of them may have any effect.
+        """
         seen: set[str] = set()
-        todo = list(bases)
+        todo = [name]
         while todo:
             name = todo.pop()
             if name in seen:
@@ -139,9 +164,13 @@ class Classes:
             seen.add(name)
             bases_of = self._bases.get(name)
             if bases_of is None:
-                return False
+                return None
             todo += bases_of
-        return True
+        return frozenset(seen)
+
+    def may_do_anything(self, unit: Unit) -> bool:
+        """Whether a statement calls something of the project that is not known to be harmless."""
+        return bool(unit.calls) and not self._calls.are_tame(unit.calls, self)
 
     def wild_scopes(self, outline: Outline) -> frozenset[str]:
         """The classes of a source whose statements may have any effect.
@@ -226,16 +255,20 @@ def compare(before: Outline, after: Outline, classes: Classes) -> Edit:
     for outline, units, others in ((before, gone, now), (after, come, then)):
         for unit in units:
             same = list(others.get((unit.scope, unit.binds), ()))
-            if _is_wild(unit, same, wild_scopes):
+            if _is_wild(unit, same, wild_scopes) or classes.may_do_anything(unit):
                 return Edit(frozenset(functions), names, unit.shown)
             function = unit.qualname if unit.binds else ""
             if _is_def(outline, unit, function) and same:
                 functions.add(function)
                 names.setdefault("__doc__", unit.shown)
                 names.setdefault(ANY_SIGNATURE, unit.shown)
-                other = before if outline is after else after
-                if set(outline.names_of(unit)) == set(other.names_of(same[0])):
-                    continue  # whoever is served by another default has run it
+                # Whoever is served by another default has run it, and so has whoever called
+                # what a decorator that is known has made of it.
+                if {unit.wraps} == {one.wraps for one in same}:
+                    continue
+                if not _decides_of_class(outline, unit):
+                    names.update({name: unit.shown for name in unit.binds if name not in names})
+                    continue
             for name in (*unit.binds, ANY_NAME):
                 names.setdefault(name, unit.shown)
             if unit.scope:
@@ -257,6 +290,11 @@ def _bound(units: Collection[Unit]) -> Mapping[tuple[str, tuple[str, ...]], list
     for unit in units:
         found.setdefault((unit.scope, unit.binds), []).append(unit)
     return found
+
+
+def _decides_of_class(outline: Outline, unit: Unit) -> bool:
+    """Whether a method's decorator may say that its class has no objects."""
+    return any("abstract" in name for name in outline.names_of(unit))
 
 
 def _is_def(outline: Outline, unit: Unit, function: str) -> bool:

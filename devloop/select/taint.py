@@ -57,7 +57,8 @@ def spread(
     todo = list(names)
     for path, outline in importers.items():
         for unit in outline.units:
-            for index in unit.mentions:
+            anything = classes.may_do_anything(unit)
+            for index in (*unit.mentions, *unit.asides) if anything else unit.mentions:
                 by_name.setdefault(outline.names[index], []).append((path, unit))
     while todo:
         name = todo.pop()
@@ -66,7 +67,11 @@ def spread(
                 continue
             if path not in scopes:
                 scopes[path] = classes.wild_scopes(importers[path])
-            if unit.effect & MENTIONED or unit.scope in scopes[path]:
+            if (
+                unit.effect & MENTIONED
+                or unit.scope in scopes[path]
+                or classes.may_do_anything(unit)
+            ):
                 wild[path] = unit.shown
                 continue
             if unit.effect & CLASS and unit.qualname in scopes[path]:

@@ -75,3 +75,69 @@ def test_another_default_is_not_read_by_who_reads_values_only() -> None:
     assert isinstance(found, Taint)
     assert {dep[2:] for dep in found.hits} == {"b.py::defaults"}
     assert ANY_NAME not in found.names
+
+
+METHODS = """
+from abc import abstractmethod
+class Plain:
+    @property
+    def area(self):
+        return 1
+    def other(self):
+        return 2
+"""
+USERS = """
+import a
+def makes():
+    return a.Plain()
+def reads(shape):
+    return shape.area
+def defaults(shape):
+    return shape.other.__defaults__
+"""
+
+
+def test_another_decorator_reaches_who_mentions_the_method() -> None:
+    """Who calls it without a mention has run it; who only makes objects is not reached."""
+    sources = {"a.py": METHODS, "b.py": USERS}
+    assert hits(sources, "    @property\n", "") == {"b.py::reads", "b.py::defaults"}
+
+
+def test_a_class_that_becomes_abstract_reaches_who_makes_its_objects() -> None:
+    """Though nothing there mentions the method."""
+    sources = {"a.py": METHODS, "b.py": USERS}
+    assert "b.py::makes" in hits(sources, "    @property\n", "    @property\n    @abstractmethod\n")
+
+
+def test_a_decorator_of_the_project_that_only_wraps_is_followed_by_name() -> None:
+    """One that registers what it is given may do anything."""
+    wraps = "import functools\ndef deco(f):\n    @functools.wraps(f)\n    def run(*a):\n"
+    wraps += "        return f(*a)\n    return run\n"
+    text = "from .b import deco\n@deco\ndef top():\n    return 1\ndef uses():\n    return top()\n"
+    sources = {"a.py": text, "b.py": wraps, "c.py": "def other():\n    return 1\n"}
+    assert hits(sources, "@deco\n", "") == {"a.py::uses"}
+    registers = {**sources, "b.py": "def deco(f):\n    LIST.append(f)\n    return f\n"}
+    assert reached(registers, "@deco\n", "") == "top"
+
+
+def test_a_value_that_a_harmless_call_makes_is_handed_on() -> None:
+    """From its arguments to what it is bound to; of another call nobody knows where it goes."""
+    text = (
+        "from .b import double\nLIMIT = 1\nTWICE = double(LIMIT)\ndef uses():\n    return TWICE\n"
+    )
+    sources = {"a.py": text, "b.py": "def double(n):\n    return n * 2\n"}
+    assert hits(sources, "LIMIT = 1", "LIMIT = 2") == {"a.py::uses"}
+    stored = {**sources, "b.py": "def double(n):\n    ALL.append(n)\n"}
+    found = reached(stored, "LIMIT = 1", "LIMIT = 2")
+    assert isinstance(found, Taint)
+    assert set(found.wild) == {"a.py"}
+
+
+def test_an_annotation_counts_for_who_may_read_it() -> None:
+    """A decorator that is not known may; one that only wraps does not."""
+    text = "from .b import deco\nT = 1\n@deco\ndef top(x: T):\n    return 1\n"
+    wraps = "def deco(f):\n    def run(*a):\n        return f(*a)\n    return run\n"
+    assert hits({"a.py": text, "b.py": wraps}, "T = 1", "T = 2") == set()
+    found = reached({"a.py": text, "b.py": "from x import deco\n"}, "T = 1", "T = 2")
+    assert isinstance(found, Taint)
+    assert set(found.wild) == {"a.py"}

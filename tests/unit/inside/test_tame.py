@@ -1,0 +1,159 @@
+"""Functions that only give a value, or only wrap, and calls of them when a module is imported."""
+
+from __future__ import annotations
+
+import pytest
+
+from devloop.inside import source
+from devloop.select.calls import CALL, DECORATOR, FACTORY
+from devloop.select.outlines import CHANGED, Classes, Outline, decode
+
+WRAPS = """
+from functools import update_wrapper, wraps
+import typing as t
+def deco(f):
+    name = f.__name__
+    def run(*args):
+        check(name)
+        return f(*args)
+    return t.cast(object, update_wrapper(run, f))
+def maker(limit):
+    def decorate(f):
+        @wraps(f)
+        def run(*args):
+            return f(*args) + limit
+        return run
+    return decorate
+def value(n, m=1):
+    if n > m:
+        return [n] * m
+    return None
+"""
+
+
+def outline(text: str) -> Outline:
+    """The outline of a source that compiles."""
+    packed = source.read(text.encode())[1]
+    assert packed
+    return decode(packed)
+
+
+def kinds(text: str, name: str = "f") -> int:
+    """What is known of a function."""
+    (found,) = [one for one in outline(text).functions if one.key == name]
+    return found.tame
+
+
+def test_what_wraps_and_what_computes_is_known_to_do_nothing_else() -> None:
+    """A decorator, what makes one, and what gives a value."""
+    assert kinds(WRAPS, "deco") == CALL | DECORATOR
+    assert kinds(WRAPS, "maker") == CALL | FACTORY
+    assert kinds(WRAPS, "value") == CALL
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "REGISTRY.append(g)",
+        "REGISTRY[g.__name__] = g",
+        "g.marked = True\n    return g",
+        "global LAST\n    LAST = g",
+        "return g()",
+        "def run():\n        return g()\n    run()\n    return run",
+        "import helpers\n    return g",
+        "print(g)",
+        "return unknown(g)",
+        "return REGISTRY.setdefault(g, 1)",
+        "return inspect.signature(g)",
+        "types = g.__annotations__\n    return g",
+        "len = g\n    return len(1)",
+        "yield g",
+        "with g:\n        return 1",
+        "def run(x=print(1)):\n        return g()\n    return run",
+        "@unknown\n    def run():\n        return g()\n    return run",
+    ],
+)
+def test_what_does_more_is_not(body: str) -> None:
+    """It stores, calls what it was given, reads annotations, prints, or nobody knows."""
+    assert not kinds(f"import inspect\nREGISTRY = {{}}\ndef f(g):\n    {body}\n")
+
+
+def test_what_wraps_but_never_calls_is_no_decorator() -> None:
+    """Who called the wrapper has not run what was decorated."""
+    assert kinds("def f(g):\n    def run():\n        return 1\n    return run\n") == CALL
+    assert kinds("def f(g): ...\ndef f(g): ...\n") == 0
+
+
+def anything(others: str, statement: str) -> bool:
+    """Whether a statement may have any effect in a module that has imported from another one."""
+    names = "deco, maker, value, Plain, Made, Field, renamed_later"
+    own = outline(f"from .other import {names}\n{statement}\n")
+    classes = Classes([own, outline(WRAPS + others)])
+    return bool(own.units[-1].effect & CHANGED) or classes.may_do_anything(own.units[-1])
+
+
+def test_a_statement_that_calls_only_such_functions_only_binds() -> None:
+    """Whether it is decorated, or computes, or makes an object of a class without `__init__`."""
+    plain = "class Base: ...\nclass Plain(Base):\n    limit = 1\n"
+    assert not anything("", "@deco\ndef g(): ...")
+    assert not anything("", "@maker(3)\ndef g(): ...")
+    assert not anything("", "X = value(3)")
+    assert not anything(plain, "X = Plain()")
+
+
+@pytest.mark.parametrize(
+    ("others", "statement"),
+    [
+        ("", "@maker\ndef g(): ..."),
+        ("", "@value(3)\ndef g(): ..."),
+        ("", "@deco(3)\ndef g(): ..."),
+        ("", "@value\ndef g(): ..."),
+        ("", "X = value(print(3))"),
+        ("", "X = absent(3)"),
+        ("", "X = renamed_later(3)"),
+        ("deco = register(deco)", "@deco\ndef g(): ..."),
+        ("from elsewhere import deco", "@deco\ndef g(): ..."),
+        ("from .own import value as deco", "@deco\ndef g(): ..."),
+        ("if value(1):\n    def deco(f): ...", "@deco\ndef g(): ..."),
+        ("class Made:\n    def __init__(self): register(self)", "X = Made()"),
+        ("class Base:\n    def __new__(cls): ...\nclass Made(Base): ...", "X = Made()"),
+        ("class Made(metaclass=Meta): ...", "X = Made()"),
+        ("class Made(Unknown): ...", "X = Made()"),
+        ("@register\nclass Made: ...", "X = Made()"),
+        ("class Field:\n    def __set_name__(self, o, n): ...", "class X:\n    field = Field()"),
+        ("def value(n): register(n)", "X = value(3)"),
+    ],
+)
+def test_any_doubt_of_what_a_name_stands_for_lets_it_do_anything(
+    others: str, statement: str
+) -> None:
+    """All that has the name has to be harmless, and what that calls in turn."""
+    assert anything(others, statement)
+
+
+def test_what_a_function_calls_in_turn_has_to_be_harmless_too() -> None:
+    """To any depth."""
+    deep = "def inner(n):\n    return {}\ndef renamed_later(n):\n    return inner(n)\n"
+    assert not anything(deep.format("n + 1"), "X = renamed_later(3)")
+    assert anything(deep.format("start(n)"), "X = renamed_later(3)")
+
+
+def other(imports: str, statement: str) -> bool:
+    """Whether a statement that uses another distribution may have any effect."""
+    found = outline(f"{imports}\n{statement}\n")
+    return bool(found.units[-1].effect & CHANGED)
+
+
+def test_other_distributions_are_known_by_name() -> None:
+    """Where the name was imported from them, and no class of one's own is to be made."""
+    assert not other("import click", "@click.option('--debug', is_flag=True)\ndef f(): ...")
+    assert not other("from blinker import Namespace\nown = Namespace()", "X = own.signal('x')")
+    assert not other("from werkzeug.local import LocalProxy as P", "X = P(print, 'x')")
+    assert other("import click", "@click.command(cls=Own)\ndef f(): ...")
+    assert other("import click", "@click.command('name', Own)\ndef f(): ...")
+    assert other("import click", "@click.command(**options)\ndef f(): ...")
+    assert other("from own import click", "@click.option('--debug')\ndef f(): ...")
+    assert other("from blinker import Namespace\nown = Namespace()", "X = own.connect('x')")
+    assert other("from blinker import Namespace\nown = Namespace()\nown = 1", "X = own.signal(1)")
+    assert other("from own import LocalProxy", "X = LocalProxy(print, 'x')")
+    assert other("import pytest", "@pytest.mark.skipif(FLAG)\ndef test(): ...")
