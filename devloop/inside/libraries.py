@@ -19,7 +19,9 @@ VALUES: Mapping[str, frozenset[str]] = {
     "attr": _words("ib attrib field Factory"),
     "attrs": _words("field Factory"),
     "blinker": _words("Namespace Signal"),
-    "click": _words("Choice IntRange FloatRange DateTime Path File Tuple"),
+    "click": _words(
+        "Choice IntRange FloatRange DateTime Path File Tuple Option Argument Command Group"
+    ),
     "jinja2": _words("Undefined"),
     "markupsafe": _words("Markup escape"),
     "werkzeug": _words(

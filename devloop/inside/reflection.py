@@ -23,6 +23,7 @@ _PLAIN_NAMES = frozenset("vars dir globals fields asdict astuple".split())
 _PLAIN_BOTH = frozenset("eval exec signature".split())
 PLAIN = _PLAIN_NAMES | _PLAIN_BOTH
 """Words that many objects have as attributes, too; a function of a module is meant."""
+_BUILTIN = GETATTR | frozenset("vars dir globals eval exec".split())
 _WORDS = "|".join(sorted({w for w in _NAMES | _BOTH if w[0] != "_"} | PLAIN | GETATTR))
 _DUNDERS = "|".join(sorted(word for word in _NAMES | _BOTH if word[0] == "_"))
 _IN_STRING = re.compile(rf"\b(?:{_WORDS})\s*\(|(?:^|[.:])(?:{_WORDS})\s*$|\b(?:{_DUNDERS})\b")
@@ -97,7 +98,10 @@ class Modules:
         """
         if isinstance(node, ast.Name):
             word = self.renamed.get(node.id, node.id)
-            return word if word in words else ""
+            if word not in words:
+                return ""
+            known = word in _BUILTIN or "*" in self.imported or node.id in self.imported
+            return word if known else ""
         if not isinstance(node, ast.Attribute) or node.attr not in words:
             return ""
         top: Any = node.value

@@ -27,7 +27,8 @@ def tame(body: list[Any], effects: Effects) -> dict[str, tuple[int, list[str]]]:
     """Find these functions.
 
     Args:
-        body: the statements of a module; those of its own level are looked at.
+        body: the statements of a module; those of its own level are looked at, and how objects
+            of its classes are made.
         effects: what is known of its names.
 
     Returns:
@@ -41,6 +42,12 @@ def tame(body: list[Any], effects: Effects) -> dict[str, tuple[int, list[str]]]:
             kinds, calls = _kinds(node, effects)
             if kinds:
                 found[node.name] = kinds, sorted(calls)
+        elif isinstance(node, ast.ClassDef):
+            inits = [one for one in node.body if getattr(one, "name", "") == "__init__"]
+            if len(inits) == 1 and isinstance(inits[0], ast.FunctionDef):
+                init = _Body(inits[0], effects, frozenset(), fills=True)
+                if init.tame and not inits[0].decorator_list:
+                    found[f"{node.name}.__init__"] = CALL, sorted(init.calls)
     return found
 
 
@@ -67,6 +74,7 @@ class _Body:
         node: the function.
         effects: what is known of the module's names.
         around: the names that functions around it bind.
+        fills: it may set attributes of what it is given first.
 
     Attributes:
         tame: whether it does nothing but give a value.
@@ -75,11 +83,19 @@ class _Body:
         own: the names that it and the functions around it bind.
     """
 
-    def __init__(self, node: ast.FunctionDef, effects: Effects, around: frozenset[str]) -> None:
+    def __init__(
+        self,
+        node: ast.FunctionDef,
+        effects: Effects,
+        around: frozenset[str],
+        *,
+        fills: bool = False,
+    ) -> None:
         arguments = node.args
         every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
         every += [one for one in (arguments.vararg, arguments.kwarg) if one is not None]
         self._first = every[0].arg if every else ""
+        self._filled = self._first if fills else None
         self._effects = effects
         self.calls: set[str] = set()
         self.nested = {one.name: one for one in node.body if isinstance(one, ast.FunctionDef)}
@@ -115,14 +131,33 @@ class _Body:
             )
         if isinstance(node, (ast.Assign, ast.AnnAssign)):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            return all(isinstance(one, ast.Name) for one in targets) and self._gives(node.value)
+            return all(map(self._is_target, targets)) and self._gives(node.value)
         if isinstance(node, ast.Return):
             return self._gives(node.value)
         if isinstance(node, ast.Expr):
-            return isinstance(node.value, ast.Constant)
+            return isinstance(node.value, ast.Constant) or self._fills_bases(node.value)
         if isinstance(node, ast.If):
             return self._gives(node.test) and all(map(self._statement, [*node.body, *node.orelse]))
         return isinstance(node, ast.Pass)
+
+    def _is_target(self, target: Any) -> bool:
+        if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+            return target.value.id == self._filled
+        return isinstance(target, ast.Name)
+
+    def _fills_bases(self, node: Any) -> bool:
+        """Whether an expression is `super().__init__(...)`."""
+        return (
+            self._filled is not None
+            and isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "__init__"
+            and isinstance(node.func.value, ast.Call)
+            and isinstance(node.func.value.func, ast.Name)
+            and node.func.value.func.id == "super"
+            and not node.func.value.args
+            and all(map(self._gives, [*node.args, *(word.value for word in node.keywords)]))
+        )
 
     def _gives(self, expression: Any) -> bool:
         """Whether an expression gives a value, and does nothing else."""

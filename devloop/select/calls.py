@@ -6,7 +6,7 @@ name stands for is taken by its bare form, and everything of that name has to be
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ FACTORY = 4
 """The flags of `Function.tame`; see `inside/tame.py`."""
 
 _CLASS, _IMPORT, _OWN = 4, 16, 32  # of `Unit.effect`
-_HOOKS = frozenset({"__init__", "__new__", "__post_init__", "__set_name__"})
+_HOOKS = frozenset({"__init__", "__new__", "__post_init__", "__set_name__", "__setattr__"})
 """What runs when an object is made, or put into a class."""
 
 
@@ -43,19 +43,27 @@ class Calls:
         """Names that stand for something else, too."""
         self._hooked: set[str] = set()
         """Classes that do something of their own when an object of them is made."""
+        self._inits: dict[str, list[str]] = {}
+        """What the `__init__` of a class calls, where it only fills the object."""
         self._known: dict[tuple[str, ...], bool] = {}
         for outline in outlines:
             for function in outline.functions:
                 if "." not in function.key:
                     found = self._functions.setdefault(function.key, [])
                     found.append((function.tame, function.calls))
+            inits = {
+                f.key: f.calls for f in outline.functions if f.tame and f.key.endswith(".__init__")
+            }
             for unit in outline.units:
-                self._note(unit)
+                self._note(unit, inits, sets="setter" in outline.names_of(unit))
 
-    def _note(self, unit: Unit) -> None:
+    def _note(self, unit: Unit, inits: Mapping[str, tuple[str, ...]], *, sets: bool) -> None:
         if unit.scope:
-            if not _HOOKS.isdisjoint(unit.binds):
-                self._hooked.add(unit.scope.rpartition(".")[2])
+            name = unit.scope.rpartition(".")[2]
+            if unit.binds == ("__init__",) and unit.qualname in inits:
+                self._inits.setdefault(name, []).extend(inits[unit.qualname])
+            elif sets or not _HOOKS.isdisjoint(unit.binds):
+                self._hooked.add(name)
         elif unit.effect & _CLASS and not unit.wraps:
             self._classes.update(unit.binds)
         elif not (unit.effect & _IMPORT and unit.effect & _OWN) and not (
@@ -86,8 +94,12 @@ class Calls:
             if name in self._spoilt:
                 return False
             if name in self._classes:
-                if said != name or name in self._functions or not self._is_plain(name, classes):
+                line = classes.line(name)
+                if said != name or name in self._functions or line is None:
                     return False
+                if not self._hooked.isdisjoint(line):
+                    return False
+                todo += [call for one in line for call in self._inits.get(one, ())]
                 continue
             wanted = CALL if said == name else FACTORY if said.endswith(")") else DECORATOR
             found = self._functions.get(name, ())
@@ -96,7 +108,3 @@ class Calls:
             for _, calls in found:
                 todo += calls
         return True
-
-    def _is_plain(self, name: str, classes: Hierarchy) -> bool:
-        line = classes.line(name)
-        return line is not None and self._hooked.isdisjoint(line)

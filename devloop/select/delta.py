@@ -84,6 +84,8 @@ class Delta:
         self._wild: dict[str, str] = {}
         self._named: dict[int, Reason] = {}
         """Functions that may read a changed value, for tests whose closure holds the source."""
+        self._examples: dict[str, dict[int, Reason]] = {}
+        """Texts that may name a changed value, for tests that are examples in them, by path."""
         self._named_from: frozenset[str] = frozenset()
         self._wholes: dict[str, Reason | None] = {}
         self._by_base: dict[tuple[str, int], Reason | None] = {}
@@ -159,10 +161,12 @@ class Delta:
         members = self._present.records.members(number)
         if not self._changed.keys().isdisjoint(members):
             return self._first(path, self._changed, members)
-        if self._named and not self._named.keys().isdisjoint(members):
-            modules = self._named_from
-            if path in modules or any(self._number("m", m) in members for m in modules):
-                return self._first(path, self._named, members)
+        examples = self._examples.get(path, {})
+        for named in (self._named, examples):
+            if named and not named.keys().isdisjoint(members):
+                modules = self._named_from
+                if path in modules or any(self._number("m", m) in members for m in modules):
+                    return self._first(path, named, members)
         return None
 
     def _first(self, path: str, known: Mapping[int, Reason], members: frozenset[int]) -> Reason:
@@ -387,9 +391,9 @@ class Delta:
     def _follow(self, scene: Scene, names: Mapping[str, tuple[str, ...]]) -> None:
         taint = spread(names, scene.importers, scene.readers, scene.classes)
         self._wild.update({p: s for p, s in taint.wild.items() if p not in self._wild})
-        self._hits(taint)
+        self._hits(taint, scene)
 
-    def _hits(self, taint: Taint) -> None:
+    def _hits(self, taint: Taint, scene: Scene) -> None:
         records = self._present.records
         for dep, name in taint.hits.items():
             number = records.number_of.get(dep)
@@ -401,12 +405,23 @@ class Delta:
                 self._named.setdefault(number, reason)
             whole = self._number("p", dep[2:].partition("::")[0])
             self._named.setdefault(whole, reason)
-        # What a file or a template names is not known, nor what the examples in a docstring do.
         chain = next(iter(taint.names.values()), ())
-        for kind in ("r", "t") if ANY_NAME in taint.names else ("t",):
+        for kind in ("r", "t"):
             for path, number in records.of_kind(kind).items():
                 detail = f"{path} was read, and may name anything"
-                self._named.setdefault(number, Reason("mentions", (path, *chain), detail))
+                reason = Reason("mentions", (path, *chain), detail)
+                # What the examples in a text, or a docstring, do is not known to anybody.
+                self._examples.setdefault(path, {}).setdefault(number, reason)
+                if ANY_NAME in taint.names and (
+                    kind == "r" or _may_name(scene.readers.get(path), taint.names)
+                ):
+                    self._named.setdefault(number, reason)
+
+
+def _may_name(outline: Outline | None, names: Collection[str]) -> bool:
+    """Whether a source whose text was shown may name something; who runs it says so himself."""
+    said = set[str]() if outline is None else {name for name in outline.names if " " not in name}
+    return outline is None or not said.isdisjoint(names)
 
 
 def _is_of_tests(path: str, graph: Graph) -> bool:

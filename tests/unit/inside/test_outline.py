@@ -99,7 +99,7 @@ def test_what_may_read_any_name_says_so() -> None:
     assert unsaid("return getattr(x, name)") == both
     assert unsaid("return map(getattr, x)") == both
     assert unsaid("return x.__code__.co_names") == both
-    assert unsaid("return signature(x)") == both
+    assert unsaid("return signature(x)", "from inspect import signature") == both
     assert unsaid("return inspect.signature(x)") == both
     assert unsaid("return sig(x)", "from inspect import signature as sig") == both
     assert unsaid("return attr(x, name)", "from builtins import getattr as attr") == both
@@ -116,7 +116,7 @@ def test_words_and_own_variables_read_no_name_unsaid() -> None:
 
     So may an object have an attribute of such a name.
     """
-    assert unsaid("return x.globals, x.fields(), x.deep.signature") == set()
+    assert unsaid("return x.globals, x.fields(), x.deep.signature, fields(x)") == set()
     assert unsaid("raise ValueError('the fields of a signature, evaluated in its dir')") == set()
     assert unsaid("return name.format(**locals())") == set()
     assert unsaid("return [one.limit for one in type(x).__mro__]") == set()

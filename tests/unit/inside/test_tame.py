@@ -99,6 +99,12 @@ def test_a_statement_that_calls_only_such_functions_only_binds() -> None:
     assert not anything("", "@maker(3)\ndef g(): ...")
     assert not anything("", "X = value(3)")
     assert not anything(plain, "X = Plain()")
+    fills = "class Made:\n    def __init__(self, n=1):\n        self.n = [n, value(n)]\n"
+    assert not anything(fills, "X = Made(2)")
+    assert not anything(
+        f"{fills}class Plain(Made):\n    def __init__(self):\n        super().__init__(3)\n",
+        "X = Plain()",
+    )
 
 
 @pytest.mark.parametrize(
@@ -116,6 +122,23 @@ def test_a_statement_that_calls_only_such_functions_only_binds() -> None:
         ("from .own import value as deco", "@deco\ndef g(): ..."),
         ("if value(1):\n    def deco(f): ...", "@deco\ndef g(): ..."),
         ("class Made:\n    def __init__(self): register(self)", "X = Made()"),
+        ("class Made:\n    def __init__(self): self.n = register(self)", "X = Made()"),
+        ("class Made:\n    def __init__(self, o): o.made = self", "X = Made(deco)"),
+        ("class Made:\n    def __init__(self): self.start()", "X = Made()"),
+        ("class Made:\n    @deco\n    def __init__(self): self.n = 1", "X = Made()"),
+        (
+            "class Base:\n    def __init__(self): start()\n"
+            "class Made(Base):\n    def __init__(self): super().__init__()",
+            "X = Made()",
+        ),
+        (
+            "class Made:\n    def __init__(self): self.n = 1\n    @n.setter\n    def n(self): ...",
+            "X = Made()",
+        ),
+        (
+            "class Made:\n    def __init__(self): self.n = 1\n    def __setattr__(self): ...",
+            "X = Made()",
+        ),
         ("class Base:\n    def __new__(cls): ...\nclass Made(Base): ...", "X = Made()"),
         ("class Made(metaclass=Meta): ...", "X = Made()"),
         ("class Made(Unknown): ...", "X = Made()"),
