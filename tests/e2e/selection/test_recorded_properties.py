@@ -95,6 +95,44 @@ def top(n):
     return {use2} + (lambda: {g})()
 
 
+def factory(extra):
+    def wrap(function):
+        @functools.wraps(function)
+        def run(*args):
+            return function(*args) + extra
+
+        return run
+
+    return wrap
+
+
+@factory(CONST)
+def wrapped(n={e}):
+    return n + {use}
+
+
+class Filled:
+    def __init__(self, n={c}):
+        self.n = n + {d}
+
+
+REGISTRY = []
+
+
+def register(function):
+    REGISTRY.append(function)
+    return function
+
+
+@register
+def entry(n: CONST = {f}):
+    return n
+
+
+MADE = Filled(CONST)
+BUILT = helper(DEFAULT)
+
+
 def steps():
     yield helper()
     yield {use}
@@ -135,6 +173,9 @@ def module(chance: random.Random, number: int) -> str:
 ASKED = (
     "m.top(1)", "m.top(5)", "m.memo(1)", "m.cached()", "m.Derived().kept", "m.Derived.made",
     "m.Base().method()", "list(m.steps())", "m.reads()", "m.TABLE['k']", "m.helper()",
+    "m.wrapped()", "m.MADE.n", "m.BUILT", "m.Filled().n", "[f() for f in m.REGISTRY]",
+    "vars(m)['CONST']", "getattr(m, 'MA' + 'DE').n", "eval('m.DEFAULT')",
+    "m.entry.__annotations__['n']", "m.helper.__defaults__[0]", "hasattr(m.Derived.prop, 'fget')",
 )  # fmt: skip
 
 CONFTEST = """\
@@ -165,7 +206,7 @@ def expectations(chance: random.Random, shown: dict[str, Any]) -> dict[str, str]
     files = {}
     for number in range(MODULES):
         lines = [f"import m{number} as m"]
-        for at, asked in enumerate(chance.sample(ASKED, 5)):
+        for at, asked in enumerate(chance.sample(ASKED, 9)):
             fixture = chance.choice(["", "", "shared", "ending"])
             lines += [
                 f"def test_{at}({fixture}):",
