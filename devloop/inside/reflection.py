@@ -10,22 +10,28 @@ from typing import Any
 GETATTR = frozenset({"getattr", "hasattr"})
 ANY_NAME = "any name"
 """Stands among the identifiers of what may read the value behind a name without saying it."""
+OWN_NAME = "any name of its module"
+"""Stands among those of what may so read the names of its own module."""
 ANY_SIGNATURE = "any signature"
 """Stands among those of what may read how any function is defined, without saying its name."""
 _COMPUTED = frozenset({ANY_NAME, ANY_SIGNATURE})
 
-_NAMES = frozenset("__dict__ __subclasses__ __reduce__ __reduce_ex__".split())
+_NAMES = frozenset("__subclasses__ __reduce__ __reduce_ex__".split())
 _BOTH = frozenset(
     "attrgetter methodcaller getmembers getmembers_static __getattribute__ get_type_hints"
     " __annotations__ get_annotations getfullargspec __defaults__ __kwdefaults__ __code__".split()
 )
-_PLAIN_NAMES = frozenset("vars dir globals fields asdict astuple".split())
+_PLAIN_NAMES = frozenset("vars dir globals fields asdict astuple __dict__".split())
 _PLAIN_BOTH = frozenset("eval exec signature".split())
 PLAIN = _PLAIN_NAMES | _PLAIN_BOTH
-"""Words that many objects have as attributes, too; a function of a module is meant."""
+"""Words that many objects have as attributes, too; a function of a module is meant, or the names
+of a class or a module."""
+_OBJECTS = frozenset({("threading", "local"), ("types", "SimpleNamespace")})
+"""Where the classes come from whose objects hold but what was set on them."""
 _BUILTIN = GETATTR | frozenset("vars dir globals eval exec".split())
-_WORDS = "|".join(sorted({w for w in _NAMES | _BOTH if w[0] != "_"} | PLAIN | GETATTR))
-_DUNDERS = "|".join(sorted(word for word in _NAMES | _BOTH if word[0] == "_"))
+_ALL = _NAMES | _BOTH | PLAIN | GETATTR
+_WORDS = "|".join(sorted(word for word in _ALL if word[0] != "_"))
+_DUNDERS = "|".join(sorted(word for word in _ALL if word[0] == "_"))
 _IN_STRING = re.compile(rf"\b(?:{_WORDS})\s*\(|(?:^|[.:])(?:{_WORDS})\s*$|\b(?:{_DUNDERS})\b")
 """In a string they count where it may be code, or names one of them; not as English words."""
 
@@ -88,6 +94,7 @@ class Modules:
                     self.imported.add(alias.asname or alias.name.partition(".")[0])
                     if alias.asname:
                         self.renamed[alias.asname] = alias.name
+        self._objects = _objects(tree) if _has_metaclass(tree) else {"self"} | _objects(tree)
 
     def meant(self, node: Any, words: Collection[str]) -> str:
         """The word that a name or an attribute stands for, if it is no object's attribute.
@@ -104,6 +111,8 @@ class Modules:
             return word if known else ""
         if not isinstance(node, ast.Attribute) or node.attr not in words:
             return ""
+        if node.attr == "__dict__":
+            return "" if getattr(node.value, "id", "") in self._objects else "__dict__"
         top: Any = node.value
         while isinstance(top, ast.Attribute) and top.attr not in self.imported:
             top = top.value
@@ -136,7 +145,8 @@ def by_computed_names(tree: ast.Module, suspects: Collection[str]) -> dict[str, 
 
     Returns:
         For those among them that call `getattr` with a name that is not a literal, or pass it
-        on, or mean a function by one of the words: some of `ANY_NAME` and `ANY_SIGNATURE`.
+        on, or mean a function by one of the words: some of `ANY_NAME`, `OWN_NAME` and
+        `ANY_SIGNATURE`.
     """
     modules = Modules(tree)
     found: dict[str, set[str]] = {}
@@ -145,6 +155,8 @@ def by_computed_names(tree: ast.Module, suspects: Collection[str]) -> dict[str, 
             found.setdefault(key, set()).update(_COMPUTED)
         elif word := modules.meant(node, PLAIN):
             found.setdefault(key, set()).update(unsaid((word,)))
+        elif node.__class__ is ast.Call and _is_of_scope(node) == "globals":
+            found.setdefault(key, set()).add(OWN_NAME)
     return found
 
 
@@ -156,8 +168,8 @@ def _inner(tree: ast.Module, suspects: Collection[str]) -> Iterator[tuple[str, A
         suspects: the keys of the functions.
 
     Yields:
-        Each node with the key of its function; a call of `getattr` with a literal is left out,
-        its arguments are not.
+        Each node with the key of its function; what a call of `getattr` with a literal calls is
+        left out, and so is what one of `globals` or `vars` without arguments does.
     """
     keys = frozenset(suspects)
     within = {key[: at + 1] for key in keys for at, sign in enumerate(key) if sign == "."}
@@ -185,6 +197,8 @@ def _inner(tree: ast.Module, suspects: Collection[str]) -> Iterator[tuple[str, A
         elif kind is ast.Call and _says_the_name(node):
             todo += [(one, key, prefix) for one in node.args]
             continue
+        elif kind is ast.Call and _is_of_scope(node):
+            continue
         for value in node.__dict__.values():
             if value.__class__ is list:
                 todo += [(one, key, prefix) for one in value if isinstance(one, ast.AST)]
@@ -196,3 +210,45 @@ def _says_the_name(node: Any) -> bool:
     """Whether a call is one of `getattr` with a literal."""
     named = node.func.__class__ is ast.Name and node.func.id in GETATTR
     return named and len(node.args) > 1 and node.args[1].__class__ is ast.Constant
+
+
+def _is_of_scope(node: Any) -> str:
+    """What a call without arguments names that gives the names of a module or a function."""
+    name = node.func.id if node.func.__class__ is ast.Name else ""
+    return name if name in ("globals", "vars") and not node.args and not node.keywords else ""
+
+
+def _objects(tree: ast.Module) -> set[str]:
+    """The names that a module binds once, to an object that holds but what was set on it."""
+    stored = [
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    ]
+    named = {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if (node.module, alias.name) in _OBJECTS
+    }
+    return {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+        and stored.count(target.id) == 1
+        and isinstance(node.value.func, ast.Name)
+        and node.value.func.id in named
+    }
+
+
+def _has_metaclass(tree: ast.Module) -> bool:
+    """Whether a class of a module may be one of classes, to which `self` is a class."""
+    for node in ast.walk(tree):
+        for base in node.bases if isinstance(node, ast.ClassDef) else ():
+            name = getattr(base, "id", getattr(base, "attr", "type"))
+            if name == "type" or name.endswith(("Meta", "Type", "Metaclass")):
+                return True
+    return False

@@ -21,6 +21,7 @@ IMPORT = 16
 OWN = 32
 """The flags of `Unit.effect`; see `inside/skeleton.py`."""
 ANY_NAME = "any name"
+OWN_NAME = "any name of its module"
 ANY_SIGNATURE = "any signature"
 """Stand among the identifiers of what may read a value, or how a function is defined, without
 saying whose; see `inside/reflection.py`."""
@@ -93,6 +94,15 @@ class Outline(msgspec.Struct, frozen=True, array_like=True, gc=False):
     names: tuple[str, ...] = ()
     functions: tuple[Function, ...] = ()
     units: tuple[Unit, ...] = ()
+
+    def owns(self, names: Collection[str]) -> str:
+        """One of some names that the module binds, or may have imported by a star; else nothing."""
+        for unit in self.units:
+            if not unit.scope and unit.effect & IMPORT and not unit.binds:
+                return next(iter(names), "")
+            if not unit.scope and (found := next((n for n in unit.binds if n in names), "")):
+                return found
+        return ""
 
     def names_of(self, part: Function | Unit) -> list[str]:
         """The identifiers that a part of it mentions."""

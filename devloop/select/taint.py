@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from devloop.select.outlines import CLASS, MENTIONED, Classes, Outline, Unit
+from devloop.select.outlines import CLASS, MENTIONED, OWN_NAME, Classes, Outline, Unit
 
 
 class Taint(msgspec.Struct, frozen=True):
@@ -95,6 +95,8 @@ def _hits(names: frozenset[str], readers: Mapping[str, Outline]) -> Mapping[str,
     found: dict[str, str] = {}
     for path, outline in readers.items():
         indices = {i: name for i, name in enumerate(outline.names) if name in names}
+        if OWN_NAME in outline.names and (name := outline.owns(names)):
+            indices[outline.names.index(OWN_NAME)] = name
         if not indices:
             continue
         for function in outline.functions:

@@ -116,6 +116,12 @@ def test_words_and_own_variables_read_no_name_unsaid() -> None:
 
     So may an object have an attribute of such a name.
     """
+    assert unsaid("return self.__dict__") == set()
+    assert unsaid("return self.__dict__", "class Meta(type): ...") == {ANY_NAME}
+    local = "from threading import local\nkept = local()\n"
+    assert unsaid("return kept.__dict__", local) == set()
+    assert unsaid("return kept.__dict__", f"{local}kept = x") == {ANY_NAME}
+    assert unsaid("return kept.__dict__", "kept = local()") == {ANY_NAME}
     assert unsaid("return x.globals, x.fields(), x.deep.signature, fields(x)") == set()
     assert unsaid("raise ValueError('the fields of a signature, evaluated in its dir')") == set()
     assert unsaid("return name.format(**locals())") == set()

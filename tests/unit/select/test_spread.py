@@ -64,6 +64,22 @@ def test_a_statement_that_reads_any_name_hands_it_on_to_what_it_binds() -> None:
     assert set(found.wild) == {"b.py"}
 
 
+def test_globals_are_those_of_the_module_that_asks() -> None:
+    """Also what it has imported, by a star maybe; what is handed the function may ask elsewhere."""
+
+    def found(text: str) -> bool:
+        sources = {"a.py": "LIMIT = 1\n", "b.py": f"{text}\n"}
+        return "b.py::reads" in hits(sources, "= 1", "= 2")
+
+    reads = "def reads(name):\n    return globals()[name]"
+    assert not found(f"import a\n{reads}")
+    assert not found("import a\ndef reads(name):\n    return vars()[name]")
+    assert found(f"from a import LIMIT\n{reads}")
+    assert found(f"from a import *\n{reads}")
+    assert found("import a\ndef reads(name):\n    return run(globals)")
+    assert found("import a\ndef reads(name):\n    return vars(name)")
+
+
 def test_another_default_is_not_read_by_who_reads_values_only() -> None:
     """But by who looks at how functions are defined."""
     sources = {
