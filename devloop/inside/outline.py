@@ -69,7 +69,7 @@ def outline(tree: ast.Module, functions: Mapping[str, Iterable[Part]]) -> bytes:
     names = sorted(
         {
             name.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-            for some in (*mentions.values(), *(u.mentions | u.asides for u in units))
+            for some in (*mentions.values(), *(unit.said for unit in units))
             for name in some
         }
     )

@@ -71,7 +71,7 @@ def renamed(tree: ast.Module) -> set[str]:
     found: set[str] = set()
     for node in tree.body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            words = {alias.asname for alias in node.names if alias.name in PLAIN | GETATTR}
+            words = {alias.asname for alias in node.names if alias.name in _ALL}
             found.update(word for word in words if word)
     return found
 
@@ -153,7 +153,7 @@ def by_computed_names(tree: ast.Module, suspects: Collection[str]) -> dict[str, 
     for key, node in _inner(tree, suspects):
         if modules.meant(node, GETATTR):
             found.setdefault(key, set()).update(_COMPUTED)
-        elif word := modules.meant(node, PLAIN):
+        elif word := modules.meant(node, _ALL):
             found.setdefault(key, set()).update(unsaid((word,)))
         elif node.__class__ is ast.Call and _is_of_scope(node) == "globals":
             found.setdefault(key, set()).add(OWN_NAME)

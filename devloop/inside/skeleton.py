@@ -52,13 +52,15 @@ class Unit:
         effect: a union of the flags of this module.
         bases: of a class's header: the last names of the bases that only the project can know.
         wraps: a digest of a function's decorators and its kind; of a class's decorators, if any.
+        said: all identifiers in it, in annotations as well.
         calls: what it calls of the project (`Effects.pure`); where one of these may do anything,
             so may this.
         asides: what more it mentions to whoever may do anything.
     """
 
     __slots__ = (
-        "asides", "bases", "binds", "calls", "digest", "effect", "mentions", "scope", "wraps",
+        "asides", "bases", "binds", "calls", "digest", "effect", "mentions", "said", "scope",
+        "wraps",
     )  # fmt: skip
 
     def __init__(
@@ -68,6 +70,7 @@ class Unit:
         self.binds = sorted(binds)
         self.digest = said.digest()
         self.mentions = said.mentions
+        self.said = said.all
         self.effect = effect
         self.bases = sorted(bases)
         self.wraps = ""
@@ -103,6 +106,7 @@ class _Said:
             else:
                 words.append(repr(node))
         self.mentions |= self._spelled | unsaid(self._spelled)
+        self.all = self.mentions
         self._words = words
 
     def _note(self, kind: type, node: Any) -> None:

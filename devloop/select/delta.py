@@ -336,8 +336,11 @@ class Delta:
             if edit.wild is None and edit.names and _is_of_tests(path, self._present.graph):
                 edit = msgspec.structs.replace(edit, wild=next(iter(edit.names.values())))
             self._functions(path, edit.functions)
+            unread = _unread(edit.constants, scene)
             if edit.wild is not None:
                 self._wild[path] = edit.wild
+            elif unread:
+                self._wild[path] = f"{unread}, which no source mentions,"
             else:
                 names.update({name: (f"{path}: {said}",) for name, said in edit.names.items()})
         if names:
@@ -422,6 +425,15 @@ def _may_name(outline: Outline | None, names: Collection[str]) -> bool:
     """Whether a source whose text was shown may name something; who runs it says so himself."""
     said = set[str]() if outline is None else {name for name in outline.names if " " not in name}
     return outline is None or not said.isdisjoint(names)
+
+
+def _unread(constants: Collection[str], scene: Scene) -> str:
+    """One of some constants that no source mentions: a library reads it, or nobody does."""
+    for name in constants:
+        dunder = name.startswith("__") and name.endswith("__")
+        if not dunder and not any(name in outline.names for outline in scene.readers.values()):
+            return name
+    return ""
 
 
 def _is_of_tests(path: str, graph: Graph) -> bool:

@@ -86,7 +86,7 @@ class Outline(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a source consists of.
 
     Args:
-        names: all identifiers that are mentioned in it.
+        names: all identifiers that are mentioned in it, in annotations as well.
         functions: by key.
         units: of its skeleton, in order.
     """
@@ -208,11 +208,13 @@ class Edit(msgspec.Struct, frozen=True):
         names: the names behind which another value may stand, each with what a person calls
             the statement; `ANY_NAME` and `ANY_SIGNATURE` stand for those who read it unsaid.
         wild: what a person calls a statement that may have any effect; None where there is none.
+        constants: those of the names that a module binds otherwise than by a definition.
     """
 
     functions: frozenset[str] = frozenset()
     names: Mapping[str, str] = {}
     wild: str | None = None
+    constants: frozenset[str] = frozenset()
 
     @property
     def of_skeleton(self) -> bool:
@@ -261,6 +263,7 @@ def compare(before: Outline, after: Outline, classes: Classes) -> Edit:
         return Edit(frozenset(functions), wild="the order of its statements")
     wild_scopes = classes.wild_scopes(before) | classes.wild_scopes(after)
     names: dict[str, str] = {}
+    constants: set[str] = set()
     then, now = _bound(gone), _bound(come)
     for outline, units, others in ((before, gone, now), (after, come, then)):
         for unit in units:
@@ -281,9 +284,11 @@ def compare(before: Outline, after: Outline, classes: Classes) -> Edit:
                     continue
             for name in (*unit.binds, ANY_NAME):
                 names.setdefault(name, unit.shown)
+            if not unit.scope and not unit.effect & (CLASS | IMPORT) and not unit.wraps:
+                constants.update(unit.binds)
             if unit.scope:
                 names.setdefault(unit.scope.rpartition(".")[2], unit.shown)
-    return Edit(frozenset(functions), names)
+    return Edit(frozenset(functions), names, constants=frozenset(constants))
 
 
 def _counted(outline: Outline) -> Counter[tuple[str, str]]:

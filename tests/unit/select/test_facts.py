@@ -213,7 +213,18 @@ def test_a_constant_selects_who_mentions_it_through_other_names(project: Project
     (reason,) = project.due().values()
     assert reason.kind == "mentions"
     assert reason.chain == ("test_lib.py", "lib.py::two", "lib.py: DOUBLE", "consts.py: LIMIT")
-    project.edit("consts.py", "LIMIT = 5", "LIMIT = 1")
+
+
+def test_a_constant_that_nobody_mentions_selects_the_closure(project: Project) -> None:
+    """A library that was given the module, or its name, reads it: settings are read so.
+
+    One that an annotation mentions is there for that.
+    """
+    project.edit("consts.py", "OTHER = 2", "OTHER = 3")
+    assert project.due().keys() == {"test_lib.py"}
+    project.edit("consts.py", "OTHER = 3", "OTHER = 2")
+    project.edit("lib.py", "def two():", "def two(n: OTHER = 1):")
+    project.run()
     project.edit("consts.py", "OTHER = 2", "OTHER = 3")
     assert project.due() == {}
 
