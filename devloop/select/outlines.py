@@ -100,8 +100,9 @@ class Outline(msgspec.Struct, frozen=True, array_like=True, gc=False):
         for unit in self.units:
             if not unit.scope and unit.effect & IMPORT and not unit.binds:
                 return next(iter(names), "")
-            if not unit.scope and (found := next((n for n in unit.binds if n in names), "")):
-                return found
+            found = next((n for n in unit.binds if n in names and n != "__doc__"), "")
+            if found and not unit.scope:
+                return found  # `__doc__` is that of whatever was edited
         return ""
 
     def names_of(self, part: Function | Unit) -> list[str]:

@@ -73,6 +73,8 @@ def test_globals_are_those_of_the_module_that_asks() -> None:
 
     reads = "def reads(name):\n    return globals()[name]"
     assert not found(f"import a\n{reads}")
+    served = {"a.py": "def f(n=1): ...\n", "b.py": f'"""Says so."""\nimport a\n{reads}\n'}
+    assert hits(served, "=1", "=2") == set()
     assert not found("import a\ndef reads(name):\n    return vars()[name]")
     assert found(f"from a import LIMIT\n{reads}")
     assert found(f"from a import *\n{reads}")
