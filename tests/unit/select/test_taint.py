@@ -47,9 +47,7 @@ def test_just_those_are_reached_that_mention_a_name_or_what_is_made_of_it(
     for number, others in enumerate(made_of):
         if others & reached:
             reached.add(number)
-    found = spread(
-        {f"V{changed}": ("b.py",)}, outlines, outlines, Classes(outlines.values()), reflective=False
-    )
+    found = spread({f"V{changed}": ("b.py",)}, outlines, outlines, Classes([*outlines.values()]))
     assert found.names.keys() == {f"V{number}" for number in reached}
     functions = {f"f a.py::f{number}" for number, names in enumerate(reads) if names & reached}
     assert {dep for dep in found.hits if "::f" in dep} == functions
@@ -68,7 +66,7 @@ def test_a_value_in_a_class_is_a_value_of_the_class() -> None:
         "    return list(Others)\n"
     )
     sources = {"a.py": found}
-    taint = spread({"LIMIT": ("a.py",)}, sources, sources, Classes([found]), reflective=False)
+    taint = spread({"LIMIT": ("a.py",)}, sources, sources, Classes([found]))
     assert {dep for dep in taint.hits if dep[0] == "f"} >= {"f a.py::whole"}
     assert "f a.py::other" not in taint.hits
     assert taint.wild == {}
