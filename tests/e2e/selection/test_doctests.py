@@ -56,20 +56,23 @@ shop/labels.py
         'shop: label'
         '''
         return "label"
-shop/kept.py
+shop/rates.py
     import functools
     def rate():
         return 1
     @functools.lru_cache
     def kept():
         return rate()
+shop/kept.py
     def first():
         '''
+        >>> from shop.rates import kept
         >>> kept()
         1
         '''
     def second():
         '''
+        >>> from shop.rates import kept
         >>> kept()
         1
         '''
@@ -106,7 +109,7 @@ def check_examples(project: Any) -> None:
     assert quiet not in check("shop/prices.py", "n * FACTOR", "n + 1", readme, price)
     check("shop/prices.py", "FACTOR = 1", "FACTOR = 2", readme, price)
     kept = [f"shop/kept.py::shop.kept.{name}" for name in ("first", "second")]
-    assert quiet not in check("shop/kept.py", "return 1", "return 2", *kept)
+    assert quiet not in check("shop/rates.py", "return 1", "return 2", *kept)
     # A module's own examples, those of what it imports for them alone, and a new one.
     assert readme not in check("shop/labels.py", "label'\n    '''", "labels'\n    '''", label)
     check("shop/quiet.py", "    return", "    '>>> quiet()'\n    return", "shop.quiet.quiet")
@@ -257,3 +260,24 @@ def test_files_that_only_a_plugin_collects(lab: MakeLab, static: str) -> None:
     project.write({"tests/two.case": "fine\n"})
     assert "tests/two.case::fine" in project.ran()
     assert project.due() == {}
+
+
+def test_a_first_example_in_a_module(recorded: MakeLab) -> None:
+    """Nothing ran when pytest looked for examples there; it looked at the text all the same."""
+    project = recorded("""
+        devloop.toml
+            [tests]
+            args = ["--doctest-modules"]
+        conftest.py
+        shop/__init__.py
+        shop/quiet.py
+            def quiet():
+                return 1
+        test_quiet.py
+            from shop.quiet import quiet
+            def test_quiet():
+                assert quiet() == 1
+        """)
+    project.write(project.edit("shop/quiet.py", "    return", "    '>>> quiet()'\n    return"))
+    assert "shop/quiet.py" in project.due()
+    assert "shop/quiet.py::shop.quiet.quiet" in project.ran(code=1)
