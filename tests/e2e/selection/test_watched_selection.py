@@ -12,6 +12,10 @@ PROJECT = """
 pyproject.toml
     [project]
     name = "mine"
+README.md
+    >>> import leaf
+    >>> leaf.VALUE
+    1
 effects/__init__.py
     import os
     os.environ["EFFECT"] = "one"
@@ -128,6 +132,15 @@ def test_conftests_that_come_and_go(saved: Saved) -> None:
     """S14: a nested fixture counts from the save on, and no longer."""
     assert saved.save("tests/inner/conftest.py", BLUE) == {INNER: "failed"}
     assert saved.undo("tests/inner/conftest.py", None) == [INNER]
+
+
+def test_texts_become_tests(saved: Saved) -> None:
+    """Once pytest's settings say so its examples run, and again for what they import."""
+    readme = "README.md::README.md"
+    settings = (saved.root / "pyproject.toml").read_text()
+    settings += '[tool.pytest.ini_options]\naddopts = "--doctest-glob=*.md"\n'
+    assert saved.save("pyproject.toml", settings)[readme] == "passed"
+    assert saved.save("leaf.py", "VALUE = 2\n") == {LEAF: "failed", readme: "failed"}
 
 
 def test_renames_and_errors(saved: Saved) -> None:
