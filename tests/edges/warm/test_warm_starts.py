@@ -305,6 +305,61 @@ async def test_a_zygote_that_dies_costs_a_cold_start(
         assert (await started(session)).start == "warm"
 
 
+async def test_a_start_while_another_zygote_takes_the_place_of_the_one_it_asks(
+    supervised: Supervised, guard: Guard, root: Path
+) -> None:
+    """It is a warm one, from the other: what the app imports is learned from its first starts."""
+    write(root.parent, "env/site-packages/dep.py", """
+        import os, time
+        def hold():
+            try:
+                os.rename("hold", "asked")
+            except FileNotFoundError:
+                return
+            time.sleep(600)
+        os.register_at_fork(before=hold)
+        """)  # fmt: skip
+    write(root.parent, "env/site-packages/late.py", """
+        import os, time
+        while "zygote.py" in open("/proc/self/cmdline").read() and not os.path.exists("make"):
+            time.sleep(0.01)
+        """)  # fmt: skip
+    write(root, "app.py", """
+        import os, time
+        import dep
+        print("up", flush=True)
+        while not os.path.exists("request"):
+            time.sleep(0.01)
+        import late
+        print("done", flush=True)
+        time.sleep(600)
+        """)  # fmt: skip
+    async with supervised(guard, root, **table(root)) as session:
+        await started(session)
+        await stocked(session)
+        (root / "request").touch()
+        with anyio.fail_after(60):
+            while not session.app.warm.building:  # noqa: ASYNC110 - nobody is told of it
+                await anyio.sleep(0.01)
+        _, holder, ready = session.app.warm.pids
+        # So the start asks the holder for a process, and does not get it.
+        os.kill(ready, signal.SIGKILL)
+        with anyio.fail_after(60):
+            while ready in session.app.warm.pids:  # noqa: ASYNC110 - as above
+                await anyio.sleep(0.01)
+        (root / "hold").touch()
+        session.app.restart()
+        with anyio.fail_after(60):
+            while not (root / "asked").exists():  # noqa: ASYNC110 - as above
+                await anyio.sleep(0.01)
+        assert session.app.warm.building
+        (root / "make").touch()
+        assert await session.app.settled() == "ready", session.output
+        event = session.all(AppStarted)[-1]
+        assert (event.start, event.reason) == ("warm", None)
+        assert holder not in session.app.warm.pids
+
+
 async def test_a_zygote_that_hangs_costs_a_cold_start(
     supervised: Supervised, guard: Guard, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
