@@ -8,6 +8,7 @@ kernel completes connections and keeps them for the one that comes.
 from __future__ import annotations
 
 import errno
+import math
 import os
 import socket
 import sys
@@ -224,17 +225,18 @@ class Held:
         """
         return await letting_go.let_go(pid, self.sockets, limit)
 
-    async def drained(self, pid: int, limit: float) -> bool:
+    async def drained(self, pid: int, limit: float, *, answers: float = math.inf) -> bool:
         """Wait until a tree of processes has answered all that came in at held addresses.
 
         Args:
             pid: of a process that has retired, and that its stop signal ends at once.
             limit: seconds that it has.
+            answers: seconds that each question has to be answered in (see `letting_go.drained`).
 
         Returns:
             Whether it has come to that.
         """
-        return await letting_go.drained(pid, self.sockets, limit)
+        return await letting_go.drained(pid, self.sockets, limit, answers)
 
     def close(self) -> None:
         """Let go of everything."""

@@ -7,6 +7,7 @@ have a SIGURG handler of its own.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import socket
@@ -22,6 +23,9 @@ from devloop.inside import addresses
 
 IDLE = 0.1
 """Seconds without a word, from when on another question is not waited for."""
+
+NEW = 1.0
+"""Seconds in which a connection on which nothing was said yet may be one whose client is late."""
 
 STARTING = 5.0
 """Seconds from its start in which a worker of multiprocessing is waited for, until it hears: its
@@ -96,28 +100,37 @@ async def let_go(pid: int, sockets: Iterable[socket.socket], limit: float) -> bo
     return await _until(gone, limit)
 
 
-async def drained(pid: int, sockets: Iterable[socket.socket], limit: float) -> bool:
+async def drained(
+    pid: int, sockets: Iterable[socket.socket], limit: float, answers: float = math.inf
+) -> bool:
     """Wait until a tree of processes has answered all that came in at held addresses.
 
     A client may keep an idle connection for long, and what it asks then would be answered by old
     code: so a connection counts no longer when the last word was the process's, some time ago.
+    One that is new has been made in order to ask, which takes a busy machine a while.
 
     Args:
         pid: of the process that was told to retire.
         sockets: the held ones.
         limit: seconds that it has.
+        answers: seconds that each question has to be answered in, from here on or from when it
+            came.
 
     Returns:
         Whether it has come to that.
     """
     ports, paths = _places(sockets)
+    begin = anyio.current_time()
 
     def done() -> bool:
-        inodes = _unanswered(ports)
+        since = anyio.current_time() - begin
+        inodes = _unanswered(ports, since, answers)
         # St: SS_CONNECTED (linux/net.h)
         inodes |= {
             int(inode)
-            for *_, state, inode, path in (listening.unix_table(pid) if paths else ())
+            for *_, state, inode, path in (
+                listening.unix_table(pid) if paths and since < answers else ()
+            )
             if state == "03" and path in paths
         }
         return not any(_has(member, inodes) for member in tree.family([pid]))
@@ -137,7 +150,7 @@ def _places(sockets: Iterable[socket.socket]) -> tuple[set[int], set[str]]:
     return ports, paths
 
 
-def _unanswered(ports: set[int]) -> set[int]:
+def _unanswered(ports: set[int], since: float, answers: float) -> set[int]:
     """The connections that came in at some ports, and on which somebody may want an answer.
 
     A question that comes in the same tick of the kernel's clock as the answer before it (4 ms, or
@@ -147,8 +160,18 @@ def _unanswered(ports: set[int]) -> set[int]:
         tcp.inode
         for tcp in (sock_diag.dump(sock_diag.CONNECTED) if ports else ())
         if tcp.port in ports
-        and (tcp.unread or tcp.unsent or tcp.received < tcp.sent or tcp.age < IDLE)
+        and (
+            _is_about_to_ask(tcp) or (_waits_for_answer(tcp) and min(since, tcp.received) < answers)
+        )
     }
+
+
+def _is_about_to_ask(tcp: sock_diag.Tcp) -> bool:
+    return tcp.received == tcp.sent == math.inf and tcp.age < NEW
+
+
+def _waits_for_answer(tcp: sock_diag.Tcp) -> bool:
+    return bool(tcp.unread or tcp.unsent) or tcp.received < tcp.sent or tcp.age < IDLE
 
 
 async def _until_asked(done: Callable[[], bool], limit: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import signal
 import time
@@ -38,6 +39,9 @@ would be in the way of what comes after that, which waits for its end."""
 
 LAST_WORDS = 0.5
 """Seconds in which what a process has told comes in after its end."""
+
+TELLING = 0.5
+"""Seconds in which a process tells of the sockets that it is seen to listen on."""
 
 BESIDE = 0.05
 """Seconds between two looks at whether a process listens that would tell if it could."""
@@ -144,6 +148,7 @@ class Life:
         self._passed_on: list[str] = []
         self._given = given
         self._heard_of_listening = anyio.Event()
+        self._has_told = anyio.Event()
         self._dialogue: Dialogue | None = None
         if wiring.terminal is not None and tell.dialogue is not None:
             self._dialogue = Dialogue(wiring.terminal, tell.dialogue)
@@ -206,16 +211,16 @@ class Life:
         """
         if self.begun.running is None or not held or self.has_ended:
             return True
-        pid, limit = self.process.pid, seconds(self._app.stop_timeout)
+        pid, limit, answers = self.process.pid, seconds(self._app.stop_timeout), math.inf
         if not await held.let_go_by(pid, LETTING_GO):
             return False
         self.say_stopping()
         if letting_go.catches(pid, signal.Signals[self._app.stop_signal]):
             # It finishes what it has begun. But some close what they have accepted and not read.
-            limit = min(limit, GRACE)
+            answers, limit = GRACE, min(limit, GRACE + letting_go.NEW)
         # Where it has no handler, the signal would end it in the middle of an answer.
         begin = anyio.current_time()
-        await held.drained(pid, limit)
+        await held.drained(pid, limit, answers=answers)
         self._spent = anyio.current_time() - begin
         return True
 
@@ -342,6 +347,8 @@ class Life:
             self._listens.append(message["address"])
             self._heard_of_listening.set()
             self._heard_of_listening = anyio.Event()
+        elif message["m"] == "told":
+            self._has_told.set()
         self._tell.told(self, message, fds)
 
     # Whether it is ready
@@ -355,13 +362,16 @@ class Life:
                 self._be_ready(await self._until_ready())
 
     async def _until_ready(self) -> str | None:
-        return await until_ready(
+        address = await until_ready(
             self._app.ready,
             self._until_it_listens,
             self._said,
             serves=self._serves,
             held=bool(self._held),
         )
+        if address is not None:
+            await self._until_told()
+        return address
 
     async def _until_it_listens(self, port: int | None) -> str:
         """Wait until it listens, which most processes tell; others are looked at."""
@@ -379,6 +389,16 @@ class Life:
                 at := address_of(self.process.pid, besides=self._held, port=port)
             ):
                 return at
+
+    async def _until_told(self) -> None:
+        """It answers: wait until its sockets are held, so that its successor answers there, too.
+
+        The system, which shows that it listens, may keep it from telling that for a while.
+        """
+        if self.begun.running is not None and not self._listens:
+            with anyio.move_on_after(TELLING):
+                await self.begun.running.order({"m": "tell"})
+                await self._has_told.wait()
 
     def _attended_to(self) -> list[str]:
         """Where somebody listens who cannot tell."""

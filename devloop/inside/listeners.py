@@ -74,6 +74,12 @@ _held: dict[str, _Held] = {}
 _bound: dict[int, str] = {}
 """What may be held once it listens, by its identity: sockets that the program has bound."""
 
+_sharing = 0
+"""How many sockets are just being told of."""
+
+_asked = False
+"""Devloop waits until they are."""
+
 
 def install(held: Iterable[tuple[Mapping[str, Any], int]]) -> None:
     """Hand over listening sockets from here on. Called in the main thread, after `orders`.
@@ -89,6 +95,7 @@ def install(held: Iterable[tuple[Mapping[str, Any], int]]) -> None:
     spawning = {spawned.MODULE: lambda module: spawned.patch(module, folder, _identities)}
     other_sockets.when_imported(_patch, listened, spawning)
     orders.on("retire", lambda _: _retire())
+    orders.on("tell", lambda _: _tell())
 
 
 def listened(fd: int) -> None:
@@ -104,6 +111,30 @@ def listened(fd: int) -> None:
         orders.send({"m": "listening", "address": name})
     else:
         _share(fd, listens=True)
+
+
+def _tell() -> dict[str, Any] | None:
+    """Tell of all that listens: a program may be kept from that between the two.
+
+    Returns:
+        The answer, which follows what is told; None where it comes later.
+    """
+    global _asked
+    _asked = _sharing > 0
+    if _asked:
+        return None
+    for fd in retiring.descriptors(set(_bound)):
+        if _listens(fd):
+            _share(fd, listens=True)
+    return {"m": "told"}
+
+
+def _listens(fd: int) -> bool:
+    sock = _socket.socket(fileno=os.dup(fd))
+    try:
+        return bool(sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN))
+    finally:
+        sock.close()
 
 
 def _passed_on(fd: int) -> None:
@@ -126,6 +157,17 @@ def _name_of(fd: int) -> str | None:
 
 def _share(fd: int, *, listens: bool) -> None:
     """Have devloop hold a socket that the program has bound."""
+    global _sharing
+    _sharing += 1
+    try:
+        _share_alone(fd, listens=listens)
+    finally:
+        _sharing -= 1
+    if _asked:
+        orders.carry_out({"m": "tell"})
+
+
+def _share_alone(fd: int, *, listens: bool) -> None:
     name = _bound.pop(retiring.identity(fd), None)
     # Of several SO_REUSEPORT listeners the first alone: what is held and not attended would
     # go on to get its share of the connections.

@@ -17,11 +17,12 @@ import anyio.to_thread
 import httpx
 import pytest
 
+from devloop.config.types import Ready
 from devloop.events import AppExited, AppFailed, AppStopping, Output
 from devloop.execute import letting_go, life
 from devloop.execute.guard import Guard
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("patient")]
 
 Supervised = Callable[..., AbstractAsyncContextManager[Any]]
 
@@ -55,7 +56,8 @@ class Slow(Handler):
 
 Server(('127.0.0.1', int(sys.argv[1])), Slow).serve_forever()
 """
-TCP = SERVER + "Server(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()\n"
+SERVE = "Server(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()\n"
+TCP = SERVER + SERVE
 UNIX = (
     SERVER
     + """
@@ -150,6 +152,46 @@ async def test_a_restart_refuses_nobody_and_a_broken_app_says_why(
             socket.create_connection(("127.0.0.1", port), 60)
 
 
+KEPT = """
+import time
+
+hears = signal.getsignal(signal.SIGURG)
+asked = []
+signal.signal(signal.SIGURG, lambda *heard: asked.append(hears(*heard)))
+
+def keep(frame, event, function):
+    if event == "c_return" and function.__name__ == "listen" and not os.path.exists("kept"):
+        print("kept", file=open("kept", "w"))
+        while not asked:
+            time.sleep(0.005)
+
+sys.setprofile(keep)
+"""
+"""Keeps the app from what comes after its `listen`, as a busy system may, until it is asked."""
+
+
+@pytest.mark.parametrize("ready", [None, "port"])
+async def test_a_save_before_the_app_has_told_where_it_listens_refuses_nobody(
+    supervised: Supervised, guard: Guard, tmp_path: Path, port: int,
+    monkeypatch: pytest.MonkeyPatch, ready: str | None,
+) -> None:  # fmt: skip
+    """It is ready once devloop holds its socket, be it slow to hand that over."""
+    monkeypatch.setattr(life, "TELLING", 60.0)
+    code = SERVER + KEPT + SERVE
+    write(tmp_path, code, "old")
+    table: dict[str, Any] = {"command": (sys.executable, "app.py", str(port))}
+    if ready is not None:
+        table["ready"] = Ready(port=port)
+    async with client(tmp_path, port) as http, supervised(guard, tmp_path, **table) as session:
+        session.app.restart()
+        assert await session.app.settled() == "ready", session.output
+        write(tmp_path, code, "new")
+        session.app.restart()
+        await session.until(AppStopping)
+        assert (await get(http)).text == "new"
+        assert await session.app.settled() == "ready", session.output
+
+
 async def test_a_command_that_is_not_python_keeps_its_configured_socket(
     supervised: Supervised, guard: Guard, tmp_path: Path, port: int
 ) -> None:
@@ -242,6 +284,39 @@ async def test_a_request_is_answered_though_two_saves_follow_it(
             (tmp_path / "go").touch()
         assert answers == ["old" if patience > 1 else "RemoteProtocolError"]
         assert (await get(http)).text == "newest"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not tell")
+@pytest.mark.parametrize("stops", ["by the signal", "in its own way"])
+async def test_a_client_that_is_late_to_ask_is_answered(
+    supervised: Supervised, guard: Guard, tmp_path: Path, port: int,
+    monkeypatch: pytest.MonkeyPatch, stops: str,
+) -> None:  # fmt: skip
+    """It was accepted, and then kept from asking, as a busy machine may: so it is waited for."""
+    monkeypatch.setattr(letting_go, "NEW", 60.0)
+    monkeypatch.setattr(life, "GRACE", 60.0)
+    code = SERVER + textwrap.dedent("""
+        def verify(self, request, address):
+            print("accepted", flush=True)
+            return True
+
+        Server.verify_request = verify
+        """)
+    if stops == "in its own way":
+        code += "signal.signal(signal.SIGTERM, lambda *_: os._exit(0))\n"
+    write(tmp_path, code + SERVE, "old")
+    table = {"command": (sys.executable, "app.py", str(port)), "stop_timeout": "1h"}
+    async with supervised(guard, tmp_path, **table) as session:
+        session.app.restart()
+        assert await session.app.settled() == "ready", session.output
+        async with await anyio.connect_tcp("127.0.0.1", port) as late:
+            await session.until(Output, lambda event: "accepted" in event.text)
+            session.app.restart()
+            assert await session.app.settled() == "ready", session.output
+            await anyio.sleep(2 * letting_go.IDLE)
+            await late.send(b"GET / HTTP/1.0\r\n\r\n")
+            with anyio.fail_after(60):
+                assert await late.receive(5) == b"HTTP/"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not tell")
