@@ -90,14 +90,6 @@ def served(port: int) -> str:
         return str(answer.read().decode())
 
 
-def answers(port: int, value: str) -> bool:
-    """Whether the app answers so; what was asked of the one before may come to nothing."""
-    try:
-        return served(port) == value
-    except OSError:
-        return False
-
-
 def apps(watch: Watching) -> list[int]:
     """The app's processes that live."""
     return [pid for pid, words in watch.started().items() if words.endswith(" app.py")]
@@ -158,13 +150,13 @@ def test_a_broken_save_is_mended_by_the_next(
     watch.save("shop.py", BROKEN[fault])
     if fault == "syntax":
         watch.wait("diagnostic", path="shop.py")
-        assert not answers(port, "mended")
+        assert served(port) != "mended"
         assert watch.of("app-started")[begun:] == []
     else:
         watch.cycle(outcome="failed")
     watch.save("shop.py", "VALUE = 'mended'\n")
     watch.cycle(outcome="passed")
-    watch.until(lambda: answers(port, "mended"))
+    assert served(port) == "mended"
     assert {event["start"] for event in watch.of("app-started")[begun:]} == {"warm"}
 
 
