@@ -1,4 +1,4 @@
-"""Checks of warm starts: what is held for each app, what is not, and why."""
+"""Checks of warm starts: what is held for each app and the tests, what is not, and why."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from devloop.config.types import Config, argv
 from devloop.execute import app_spawn
 from devloop.execute.command import NotPython, parse
 from devloop.execute.environment import for_project
+from devloop.execute.warm_tests import WarmTests
 from devloop.execute.zygote import FORKS
 from devloop.plan.reloader import Tamed, tame
 from devloop.plan.servers import binds_in
@@ -26,7 +27,7 @@ NAMED = 8
 def check(
     root: Path, config: Config, interpreter: str | None, environ: Mapping[str, str]
 ) -> Iterator[Finding]:
-    """Look at every app.
+    """Look at every app, and at the runs of the tests.
 
     Args:
         root: the project's.
@@ -35,6 +36,8 @@ def check(
         environ: the environment.
     """
     records = peek.warm(root)
+    if config.warm.tests and (tests := records.get(WarmTests.NAME)) is not None and tests.held:
+        yield from _held("warm runs of the tests", tests)
     for name, app in config.apps.items():
         subject = f"warm start of {name}"
         env = for_project(environ, interpreter)
@@ -66,10 +69,13 @@ def check(
                 '"cold".',
             )
         else:
-            yield from _held(name, subject, record)
+            yield from _held(subject, record)
+            for function, reason in record.not_kept.items():
+                mend = f"Take it out of [apps.{name}] keep, or mend it."
+                yield Finding(subject, "warning", f"{function} is not kept: {reason}", mend)
 
 
-def _held(name: str, subject: str, record: WarmRecord) -> Iterator[Finding]:
+def _held(subject: str, record: WarmRecord) -> Iterator[Finding]:
     count, packages = len(record.held), _packages(record.held)
     if record.spare or not FORKS:
         why = SLOW if FORKS else NO_FORK
@@ -77,6 +83,9 @@ def _held(name: str, subject: str, record: WarmRecord) -> Iterator[Finding]:
         yield Finding(subject, "ok", f"{what}: {packages} ({why})")
     else:
         yield Finding(subject, "ok", f"{count:,} modules are held: {packages}")
+        if record.not_ahead is not None:
+            why = f"nothing of its command runs ahead of a save: {record.not_ahead}"
+            yield Finding(subject, "ok", why)
     reasons: dict[str, list[str]] = {}
     for module, reason in record.left_out.items():
         reasons.setdefault(reason, []).append(module)
@@ -84,9 +93,6 @@ def _held(name: str, subject: str, record: WarmRecord) -> Iterator[Finding]:
         yield Finding(subject, "ok", f"not held: {_packages(names)}: {reason}")
     for path, reason in record.anew.items():
         yield Finding(subject, "ok", f"not held, nor what imports it: {path}: {reason}")
-    for function, reason in record.not_kept.items():
-        mend = f"Take it out of [apps.{name}] keep, or mend it."
-        yield Finding(subject, "warning", f"{function} is not kept: {reason}", mend)
 
 
 def _packages(modules: list[str] | tuple[str, ...]) -> str:

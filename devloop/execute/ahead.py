@@ -103,7 +103,7 @@ class Ahead:
         else:
             changed = reads.add(noted)
             self._reads = reads if changed is None else None
-            self.refused = None if changed is None else f"{changed} changes"
+            self.refused = None if changed is None else f"it reads {changed}, which changes"
         finally:
             await blank.close()
 

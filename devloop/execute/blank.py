@@ -307,7 +307,7 @@ class Blank:
         began = time.monotonic()
         answer = await self._go_ahead(self._settled(order), trace=True)
         if self._output.take():
-            raise Declined("prints something")
+            raise Declined("it prints something")
         return Layered(
             loaded={},
             fault=None,

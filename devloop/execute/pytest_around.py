@@ -62,7 +62,7 @@ def sift(order: Order, noted: Layered) -> Layered:
         inside = path.startswith(root) and "-packages" + os.sep not in path
         own = Path(path).name in _LOOKED_FOR or path.endswith(_INSTALLED) or path in asked
         if inside and not own:
-            raise Declined(f"has a plugin that reads {path[len(root) :]}")
+            raise Declined(f"it has a plugin that reads {path[len(root) :]}")
     files = {path: sign for path, sign in noted.files.items() if path not in asked}
     return replace(noted, files=files)
 

@@ -444,6 +444,8 @@ class Warm:
         except Declined:
             self._outdated = DIED
             self._news.set()
+        else:
+            self.record = msgspec.structs.replace(self.record, not_ahead=self._ahead.refused)
 
     async def _build(
         self,

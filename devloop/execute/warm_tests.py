@@ -194,7 +194,7 @@ class WarmTests:
             order = self._order(start, null.fileno())
             try:
                 with anyio.fail_after(PATIENCE):
-                    running = await (await self._ahead.take(order)).run(order)
+                    running = await self._become(order)
                 self._warm = True
                 return running
             except Declined as declined:
@@ -203,6 +203,17 @@ class WarmTests:
                 self.reason = "the process that holds its imports did not answer"
         self._outdated = self.reason
         return None
+
+    async def _become(self, order: Order) -> Running:
+        while True:
+            ahead = self._ahead
+            assert ahead is not None
+            try:
+                return await (await ahead.take(order)).run(order)
+            except Declined:
+                if self._ahead in (ahead, None):
+                    raise
+                # A zygote that holds more has taken the place of its own meanwhile.
 
     def _order(self, start: Start, null: int) -> Order:
         interpreter = start.plan.interpreter.path
@@ -347,6 +358,10 @@ class WarmTests:
         except Declined:
             self._outdated = DIED
             self._news.set()
+        else:
+            if self._record.not_ahead != (why := self._ahead.refused):
+                self._record = msgspec.structs.replace(self._record, not_ahead=why)
+                self._save()
 
     async def _build(self, plan: Plan, names: tuple[str, ...], out: Mapping[str, str]) -> None:
         interpreter, stamp = plan.interpreter, self._stamp
@@ -374,14 +389,17 @@ class WarmTests:
             left_out=left,
             rewritten=tuple(sorted(self._rewritten)),
         )
-        if self._memory is not None:
-            self._memory.save_warm(self.NAME, self._stamp, self._record)
+        self._save()
         if old is not None:
             await old.close()
         # Which files the imports read is told by a process of its own: its means would stay.
         with suppress(Declined):
             traced = await zygote.probe([name for name in names if name in found.loaded])
             origin.add((), traced.files, traced.env)
+
+    def _save(self) -> None:
+        if self._memory is not None:
+            self._memory.save_warm(self.NAME, self._stamp, self._record)
 
     async def _drop(self) -> None:
         zygote, self._zygote, self._origin, self._ahead = self._zygote, None, None, None

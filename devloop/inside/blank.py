@@ -191,7 +191,7 @@ class Blank:
         """Begin with the command, of which it is not yet known when it is wanted."""
         self._control.move(orders.FIRST_DESCRIPTOR)
         if order["trace"]:
-            ahead.note(self._decline)
+            ahead.note(lambda what: self._decline(f"it {what}"))
         self._held = len(sys.modules)
         self._stepped_back = become.step_back()
         entry = self._unless_declined(self._become, order)

@@ -80,6 +80,7 @@ class WarmRecord(msgspec.Struct, frozen=True):
         rewritten: the modules whose assertions pytest has rewritten; of test runs alone.
         anew: paths of the project's modules that cannot be held, and why.
         not_kept: functions whose results cannot be kept, and why.
+        not_ahead: why the command does not begin before a start is wanted.
     """
 
     modules: tuple[str, ...] = ()
@@ -96,6 +97,7 @@ class WarmRecord(msgspec.Struct, frozen=True):
     rewritten: tuple[str, ...] = ()
     anew: Mapping[str, str] = {}
     not_kept: Mapping[str, str] = {}
+    not_ahead: str | None = None
 
     def for_installed(self, installed: str) -> WarmRecord:
         """The record as far as it holds for what is installed now.

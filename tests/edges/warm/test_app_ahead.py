@@ -182,11 +182,13 @@ async def test_what_others_see_is_done_by_a_start_alone(
     async with supervised(guard, root, **table(root)) as session:
         for count in (1, 2, 3):
             assert (await start(session))["start"] == ("cold" if count == 1 else "warm")
-            assert await refused(session)
+            why = await refused(session)
+            assert why.startswith("it ")
             done = root / "done"
             assert not done.exists() or done.read_text() == "x" * count
             assert len([name for name in os.listdir(root) if "folder" in name]) in (0, count)
             assert session.app.warm.ahead is None
+        assert session.app.warm.record.not_ahead == why
 
 
 @pytest.mark.parametrize("command", [("own.py",), ("-m", "own"), ("-m", "package")])

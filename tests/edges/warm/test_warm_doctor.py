@@ -1,10 +1,12 @@
-"""What doctor says of modules and results of the project that are not held."""
+"""What doctor says of what is not held, and of starts that do not go ahead."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
+
+import pytest
 
 from devloop.checkup.warm import check
 from devloop.config.types import App, Config
@@ -29,3 +31,23 @@ def test_what_cannot_be_held_is_listed_with_its_reason(tmp_path: Path) -> None:
     kept = found["shop.catalog:load is not kept: it is a generator"]
     assert kept.severity == "warning"
     assert "[apps.web] keep" in (kept.mend or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "subject"), [("web", "warm start of web"), ("[tests]", "warm runs of the tests")]
+)
+def test_why_nothing_is_done_ahead_is_said(tmp_path: Path, name: str, subject: str) -> None:
+    """Of an app and of the tests, once it has been tried; where they do go ahead nothing is."""
+    (tmp_path / "main.py").write_text("")
+    config = Config(apps={"web": App(command=(sys.executable, "main.py"))})
+    reason = "it opens a port"
+    for record in (WarmRecord(held=("json",), not_ahead=reason), WarmRecord(held=("json",))):
+        with Store.open(tmp_path, stamp="x") as store:
+            store.save_warm(name, "x", record)
+        said = [
+            one.message
+            for one in check(tmp_path, config, sys.executable, os.environ)
+            if one.subject == subject
+        ]
+        assert any("modules are held: json" in one for one in said)
+        assert any(one.endswith(f": {reason}") for one in said) is (record.not_ahead is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import anyio
 import psutil
 import pytest
 
+from devloop.execute import warm_tests
 from devloop.execute.interpreter import Interpreter
 from devloop.execute.warm_tests import POSSIBLE
 
@@ -132,7 +134,7 @@ def pytest_addoption(parser):
         with anyio.fail_after(60):
             while made.warm.refused_ahead is None:  # noqa: ASYNC110 - it is told by nobody
                 await anyio.sleep(0.01)
-        assert made.warm.refused_ahead == "has a plugin that reads settings.txt"
+        assert made.warm.refused_ahead == "it has a plugin that reads settings.txt"
         for text in ("two", "three"):
             (made.root / "settings.txt").write_text(text)
             assert await outcome(made) == "passed"
@@ -209,3 +211,60 @@ async def test_one_that_has_gone_ahead_and_is_killed_harms_no_run(
     assert (await made.teach()).finished.outcome == "passed"
     assert int((made.root / "pid").read_text()) != pid
     assert await outcome(made) == "passed"
+
+
+async def test_a_run_while_another_zygote_takes_the_place_of_the_one_it_asks(
+    pair: Callable[[str], Pair], shapes: Interpreter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a warm one, from the other: what runs import is learned from each of them."""
+    # Here a run waits until the other zygote is made, which takes long on a busy machine.
+    monkeypatch.setattr(warm_tests, "PATIENCE", 60.0)
+    site = Path(shapes.sites[0])
+    held, late = site / "held_at_fork.py", site / "late_library.py"
+    held.write_text(textwrap.dedent("""
+        import os, time
+        def hold():
+            try:
+                os.rename("hold", "asked")
+            except FileNotFoundError:
+                return
+            time.sleep(600)
+        os.register_at_fork(before=hold)
+        """))  # fmt: skip
+    late.write_text(textwrap.dedent("""
+        import os, time
+        if "zygote.py" in open("/proc/self/cmdline").read():
+            open("making", "w").close()
+            while not os.path.exists("make"):
+                time.sleep(0.01)
+        """))  # fmt: skip
+    made = pair(PID)
+    made.project.env["PYTEST_PLUGINS"] = "held_at_fork"
+    try:
+        await made.teach()
+        await gone_ahead(made)
+        (made.root / "test_it.py").write_text("def test_it():\n    import late_library\n")
+        assert await outcome(made) == "passed"
+        await exists(made.root / "making")
+        _, holder, *ready = made.warm.pids
+        for pid in ready:
+            psutil.Process(pid).kill()
+        with anyio.fail_after(60):
+            while made.warm.pids[1:] != [holder]:  # noqa: ASYNC110 - it is told by nobody
+                await anyio.sleep(0.01)
+        (made.root / "hold").touch()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(made.run)  # which sees that it is warm
+            await exists(made.root / "asked")
+            (made.root / "make").touch()
+        assert holder not in made.warm.pids
+    finally:
+        held.unlink()
+        late.unlink()
+
+
+async def exists(path: Path) -> None:
+    """Wait for a file."""
+    with anyio.fail_after(60):
+        while not path.exists():  # noqa: ASYNC110, ASYNC240 - nobody tells
+            await anyio.sleep(0.01)
