@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -76,6 +77,8 @@ OWN: dict[str, set[str]] = {
     "test_other.py::test_nothing": set(),
 }
 
+CATEGORISE = functools.partial(category, configuration=("pytest.ini",))
+
 
 class Project:
     """A project of which all is known that selection asks for.
@@ -105,7 +108,7 @@ class Project:
 
     def present(self) -> Present:
         """All of it."""
-        return Present(self.graph, self.records, self.contents, category, self._load, self.flaky)
+        return Present(self.graph, self.records, self.contents, CATEGORISE, self._load, self.flaky)
 
     def run(
         self,
@@ -360,7 +363,13 @@ def test_what_cannot_be_observed_is_selected_by_any_change(project: Project) -> 
 
 
 def test_configuration_selects_everything(project: Project) -> None:
-    """And so does another interpreter."""
+    """A file of pytest's settings (S16), and so does another interpreter."""
+    project.data["pytest.ini"] = "1"
+    project.run()
+    assert project.due() == {}
+    project.data["pytest.ini"] = "2"
+    assert project.due().keys() == {"test_lib.py", "test_other.py"}
+    project.run()
     project.facts["<the interpreter and its plugins>"] = b"2"
     assert project.due().keys() == {"test_lib.py", "test_other.py"}
 
