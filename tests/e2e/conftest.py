@@ -123,7 +123,7 @@ class Watching:
         """What it has written to standard error."""
         return self._errors.read_text(errors="replace")
 
-    def wait(self, kind: str, timeout: float = 60.0, **fields: object) -> Event:
+    def wait(self, kind: str, timeout: float = 150.0, **fields: object) -> Event:
         """Go on to the next event of a kind with these fields; what was seen does not count."""
         deadline = time.monotonic() + timeout
         with self._news:
@@ -146,7 +146,7 @@ class Watching:
 
     def cycle(self, **fields: object) -> list[Event]:
         """Go on to the next end of a cycle with these fields; all of the cycle's events."""
-        self.wait("cycle-finished", 60.0, **fields)
+        self.wait("cycle-finished", 150.0, **fields)
         number = self.events[self.seen - 1]["cycle"]
         return [event for event in self.events if event.get("cycle") == number]
 
@@ -182,14 +182,14 @@ class Watching:
                 continue
         return found
 
-    def until(self, check: Callable[[], object], timeout: float = 60.0) -> None:
+    def until(self, check: Callable[[], object], timeout: float = 150.0) -> None:
         """Wait for what no event tells."""
         deadline = time.monotonic() + timeout
         while not check():
             assert time.monotonic() < deadline, self
             time.sleep(0.01)
 
-    def until_nothing_is_left(self, timeout: float = 60.0) -> None:
+    def until_nothing_is_left(self, timeout: float = 150.0) -> None:
         """Wait until all that it has started is gone."""
         deadline = time.monotonic() + timeout
         while left := self.started():
@@ -281,7 +281,7 @@ class Shell:
         ]
         return [line.rstrip() for line in above], [line.rstrip() for line in screen.display]
 
-    def until(self, check: Callable[[], object], timeout: float = 60.0) -> None:
+    def until(self, check: Callable[[], object], timeout: float = 150.0) -> None:
         """Wait for what the screen does not tell."""
         deadline = time.monotonic() + timeout
         while not check():

@@ -14,7 +14,7 @@ import pytest
 from devloop import events
 from devloop.config import pytest_settings
 from devloop.events import Event, Reason
-from devloop.execute import warm_tests
+from devloop.execute import runs, warm_tests
 from devloop.execute.guard import Guard
 from devloop.execute.interpreter import Interpreter, probe
 from devloop.execute.run_state import RunResult
@@ -181,8 +181,12 @@ async def zygotes(
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three seconds are none on a busy machine, and a cold run would be the answer."""
+    """Three seconds are none on a busy machine, and a cold run would be the answer.
+
+    Nor are ten for a process's end, which is cut short, with files that are not yet written.
+    """
     monkeypatch.setattr(warm_tests, "PATIENCE", 60.0)
+    monkeypatch.setattr(runs, "LINGER", 60.0)
 
 
 @pytest.fixture(params=["cold", "warm"])
