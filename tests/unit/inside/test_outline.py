@@ -162,6 +162,14 @@ def test_a_constant_is_its_name() -> None:
     assert found.wild is None
 
 
+def test_a_docstring_is_what_mentions_docstrings() -> None:
+    """That of the module, and of a function, whose own code it is not (S27)."""
+    found = edit("A module.", "Another module.")
+    assert "__doc__" in found.names
+    assert (found.functions, found.wild) == (frozenset(), None)
+    assert "__doc__" in edit("Says so.", "Says no.").names
+
+
 def test_an_attribute_is_its_name_and_that_of_its_class() -> None:
     """Where the bases are known to do nothing when they are derived from."""
     base = "class Base:\n    pass"
