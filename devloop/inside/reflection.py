@@ -88,13 +88,24 @@ class Modules:
         """Names that an import binds anywhere in it."""
         self.renamed: dict[str, str] = {}
         """What was imported by another name, by that name."""
+        stored: list[str] = []
+        metaclass = False
+        node: Any
         for node in ast.walk(tree):
-            if isinstance(node, (ast.Import, ast.ImportFrom)):
+            kind = node.__class__
+            if kind is ast.Name:
+                if node.ctx.__class__ is ast.Store:
+                    stored.append(node.id)
+            elif kind is ast.Import or kind is ast.ImportFrom:
                 for alias in node.names:
                     self.imported.add(alias.asname or alias.name.partition(".")[0])
                     if alias.asname:
                         self.renamed[alias.asname] = alias.name
-        self._objects = _objects(tree) if _has_metaclass(tree) else {"self"} | _objects(tree)
+            elif kind is ast.ClassDef:
+                metaclass = metaclass or any(map(_is_of_classes, node.bases))
+        self._objects = _objects(tree, stored)
+        if not metaclass:
+            self._objects.add("self")
 
     def meant(self, node: Any, words: Collection[str]) -> str:
         """The word that a name or an attribute stands for, if it is no object's attribute.
@@ -218,13 +229,8 @@ def _is_of_scope(node: Any) -> str:
     return name if name in ("globals", "vars") and not node.args and not node.keywords else ""
 
 
-def _objects(tree: ast.Module) -> set[str]:
+def _objects(tree: ast.Module, stored: list[str]) -> set[str]:
     """The names that a module binds once, to an object that holds but what was set on it."""
-    stored = [
-        node.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    ]
     named = {
         alias.asname or alias.name
         for node in tree.body
@@ -244,11 +250,7 @@ def _objects(tree: ast.Module) -> set[str]:
     }
 
 
-def _has_metaclass(tree: ast.Module) -> bool:
-    """Whether a class of a module may be one of classes, to which `self` is a class."""
-    for node in ast.walk(tree):
-        for base in node.bases if isinstance(node, ast.ClassDef) else ():
-            name = getattr(base, "id", getattr(base, "attr", "type"))
-            if name == "type" or name.endswith(("Meta", "Type", "Metaclass")):
-                return True
-    return False
+def _is_of_classes(base: Any) -> bool:
+    """Whether a class with such a base may be one of classes, to which `self` is a class."""
+    name = getattr(base, "id", getattr(base, "attr", "type"))
+    return name == "type" or name.endswith(("Meta", "Type", "Metaclass"))

@@ -21,6 +21,7 @@ FACTORY = 4
 """To call it gives a decorator that is one of these."""
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_STATEMENTS = (ast.FunctionDef, ast.Assign, ast.AnnAssign, ast.Return, ast.If, ast.Pass)
 
 
 def tame(body: list[Any], effects: Effects) -> dict[str, tuple[int, list[str]]]:
@@ -38,7 +39,7 @@ def tame(body: list[Any], effects: Effects) -> dict[str, tuple[int, list[str]]]:
     found: dict[str, tuple[int, list[str]]] = {}
     names = [one.name for one in body if isinstance(one, _FUNCTIONS)]
     for node in body:
-        if isinstance(node, ast.FunctionDef) and names.count(node.name) == 1:
+        if isinstance(node, ast.FunctionDef) and names.count(node.name) == 1 and _may_be(node):
             kinds, calls = _kinds(node, effects)
             if kinds:
                 found[node.name] = kinds, sorted(calls)
@@ -49,6 +50,16 @@ def tame(body: list[Any], effects: Effects) -> dict[str, tuple[int, list[str]]]:
                 if init.tame and not inits[0].decorator_list:
                     found[f"{node.name}.__init__"] = CALL, sorted(init.calls)
     return found
+
+
+def _may_be(node: ast.FunctionDef) -> bool:
+    """Whether a look at a function's own statements does not rule it out; most are, quickly."""
+    return all(
+        isinstance(one.value, ast.Constant)
+        if isinstance(one, ast.Expr)
+        else isinstance(one, _STATEMENTS)
+        for one in node.body
+    )
 
 
 def _kinds(node: ast.FunctionDef, effects: Effects) -> tuple[int, set[str]]:
