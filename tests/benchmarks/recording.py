@@ -69,7 +69,8 @@ def _alone(python: str, root: Path, env: Mapping[str, str]) -> float:
 def _streamed(python: str, root: Path, env: Mapping[str, str], *, record: bool) -> float:
     """A run as devloop starts it, and somebody who only reads what it sends."""
     ours, theirs = socket.socketpair()
-    choice: dict[str, Any] = {"files": None, "teach": False, "record": record, "memos": []}
+    choice: dict[str, Any] = {"files": None, "whole": [], "teach": False, "memos": []}
+    choice["record"] = record
     with ours, theirs:
         ours.sendall(messages.pack({"m": "select", "root": str(root.resolve()), **choice}))
 
