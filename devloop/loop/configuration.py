@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+from devloop.config.load import Loaded
 from devloop.errors import ConfigError, DevloopError
 from devloop.events import Change, Event, Notice
 from devloop.loop.project import Project
@@ -20,6 +21,7 @@ class Configuration:
     def __init__(self, project: Project, emit: Callable[[Event], None]) -> None:
         self._project = project
         self._emit = emit
+        self._loaded = project.loaded
 
     def is_another(self, changes: Collection[Change]) -> bool:
         """Whether it can be read, and says something else than before; a fault is told.
@@ -36,7 +38,16 @@ class Configuration:
         except ConfigError as error:
             self.tell(error, "the configuration from before stays in force")
             return False
+        self._loaded = again
         return again.config != project.config
+
+    def latest(self) -> Loaded:
+        """Load what is to be in force next; where that is broken by now, the last that was not."""
+        try:
+            return self._loaded.again()
+        except ConfigError as error:
+            self.tell(error, "the configuration from before stays in force")
+            return self._loaded
 
     def tell(self, error: DevloopError, meanwhile: str) -> None:
         """Tell of a fault that ends nothing.

@@ -17,6 +17,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 
+from devloop.config.load import Loaded
 from devloop.errors import DevloopError, NoTestsHere, UsageError
 from devloop.events import (
     Announcement,
@@ -241,6 +242,10 @@ class Loop:
             answer: called once, when it is known what becomes of it.
         """
         self._send.send_nowait(Ask(action, by, answer))
+
+    def next_configuration(self) -> Loaded:
+        """What the next loop of the session has in force."""
+        return self._configuration.latest()
 
     def unheard(self) -> list[Ask]:
         """What was asked for and not come to, once it has ended."""

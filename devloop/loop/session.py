@@ -245,7 +245,7 @@ async def _loops(
             if not loop.reload:
                 return code
             loop.emit(Notice(message="the configuration has changed: beginning anew"))
-            cycles, mode, loaded = loop.cycles, loop.mode, loaded.again()
+            cycles, mode, loaded = loop.cycles, loop.mode, loop.next_configuration()
             scope = msgspec.structs.replace(scope, postpone=False)
             del loop, project  # or two of them would be held at once
             collector.thaw()

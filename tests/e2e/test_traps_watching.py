@@ -447,6 +447,38 @@ def test_a_broken_configuration_leaves_the_old_one_in_force(
     assert len([w for w in watch.started().values() if w.endswith("app.py")]) == 1
 
 
+def test_a_configuration_broken_while_another_is_taken_up(tmp_path: Path, watching: Watch) -> None:
+    """The last sound one is taken up, and the fault is told; nothing ends."""
+    config = app() + "env = { KIND = 'old' }\nstop-timeout = '120s'\n"
+    source = (
+        "import os, shop, signal, sys, time\n"
+        "def stop(*_):\n"
+        "    os.write(1, b'stopping\\n')\n"
+        "    while not os.path.exists('go.log'):\n"
+        "        time.sleep(0.02)\n"
+        "    sys.exit()\n"
+        "signal.signal(signal.SIGTERM, stop)\n"
+        "print('up', os.environ['KIND'], flush=True)\n"
+        "while True:\n"
+        "    time.sleep(0.05)\n"
+    )
+    root = project(
+        tmp_path / "p", {"devloop.toml": config, "app.py": source, "shop.py": "VALUE = 0\n"}
+    )
+    watch = watching(root)
+    watch.cycle(outcome="passed")
+    watch.save("devloop.toml", config.replace("old", "new"))
+    watch.wait("output", text="stopping")
+    watch.save("devloop.toml", "[[[\n")
+    (root / "go.log").touch()
+    assert "devloop.toml:1" in watch.wait("notice", severity="error")["message"]
+    watch.wait("output", text="up new")
+    watch.cycle(outcome="passed")
+    watch.save("devloop.toml", config.replace("old", "mended"))
+    watch.wait("output", text="up mended")
+    watch.cycle(outcome="passed")
+
+
 def test_a_comment_in_the_configuration_is_no_change(tmp_path: Path, watching: Watch) -> None:
     """A configuration that says the same as before restarts nothing."""
     root = project(tmp_path / "p", {"devloop.toml": app(), **SHOP})
