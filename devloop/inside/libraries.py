@@ -1,7 +1,9 @@
 """What is known of other distributions: what only makes a value, only wraps, or only is a base.
 
-Every entry was read in the sources of its distribution. What is not named here counts as having
-any effect.
+Only what is common in module-level statements. The bases were looked at for metaclasses and for
+`__init_subclass__` (werkzeug's converters set an attribute of the derived class there, nothing
+else). What is not named here counts as having any effect; so does `Markup` of markupsafe, which
+calls `__html__` of what it is given.
 """
 
 from __future__ import annotations
@@ -23,7 +25,6 @@ VALUES: Mapping[str, frozenset[str]] = {
         "Choice IntRange FloatRange DateTime Path File Tuple Option Argument Command Group"
     ),
     "jinja2": _words("Undefined"),
-    "markupsafe": _words("Markup escape"),
     "werkzeug": _words(
         "ImmutableDict ImmutableMultiDict ImmutableList MultiDict Headers LocalProxy LocalStack"
         " Local"
