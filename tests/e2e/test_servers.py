@@ -195,23 +195,9 @@ def serve(
         )
         watch = watching(root)
         watch.wait("app-ready")
-        # A program that is not known to listen is ready once it has lived for a second.
-        watch.until(lambda: answers(port))
         return watch
 
     return start
-
-
-def answers(port: int) -> bool:
-    """Whether it has begun to answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    try:
-        connection.request("GET", "/")
-        return connection.getresponse().read() == b"0"
-    except ConnectionRefusedError:
-        return False
-    finally:
-        connection.close()
 
 
 def restarted(watch: Watching, source: str, version: int) -> float:
