@@ -27,6 +27,10 @@ class Ledger:
         self._fd = fd
         self._identity = _of(fd)
 
+    def fileno(self) -> int | None:
+        """Its descriptor; None where a program that closes whatever it finds open has closed it."""
+        return self._fd if self._identity is not None and _of(self._fd) == self._identity else None
+
     def close(self) -> None:
         """Close it, for this process."""
         if _of(self._fd) == self._identity:
@@ -40,7 +44,7 @@ class Ledger:
             `RETIRE` also where a program that closes whatever it finds open has closed the file:
             of all that may be asked, this must not be missed.
         """
-        if self._identity is None or _of(self._fd) != self._identity:
+        if self.fileno() is None:
             return RETIRE
         return (os.pread(self._fd, 1, 0) or b"\0")[0]
 

@@ -92,8 +92,11 @@ def install(held: Iterable[tuple[Mapping[str, Any], int]]) -> None:
         _hold(description["address"], fd, description.get("file"))
         os.close(fd)
     folder = __file__.rpartition("/")[0]
-    spawning = {spawned.MODULE: lambda module: spawned.patch(module, folder, _identities)}
-    other_sockets.when_imported(_patch, listened, spawning)
+
+    def spawning(module: Any) -> None:
+        spawned.patch(module, folder, _identities, orders.shared)
+
+    other_sockets.when_imported(_patch, listened, {spawned.MODULE: spawning})
     orders.on("retire", lambda _: _retire())
     orders.on("tell", lambda _: _tell())
 

@@ -80,6 +80,11 @@ def reachable() -> bool:
     return _ours() is not None
 
 
+def shared() -> int | None:
+    """The descriptor of the ledger; None where there is none, or a program has closed it."""
+    return None if _ledger is None else _ledger.fileno()
+
+
 def on(kind: str, answer: Callable[[dict[str, Any]], dict[str, Any] | None]) -> None:
     """Say who carries out an order.
 

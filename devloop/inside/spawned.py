@@ -1,14 +1,16 @@
 """Workers that a server starts with exec: they retire like those that it forks.
 
 `multiprocessing` gives each process that it starts a pickle of what that needs to know. One more
-entry of it, which the process otherwise passes over, has it hear the order to retire.
+entry of it, which the process otherwise passes over, has it hear the order to retire. The ledger
+goes with it, because the signal may mean something else.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 
-from . import retiring
+from . import ledger, retiring
 from .control import private
 
 TYPE_CHECKING = False
@@ -26,7 +28,7 @@ package.__path__ = [folder]
 sys.modules["_devloop"] = package
 try:
     from _devloop import spawned
-    spawned.install(folder, sockets)
+    spawned.install(folder, sockets, shared)
 except Exception:
     pass  # devloop sees that it does not hear, and stops it before it starts another one
 finally:
@@ -35,13 +37,19 @@ finally:
 """
 
 
-def patch(module: Any, folder: str, sockets: Callable[[], Iterable[int]]) -> None:
+def patch(
+    module: Any,
+    folder: str,
+    sockets: Callable[[], Iterable[int]],
+    shared: Callable[[], int | None],
+) -> None:
     """Have the processes retire that are started from here on.
 
     Args:
         module: `multiprocessing.spawn`.
         folder: where this file is.
         sockets: gives the identities of the sockets that are held.
+        shared: gives the descriptor of the ledger; None where there is none.
     """
     real = module.get_preparation_data
 
@@ -49,7 +57,7 @@ def patch(module: Any, folder: str, sockets: Callable[[], Iterable[int]]) -> Non
         """See `multiprocessing.spawn.get_preparation_data`."""
         data: dict[str, Any] = real(name)
         if found := list(sockets()):
-            data["_devloop"] = _Errand(folder, found)
+            data["_devloop"] = _Errand(folder, found, shared())
         return data
 
     module.get_preparation_data = get_preparation_data
@@ -61,29 +69,47 @@ class _Errand:
     Args:
         folder: where this file is.
         sockets: the identities of those that are held.
+        shared: the descriptor of the ledger.
     """
 
-    def __init__(self, folder: str, sockets: list[int]) -> None:
+    def __init__(self, folder: str, sockets: list[int], shared: int | None) -> None:
         self._names = {"folder": folder, "sockets": sockets}
+        self._shared = shared
 
     def __reduce__(self) -> Any:
-        return exec, (_ERRAND, self._names)
+        return exec, (_ERRAND, self._names | {"shared": self._passed_on()})
+
+    def _passed_on(self) -> Any:
+        """The descriptor as it reaches the process that is being started."""
+        if self._shared is None:
+            return None
+        found: Any = sys.modules["multiprocessing.reduction"].DupFd(self._shared)
+        # Where it keeps its number, the process need not load what else would tell it.
+        return getattr(found, "fd", found)
 
 
-def install(folder: str, sockets: list[int]) -> None:
+def install(folder: str, sockets: list[int], shared: Any) -> None:
     """Hear the order to retire, and have the processes hear it that this one starts.
 
     Args:
         folder: where this file is.
         sockets: the identities of those that are held.
+        shared: the descriptor of the ledger, or what gives it; None where there is none.
     """
+    fd: int | None = shared.detach() if hasattr(shared, "detach") else shared
+    told = None
+    if fd is not None:
+        os.set_inheritable(fd, False)
+        told = ledger.Ledger(fd)
     if _signal.getsignal(_signal.SIGURG) == _signal.SIG_DFL:
-        _signal.signal(_signal.SIGURG, lambda *_: _retire(sockets))
-    patch(sys.modules[MODULE], folder, lambda: sockets)
+        _signal.signal(_signal.SIGURG, lambda *_: _heard(told, sockets))
+    patch(sys.modules[MODULE], folder, lambda: sockets, lambda: fd)
 
 
-def _retire(sockets: list[int]) -> None:
+def _heard(told: ledger.Ledger | None, sockets: list[int]) -> None:
     try:
+        if told is not None and told.asked() != ledger.RETIRE:
+            return
         retiring.take_away(retiring.descriptors({*sockets}))
     except Exception:
         return  # the program hears of no error of ours; devloop sees what is still open

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
+
+from devloop.execute.apps import ANSWERING, LULL, SETTLING
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Devloop, Watching
@@ -195,9 +198,19 @@ def serve(
         )
         watch = watching(root)
         watch.wait("app-ready")
+        # A program that is not known to be a server is ready once it has lived for a second.
+        watch.until(lambda: listens(port))
         return watch
 
     return start
+
+
+def listens(port: int) -> bool:
+    """Whether somebody listens there; nobody is asked for that."""
+    return any(
+        one.status == psutil.CONN_LISTEN and tuple(one.laddr)[1:] == (port,)
+        for one in psutil.net_connections("tcp4")
+    )
 
 
 def restarted(watch: Watching, source: str, version: int) -> float:
@@ -239,6 +252,22 @@ def test_no_request_is_lost_and_none_meets_old_code(
     assert starts[-RESTARTS:] == ["warm"] * RESTARTS, watch
     assert watch.end() == 0
     watch.until_nothing_is_left()
+
+
+@pytest.mark.parametrize("name", ["uvicorn with workers", "hypercorn with workers"])
+def test_workers_that_are_left_alone_go_on_serving(
+    serve: Callable[[str, str], Watching], port: int, name: str
+) -> None:
+    """What devloop asks of an app after its start is no order to retire for its workers."""
+    source, command = SERVERS[name]
+    watch = serve(source, command)
+    with Clients(port) as clients:
+        clients.until(0)
+        time.sleep(SETTLING + LULL + 3 * ANSWERING)  # it asks twice in that time
+        clients.answers.clear()
+        clients.until(0)
+    assert [answer for answer in clients.answers if answer.version is None] == []
+    assert watch.end() == 0
 
 
 def test_a_server_that_binds_elsewhere_restarts_stop_first(
