@@ -38,6 +38,9 @@ machine whoever saves may not come to it for a while."""
 GIT_HOLD = 30.0
 """Seconds for which git is waited for while it moves files about, in many commands perhaps."""
 
+AFTER_GIT = 2.0
+"""Seconds in which the last events of git's work may still come in; a busy machine needs some."""
+
 LOOK = 0.010
 """Seconds between two looks at what no event tells: whether git is done, a missing file back."""
 
@@ -271,7 +274,7 @@ class Pump:
 
     async def _settle(self) -> None:
         """Wait until no more comes, git has done its work, and no file is missing for a moment."""
-        await self._quiet()
+        await self._quiet(self._patience)
         since = time.monotonic()
         held = False
         while self.tree.locked() and time.monotonic() - since < GIT_HOLD:
@@ -279,13 +282,13 @@ class Pump:
             await self._wait(LOOK)
         if held:
             self._calm.extend(time.monotonic())
-            await self._quiet()
+            await self._quiet(max(self._patience, AFTER_GIT))
         if len(self._pending) > LARGE_BATCH and not self.laying.notifier.tells_of_loss:
             self._sweep = self._lost = True
             await self._absorb()
 
-    async def _quiet(self) -> None:
-        end = time.monotonic() + self._patience
+    async def _quiet(self, patience: float) -> None:
+        end = time.monotonic() + patience
         while (now := time.monotonic()) < min(self._calm.until, end):
             await self._wait(min(self._calm.until, end) - now)
 
