@@ -150,11 +150,11 @@ lib.py
     def two():
         return 2
 tests/test_lib.py
-    import ctypes
+    import posix
     import lib
     def test_hidden():
-        # A library in C looks for the file: no recorder sees that.
-        assert lib.one() == 1 and ctypes.CDLL(None).access(b"MARK", 0) != 0
+        # A function in C looks for the file: no recorder sees that.
+        assert lib.one() == 1 and not posix.access("MARK", 0)
     def test_two():
         assert lib.two()
 """
