@@ -50,9 +50,8 @@ class Environ:
 
         def getitem(environ: Any, key: Any) -> Any:
             __tracebackhide__ = True
-            noted = recorder.top.variables
-            # Whoever asks for all of them gets each of them next.
-            if key not in noted and "*" not in noted:
+            # Each is told of, also where all were asked for: what is not is taken for a new one.
+            if key not in recorder.top.variables:
                 self._read(key, environ)
             return get(environ, key)
 
