@@ -8,8 +8,8 @@ from typing import Any
 
 from .statements import BODIES
 
-IMPORTERS = frozenset({"import_module", "__import__", "importorskip", "run_module"})
-"""Functions that import the module whose name is their first argument."""
+IMPORTERS = frozenset({"import_module", "__import__", "importorskip", "run_module", "find_spec"})
+"""Functions that import the module whose name is their first argument, or look for it."""
 
 LITERAL = (ast.List, ast.Tuple, ast.Set, ast.Starred, ast.BinOp, ast.Add, ast.Load)
 

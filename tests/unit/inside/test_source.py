@@ -270,6 +270,7 @@ def test_dynamic_imports(code: str, dynamic: tuple[str, ...]) -> None:
         ('import_module("a.b")', Import("a.b")),
         ('import_module(name="a")', Import("a")),
         ('importorskip("a")', Import("a")),
+        ('find_spec("a")', Import("a")),
         ('__import__("a")', Import("a")),
         ('import_module(".b", "a")', Import("a.b")),
         ('import_module(".b", __package__)', Import("b", 1)),
