@@ -7,17 +7,15 @@ name stands for is taken by its bare form, and everything of that name has to be
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from devloop.select.outlines import Outline, Unit
+from devloop.select.outlines import CLASS, IMPORT, OWN, Outline, Unit
 
 CALL = 1
 DECORATOR = 2
 FACTORY = 4
 """The flags of `Function.tame`; see `inside/tame.py`."""
 
-_CLASS, _IMPORT, _OWN = 4, 16, 32  # of `Unit.effect`
 _HOOKS = frozenset({"__init__", "__new__", "__post_init__", "__set_name__", "__setattr__"})
 """What runs when an object is made, or put into a class."""
 
@@ -64,10 +62,10 @@ class Calls:
                 self._inits.setdefault(name, []).extend(inits[unit.qualname])
             elif sets or not _HOOKS.isdisjoint(unit.binds):
                 self._hooked.add(name)
-        elif unit.effect & _CLASS and not unit.wraps:
+        elif unit.effect & CLASS and not unit.wraps:
             self._classes.update(unit.binds)
-        elif not (unit.effect & _IMPORT and unit.effect & _OWN) and not (
-            unit.wraps and not unit.effect & _CLASS
+        elif not (unit.effect & IMPORT and unit.effect & OWN) and not (
+            unit.wraps and not unit.effect & CLASS
         ):
             self._spoilt.update(unit.binds)
 

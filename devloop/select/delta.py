@@ -9,17 +9,10 @@ import msgspec
 from devloop.events import Reason
 from devloop.graph.graph import Graph
 from devloop.select.category import DISTRIBUTION, LISTING, TEXT, VARIABLE, Category, about
+from devloop.select.classes import Classes
+from devloop.select.edits import compare, functions_edited, same_skeleton
 from devloop.select.existence import Existence
-from devloop.select.outlines import (
-    ANY_NAME,
-    ANY_SIGNATURE,
-    Classes,
-    Outline,
-    Outlines,
-    compare,
-    functions_edited,
-    same_skeleton,
-)
+from devloop.select.outlines import ANY_NAME, ANY_SIGNATURE, Outline, Outlines
 from devloop.select.reach import Categorise, Reach
 from devloop.select.records import ABSENT, UNRECORDED, Contents, Records
 from devloop.select.taint import Taint, spread

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from devloop.select.outlines import CLASS, MENTIONED, OWN_NAME, Classes, Outline, Unit
+from devloop.select.classes import Classes
+from devloop.select.outlines import CLASS, MENTIONED, OWN_NAME, Outline, Unit
 
 
 class Taint(msgspec.Struct, frozen=True):

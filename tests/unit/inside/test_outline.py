@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 from devloop.inside import source
-from devloop.select.outlines import (
-    ANY_NAME,
-    ANY_SIGNATURE,
-    CHANGED,
-    Classes,
-    Edit,
-    Outline,
-    compare,
-    decode,
-)
+from devloop.select.classes import Classes
+from devloop.select.edits import Edit, compare
+from devloop.select.outlines import ANY_NAME, ANY_SIGNATURE, CHANGED, Outline, decode
 
 BASE = '''
 """A module."""

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devloop.inside import source
-from devloop.select.outlines import ANY_NAME, Classes, Edit, Outline, compare, decode
+from devloop.select.classes import Classes
+from devloop.select.edits import Edit, compare
+from devloop.select.outlines import ANY_NAME, Outline, decode
 
 NAMES = [f"n{number}" for number in range(5)]
 KINDS = ("value", "function", "method", "inner", "attribute")

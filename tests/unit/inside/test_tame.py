@@ -6,7 +6,8 @@ import pytest
 
 from devloop.inside import source
 from devloop.select.calls import CALL, DECORATOR, FACTORY
-from devloop.select.outlines import CHANGED, Classes, Outline, decode
+from devloop.select.classes import Classes
+from devloop.select.outlines import CHANGED, Outline, decode
 
 WRAPS = """
 from functools import update_wrapper, wraps

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from devloop.inside import source
-from devloop.select.outlines import ANY_NAME, Classes, Outline, compare, decode
+from devloop.select.classes import Classes
+from devloop.select.edits import compare
+from devloop.select.outlines import ANY_NAME, Outline, decode
 from devloop.select.taint import Taint, spread
 
 

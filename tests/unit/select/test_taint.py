@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devloop.inside import source
-from devloop.select.outlines import Classes, Outline, decode
+from devloop.select.classes import Classes
+from devloop.select.outlines import Outline, decode
 from devloop.select.taint import spread
 
 FEW = 6
