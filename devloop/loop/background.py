@@ -31,7 +31,6 @@ class Background:
         steps: of the loop.
         tests: of the loop.
         shadow: of the loop.
-        drop_bytecode: sees to it that no program meets old code.
     """
 
     def __init__(
@@ -43,7 +42,6 @@ class Background:
         steps: Steps,
         tests: Tests,
         shadow: Shadow,
-        drop_bytecode: Callable[[], None],
     ) -> None:
         self.read = anyio.Event()
         """The whole project has been read, or nobody waits for that any more."""
@@ -55,7 +53,6 @@ class Background:
         self._steps = steps
         self._tests = tests
         self._shadow = shadow
-        self._drop_bytecode = drop_bytecode
 
     def run_steps(self) -> None:
         """Run the steps that are due."""
@@ -87,13 +84,13 @@ class Background:
             self._tasks.start_soon(self._tick, cycle)
 
     async def _run_steps(self) -> None:
-        self._drop_bytecode()
+        self._project.indexer.drop_bytecode()
         await self._send(StepsDone(await self._steps.run()))
 
     async def _run_tests(self) -> None:
         # What both use, a port or a database, is not shared by two runs.
         await self._shadow.ended()
-        self._drop_bytecode()
+        self._project.indexer.drop_bytecode()
         result = await self._tests.run()
         # The first tests did not wait for the project to be read; their verdicts do.
         await self.read.wait()
@@ -101,7 +98,7 @@ class Background:
         await self._send(RunDone(result, moved))
 
     async def _run_shadow(self) -> None:
-        self._drop_bytecode()
+        self._project.indexer.drop_bytecode()
         await self._send(await self._shadow.run())
 
     async def _wait_until_idle(self, cycle: int) -> None:

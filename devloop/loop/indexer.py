@@ -178,7 +178,7 @@ class Indexer:
         )
         self._unread, self._gone = {}, []
         # From here on the store calls these files known, and nobody would doubt their bytecode.
-        bytecode.drop(self.edited, self._root, [os.environ.get("PYTHONPYCACHEPREFIX", "")])
+        self.drop_bytecode()
         self.read_observed()
         await self._read_ignored(tuple(self._codebase.graph.files), parsers)
 
@@ -271,6 +271,14 @@ class Indexer:
             if contents.get(path) != before.get(path)
         }
         return Applied(frozenset(paths), frozenset(changed), bool(installs), problem)
+
+    def drop_bytecode(self) -> None:
+        """See to it that whoever imports an edited file does not meet its old code.
+
+        Done at once, and again before each start: a process that is on its way out may have
+        cached what it had read before the edit.
+        """
+        bytecode.drop(self.edited, self._root, [os.environ.get("PYTHONPYCACHEPREFIX", "")])
 
     async def foresee(self, paths: Collection[str], parsers: Parsers) -> None:
         """Read sources that `apply` will probably be told of, while more is waited for.

@@ -25,7 +25,7 @@ from devloop.events import (
     Notice,
     Progress,
 )
-from devloop.execute import bytecode, desktop
+from devloop.execute import desktop
 from devloop.execute.asked import Settled
 from devloop.execute.environment import for_project
 from devloop.execute.guard import Guard
@@ -154,7 +154,7 @@ class Loop:
                 wanted=scope.apps,
                 terminal=size_of(1) if self.reporter.ticks else None,
                 dialogue=self.reporter.show,
-                before_start=self._drop_bytecode,
+                before_start=project.indexer.drop_bytecode,
             )
             self._debugger = Debugger(
                 project, self._guard, self._environment, self.emit, scope.debugger
@@ -184,7 +184,6 @@ class Loop:
                 self._steps,
                 self._tests,
                 self._shadow,
-                self._drop_bytecode,
             )
             self._cycles = Cycles(
                 project,
@@ -297,7 +296,7 @@ class Loop:
             self._configuration.tell(applied.problem, "what was read before stays in force")
         self._watcher.update(extra=self.project.watched_although_ignored())
         self._cycles.heed(changes, message.change_set.seen, applied)
-        self._drop_bytecode()
+        self.project.indexer.drop_bytecode()
 
     def _stirred(self, whole: Collection[str]) -> None:
         """Sources seem to have changed: in some milliseconds tests and apps may be due."""
@@ -306,15 +305,6 @@ class Loop:
         # After that, whose work is another process's.
         self._tasks.start_soon(self._apps.stirred)
         self._tasks.start_soon(self._tests.stirred)
-
-    def _drop_bytecode(self) -> None:
-        """See to it that whoever imports an edited file does not meet its old code.
-
-        Done at once, and again before each start: a process that is on its way out may have
-        cached what it had read before the edit.
-        """
-        prefix = self._environment.get("PYTHONPYCACHEPREFIX", "")
-        bytecode.drop(self.project.indexer.edited, self.project.root, [prefix])
 
     async def _on_read(self) -> None:
         self.project.tidy()
@@ -329,7 +319,7 @@ class Loop:
             # Apps and first tests did not wait, so they may have begun on what was there before.
             applied = self.project.indexer.as_applied(late)
             self.project.indexer.edited.update(applied.touched)
-            self._drop_bytecode()
+            self.project.indexer.drop_bytecode()
             self._cycles.heed(late, time.monotonic(), applied)
         self._cycles.graph_read(cycle)
 
