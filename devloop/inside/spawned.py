@@ -103,7 +103,11 @@ def install(folder: str, sockets: list[int], shared: Any) -> None:
         told = ledger.Ledger(fd)
     if _signal.getsignal(_signal.SIGURG) == _signal.SIG_DFL:
         _signal.signal(_signal.SIGURG, lambda *_: _heard(told, sockets))
-    patch(sys.modules[MODULE], folder, lambda: sockets, lambda: fd)
+
+    def still_shared() -> int | None:
+        return None if told is None else told.fileno()
+
+    patch(sys.modules[MODULE], folder, lambda: sockets, still_shared)
 
 
 def _heard(told: ledger.Ledger | None, sockets: list[int]) -> None:
