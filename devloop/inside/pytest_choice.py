@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Container, Generator
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +76,7 @@ class Choice:
         if self._wanted is None:
             return None
         path = self._relative(str(collection_path))
-        if path in self._wanted or path in self._folders:
-            return None
-        if self._whole and not path.endswith(".py"):
+        if path in self._folders or self._takes(path, self._wanted):
             return None
         folder, _, name = path.rpartition("/")
         # pytest 7 makes a package of a folder by collecting its __init__.py.
@@ -98,7 +96,7 @@ class Choice:
             due = {
                 nodeid
                 for path, ids in self._found.items()
-                if path in self._wanted or (self._whole and not path.endswith(".py"))
+                if self._takes(path, self._wanted)
                 for nodeid in resolve(self._wanted.get(path, set()), ids)
             }
             named = list(zip(ids, items, strict=True))
@@ -113,6 +111,10 @@ class Choice:
                 self._ours = False
         yield
         self._complete = True
+
+    def _takes(self, path: str, wanted: Container[str]) -> bool:
+        """Whether a file is chosen, or only pytest knows what it holds, and that is wanted too."""
+        return path in wanted or (self._whole and not path.endswith(".py"))
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Note what the user's own options leave out."""
