@@ -208,11 +208,18 @@ def flags(life: Life, handover: Handover) -> list[str]:
     names = [
         name
         for name in os.listdir(f"/proc/{life.pid}/fd")
-        if int(name) < 100
-        and str(Path(f"/proc/{life.pid}/fd/{name}").readlink()) == f"socket:[{inode}]"
+        if int(name) < 100 and target(life.pid, name) == f"socket:[{inode}]"
     ]
     infos = [Path(f"/proc/{life.pid}/fdinfo/{name}").read_text() for name in names]
     return [re.findall(r"^flags:\s*(\d+)$", info, re.MULTILINE)[0] for info in infos]
+
+
+def target(pid: int, fd: str) -> str | None:
+    """What a descriptor leads to; None where it was closed meanwhile, as a connection's is."""
+    try:
+        return str(Path(f"/proc/{pid}/fd/{fd}").readlink())
+    except FileNotFoundError:
+        return None
 
 
 async def test_options_that_were_set_before_bind_are_those_of_the_held_socket(
