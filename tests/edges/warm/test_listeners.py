@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import socket
 import sys
@@ -17,6 +16,7 @@ import pytest
 
 from devloop.execute import letting_go, tree
 from devloop.execute.sock_diag import CONNECTED, dump
+from tests.edges.warm.descriptors import flags_of
 
 if TYPE_CHECKING:
     from tests.edges.warm.conftest import Handover, Life
@@ -203,23 +203,8 @@ async def test_a_socket_keeps_its_flags(handover: Handover, port: int, server: s
 
 
 def flags(life: Life, handover: Handover) -> list[str]:
-    """Those of the program's own descriptors of what is held (proc_pid_fdinfo(5))."""
-    inode = os.fstat(handover.held.sockets[0].fileno()).st_ino
-    names = [
-        name
-        for name in os.listdir(f"/proc/{life.pid}/fd")
-        if int(name) < 100 and target(life.pid, name) == f"socket:[{inode}]"
-    ]
-    infos = [Path(f"/proc/{life.pid}/fdinfo/{name}").read_text() for name in names]
-    return [re.findall(r"^flags:\s*(\d+)$", info, re.MULTILINE)[0] for info in infos]
-
-
-def target(pid: int, fd: str) -> str | None:
-    """What a descriptor leads to; None where it was closed meanwhile, as a connection's is."""
-    try:
-        return str(Path(f"/proc/{pid}/fd/{fd}").readlink())
-    except FileNotFoundError:
-        return None
+    """Those of the program's own descriptors of what is held."""
+    return flags_of(life.pid, os.fstat(handover.held.sockets[0].fileno()).st_ino)
 
 
 async def test_options_that_were_set_before_bind_are_those_of_the_held_socket(

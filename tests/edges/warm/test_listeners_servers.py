@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import anyio.to_thread
 import pytest
 
 from devloop.execute import letting_go, tree
+from tests.edges.warm.descriptors import flags_of
 
 if TYPE_CHECKING:
     from tests.edges.warm.conftest import Handover, Life
@@ -250,15 +250,9 @@ def used(life: Life) -> float:
 
 
 def flags(life: Life, site: Site) -> list[str]:
-    """Those of the program's own descriptors of the held socket (proc_pid_fdinfo(5))."""
+    """Those of the program's own descriptors of the held socket."""
     held = dict(zip(site.handover.held.addresses, site.handover.held.sockets, strict=True))
-    inode = os.fstat(held[site.name].fileno()).st_ino
-    found = []
-    for name in os.listdir(f"/proc/{life.pid}/fd"):
-        at = Path(f"/proc/{life.pid}/fd/{name}")
-        if int(name) < 100 and str(at.readlink()) == f"socket:[{inode}]":
-            info = Path(f"/proc/{life.pid}/fdinfo/{name}").read_text()
-            found += re.findall(r"^flags:\s*(\d+)$", info, re.MULTILINE)
+    found = flags_of(life.pid, os.fstat(held[site.name].fileno()).st_ino)
     assert found
     return sorted(set(found))
 
