@@ -60,7 +60,7 @@ _COUNTED = {
     "memo": "use what was kept of it",
     "failed": "failed before",
     "imports": "import it",
-    "variable": "read the variable",
+    "variable": "read the environment",
     "distribution": "use the distribution",
     "text": "look at its text",
 }

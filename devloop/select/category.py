@@ -96,6 +96,17 @@ distribution also to those of whom nothing was seen."""
 
 
 OBSERVED = (TEXT, VARIABLE, LISTING)
+ENVIRONMENT = fact(f"{VARIABLE}*")
+"""All variables as one: for those who copied the environment, or went through it."""
+
+
+def called(path: str) -> str:
+    """What a file or a fact is called before a person.
+
+    Args:
+        path: relative to the root, or a key made by `fact`.
+    """
+    return "the environment" if path == ENVIRONMENT else path.strip("<>")
 
 
 def about(key: str, kind: str) -> str | None:

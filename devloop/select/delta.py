@@ -8,7 +8,16 @@ import msgspec
 
 from devloop.events import Reason
 from devloop.graph.graph import Graph
-from devloop.select.category import DISTRIBUTION, LISTING, TEXT, VARIABLE, Category, about
+from devloop.select.category import (
+    DISTRIBUTION,
+    ENVIRONMENT,
+    LISTING,
+    TEXT,
+    VARIABLE,
+    Category,
+    about,
+    called,
+)
 from devloop.select.classes import Classes
 from devloop.select.edits import compare, functions_edited, same_skeleton
 from devloop.select.existence import Existence
@@ -192,11 +201,12 @@ class Delta:
         present = self._present
         sources: list[str] = []
         relevant: str | None = None
-        for path in sorted(self._before):
+        # The environment as a whole comes last: a variable that is known by name says more.
+        for path in sorted(self._before, key=lambda one: (one == ENVIRONMENT, one)):
             kind = present.categorise(path)
             if kind is Category.FACT:
                 if self._fact(path):
-                    relevant = relevant or path.strip("<>")
+                    relevant = relevant or called(path)
                 continue
             if kind is not Category.DOCUMENT and kind is not Category.BYPRODUCT:
                 relevant = relevant or path
@@ -222,7 +232,7 @@ class Delta:
             if kind is Category.FACT and not any(
                 about(path, one) is not None for one in (TEXT, VARIABLE, DISTRIBUTION, LISTING)
             ):
-                return Reason("environment", (path,), f"changed: {path.strip('<>')}")
+                return Reason("environment", (path,), f"changed: {called(path)}")
         return None
 
     def _fact(self, key: str) -> bool:
@@ -230,7 +240,10 @@ class Delta:
         if (path := about(key, TEXT)) is not None:
             self._note("t", path, Reason("text", (path,), "the text of the source was looked at"))
             return False
-        if (name := about(key, VARIABLE)) is not None:
+        if key == ENVIRONMENT:
+            detail = "all of the environment was looked at, and it is another one"
+            self._note("v", "*", Reason("variable", (called(key),), detail))
+        elif (name := about(key, VARIABLE)) is not None:
             reason = Reason("variable", (name,), f"the environment variable {name} is another one")
             self._note("v", name, reason)
             self._note("v", "*", reason)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from devloop.events import Reason
 from devloop.graph.graph import Graph, Link
-from devloop.select.category import OBSERVED, Category, about
+from devloop.select.category import OBSERVED, Category, about, called
 
 Categorise = Callable[[str], Category]
 
@@ -50,8 +50,7 @@ class Reach:
                 others.append(path)
                 if kind in _WHOLE and self.everything is None:
                     word, sentence = _WHOLE[kind]
-                    shown = path.strip("<>") if kind is Category.FACT else path
-                    self.everything = Reason(word, (path,), sentence.format(shown))
+                    self.everything = Reason(word, (path,), sentence.format(called(path)))
         self._affected: Mapping[str, Link] = graph.affected(code)
         self._readers: dict[str, str] = {}
         if others and self.everything is None:
