@@ -73,7 +73,7 @@ class Footer:
                 self._apps.clear()  # of these some may be configured no more
         elif isinstance(event, ev.CycleFinished):
             self.busy = False
-            self._known = max(self._known, self._standing.counts.ran)
+            self._known = max(self._known, self._standing.counts.ran + event.assumed)
             self._failing = max(event.failing, len(self._standing.failing))
         elif isinstance(event, ev.PlanMade):
             self._known = event.total or self._known

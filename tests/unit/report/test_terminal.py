@@ -146,6 +146,18 @@ def test_the_footer_tells_of_the_newest_process_of_an_app(
     assert shown == f"watching · web {word} · Ctrl-C quits"
 
 
+def test_the_footer_counts_what_a_run_has_found(terminal: io.StringIO) -> None:
+    """A plan made before all was collected knows of fewer tests than its run finds."""
+    events: list[ev.Event] = [
+        ev.CycleStarted(trigger="change"),
+        ev.PlanMade(total=2),
+        ev.RunFinished(outcome="passed", seconds=0.1, passed=1),
+        ev.CycleFinished(outcome="passed", seconds=1, verified=1, assumed=4),
+    ]
+    last = seen(written(events, terminal, close=False)).splitlines()[-1]
+    assert last.startswith("watching · 5 tests")
+
+
 def test_a_narrow_footer_leaves_out_the_least(
     recorded: list[ev.Event], terminal: io.StringIO
 ) -> None:
