@@ -13,12 +13,11 @@ IS_FUNCTION = 0x1
 """CO_OPTIMIZED: not set for the bodies of modules and classes."""
 
 POSITIONS = frozenset(
-    "f_lineno tb_lineno lineno co_firstlineno co_positions co_lines findsource getsource"
-    " getsourcelines getline getlines getframeinfo getinnerframes getouterframes"
-    " extract_stack extract_tb format_exc format_exception format_tb print_exc walk_tb"
-    " walk_stack stacklevel findCaller".split()
+    "f_lineno tb_lineno lineno co_firstlineno co_positions co_lines getframeinfo getinnerframes"
+    " getouterframes walk_tb walk_stack stacklevel findCaller".split()
 )
-"""Who names one of these may say at which line some code stands, or what stands there."""
+"""Who names one of these may say at which line some code stands. Who shows what stands there, a
+traceback say, is heard when it asks for the line."""
 FRAMES = frozenset({"stack", "trace"})
 """So may who means `inspect`'s functions by these; many objects have attributes of these names."""
 

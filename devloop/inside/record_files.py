@@ -44,6 +44,9 @@ READING_IN_C = frozenset(
 )  # fmt: skip
 """Those of them that do, or that start what may."""
 
+SHOWING = frozenset({"traceback", "warnings", "_py_warnings"})
+"""The modules that ask for single lines, to show where code stands that runs or has run."""
+
 RESOLVING = frozenset({"realpath", "_joinrealpath"})
 """Those that follow links; what they find on the way does not matter where there is none."""
 
@@ -62,6 +65,9 @@ class Files:
         self._ground = ground
         self._asked = asked
         self._real_stat = os.stat
+        self._hears_lines = False
+        self._shown: dict[int, str] = {}
+        """For each thread the source of which it has lines read now, noted line by line."""
 
     def handlers(self) -> dict[str, Callable[[tuple[Any, ...]], None]]:
         """What is to be called with the arguments of an audit event, by its name."""
@@ -94,29 +100,51 @@ class Files:
         """Hear of lines that are had from memory, whoever has read them before."""
         import linecache
 
-        real = linecache.getlines
+        real, shown, thread = linecache.getlines, self._shown, _thread.get_ident
+        self._hears_lines = True
 
         def getlines(filename: str, module_globals: Any = None) -> list[str]:
-            self._lines(filename)
-            return real(filename, module_globals)
+            path = self._lines(filename)
+            if path is None:
+                return real(filename, module_globals)
+            mine = thread()
+            shown[mine] = path
+            try:
+                return real(filename, module_globals)
+            finally:
+                shown.pop(mine, None)
 
         linecache.getlines = named_as(real, getlines)
 
-    def _lines(self, filename: Any) -> None:
+    def _lines(self, filename: Any) -> str | None:
+        """Lines of a file are asked for.
+
+        Returns:
+            Its path, where it is a source of which a single line is to be shown, and that is noted.
+        """
         recorder = self._recorder
-        noted = ("t", filename)
-        if noted in recorder.top.looked or recorder.broken:
-            return
+        if recorder.broken or not isinstance(filename, str):
+            return None
         try:
-            path = self._ground.source(filename) if isinstance(filename, str) else None
+            line = _shown_line(sys._getframe(2))
+            noted, known = ("t", filename, line), recorder.top.looked
+            if ("t", filename, 0) in known or (line and noted in known):
+                return self._ground.source(filename) if line else None
+            path = self._ground.source(filename)
             if path is None:
-                return
+                return None
             who, _, frame = self._asked.who()
-            if who != askers.RUNNER and not self._asked.reads_for_a_digest(frame):
-                recorder.top.looked.add(noted)
+            if who == askers.RUNNER or self._asked.reads_for_a_digest(frame):
+                return None
+            known.add(noted)
+            if not line:
                 self._read(path)
+            elif not self._is_own(path):
+                recorder.add(f"t {path}:{line}")
+            return path if line else None
         except Exception as error:
             recorder.broke(error)
+            return None
 
     def _looking(self, real: Any) -> Any:
         note = self._looked
@@ -175,6 +203,10 @@ class Files:
             if found is None:
                 self._recorder.add(f"x {path}")
             elif through and through[0].co_filename.endswith("linecache.py"):
+                if self._shown.get(_thread.get_ident()) == path or (
+                    self._hears_lines and through[0].co_name == "checkcache"
+                ):
+                    return  # of what is shown then, each line is noted
                 if not self._asked.reads_for_a_digest(frame):
                     self._recorder.add(f"t {path}")
             elif names.isdisjoint(ASKING) and stat.S_ISREG(getattr(found, "st_mode", 0)):
@@ -212,6 +244,8 @@ class Files:
             return
         who, _, frame = self._asked.who()
         if who in (askers.RUNNER, askers.IMPORTING):
+            return
+        if not changing and self._shown.get(_thread.get_ident()) == path:
             return
         if changing:
             if flags & os.O_TRUNC or not self._exists(name):
@@ -295,6 +329,24 @@ class Files:
         if self._recorder.owner.kind != "module":
             # It is kept in the library's object: whoever has that may call it.
             self._recorder.add_to_process(dep)
+
+
+def _shown_line(frame: Any) -> int:
+    """The line that is asked for in order to show it; 0 for all lines of a file.
+
+    Args:
+        frame: of who asks for lines.
+    """
+    asker = frame.f_back
+    if (
+        asker is None
+        or frame.f_code.co_name != "getline"
+        or frame.f_globals.get("__name__") != "linecache"
+        or asker.f_globals.get("__name__") not in SHOWING
+    ):
+        return 0
+    line = frame.f_locals.get("lineno")
+    return line if line.__class__ is int and line > 0 else 0
 
 
 def named_as(real: Any, wrapper: Any) -> Any:

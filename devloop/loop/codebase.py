@@ -8,16 +8,18 @@ from devloop.graph.facts import Facts
 from devloop.graph.graph import Graph
 from devloop.graph.layout import Layout
 from devloop.loop.observed import Observed
+from devloop.loop.texts import Texts
 from devloop.loop.toolchain import Toolchain
 from devloop.select.category import EXTENSIONS, SOURCES, Category, category
 from devloop.watch.signatures import Known
 
 
 class Codebase:
-    """The project's files as they are known now. It reads none of them itself.
+    """The project's files as they are known now. What they say is read by others.
 
     Args:
         toolchain: what runs them.
+        texts: reads what stands at single lines of them.
 
     Attributes:
         known: signature and digest of each file.
@@ -33,8 +35,9 @@ class Codebase:
         observed: what tests were seen to look at beside what is watched anyway.
     """
 
-    def __init__(self, toolchain: Toolchain) -> None:
+    def __init__(self, toolchain: Toolchain, texts: Texts) -> None:
         self._toolchain = toolchain
+        self.texts = texts
         self.known: dict[str, Known] = {}
         self.contents: dict[str, bytes] = {}
         self.layout = Layout()
@@ -54,7 +57,7 @@ class Codebase:
             observed: all of it.
         """
         self.observed = observed
-        self.contents.update(self.observed.facts(self.known))
+        self.contents.update(self.observed.facts(self.known, self.texts))
 
     def take_observed(self, found: Mapping[str, Known]) -> None:
         """Take up files that count only because tests were seen to look at them.
@@ -184,7 +187,7 @@ class Codebase:
         self._update_facts()
 
     def _update_facts(self) -> None:
-        now = {**self._toolchain.facts(), **self.observed.facts(self.known)}
+        now = {**self._toolchain.facts(), **self.observed.facts(self.known, self.texts)}
         # What is not installed any more is gone.
         for path in [path for path in self.contents if path[0] == "<" and path not in now]:
             del self.contents[path]

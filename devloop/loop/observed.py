@@ -8,8 +8,9 @@ from hashlib import blake2b
 import msgspec
 
 from devloop.execute.environment import telling
+from devloop.loop.texts import Texts
 from devloop.select.category import TEXT, VARIABLE, fact
-from devloop.select.recorded import Recording
+from devloop.select.recorded import Recording, line_of
 from devloop.select.records import Records
 from devloop.watch.signatures import Known
 
@@ -21,7 +22,7 @@ class Observed(msgspec.Struct, frozen=True):
     """What tests were seen to look at.
 
     Args:
-        texts: the sources whose text was looked at.
+        texts: the sources whose text was looked at; of some, single lines: `path:line`.
         variables: for each environment variable that was read its value, or None.
         files: files and folders that were read, or looked for.
         written: files that were written.
@@ -68,16 +69,20 @@ class Observed(msgspec.Struct, frozen=True):
             variables["*"] = repr(sorted(telling(environ).items()))
         return cls(found["t"], variables, found["r"] | found["e"] | found["x"], found["w"])
 
-    def facts(self, known: Mapping[str, Known]) -> dict[str, bytes]:
+    def facts(self, known: Mapping[str, Known], texts: Texts) -> dict[str, bytes]:
         """What of it is no file, as contents.
 
         Args:
             known: signature and digest of each file.
+            texts: reads what stands at single lines.
         """
         found = {}
-        for path in self.texts:
+        for looked in self.texts:
+            path, line = line_of(looked)
             if path in known:
-                found[fact(f"{TEXT}{path}")] = known[path].digest or b"?"
+                digest = known[path].digest or b"?"
+                content = texts.around(path, line, digest) if line else digest
+                found[fact(f"{TEXT}{looked}")] = content
         for name, value in self.variables.items():
             if value is not None:
                 data = value.encode("utf-8", "surrogateescape")

@@ -27,6 +27,7 @@ from devloop.loop.collector import collector_at_rest
 from devloop.loop.indexer import Applied, Indexer
 from devloop.loop.observed import Observed
 from devloop.loop.reading import relative
+from devloop.loop.texts import Texts
 from devloop.loop.toolchain import Toolchain
 from devloop.loop.verdicts import Verdicts
 from devloop.select.apps import AppTarget
@@ -63,7 +64,7 @@ class Project:
         self.config: Config = loaded.config
         self.store = store
         self.toolchain = Toolchain(root, loaded, interpreter)
-        self.codebase = Codebase(self.toolchain)
+        self.codebase = Codebase(self.toolchain, Texts(root))
         self.indexer = Indexer(
             root, self.config, self.toolchain, self.codebase, store, keep=root == loaded.root
         )
@@ -149,7 +150,7 @@ class Project:
             contents = {
                 **{path: now[path] for path in fresh if path in now},
                 **contents,
-                **self.codebase.observed.facts(known),
+                **self.codebase.observed.facts(known, self.codebase.texts),
             }
         doubtful = self.verdicts.learn(ran, contents, changed)
         self.codebase.find_more(self.records.holding())

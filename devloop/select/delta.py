@@ -23,6 +23,7 @@ from devloop.select.edits import compare, functions_edited, same_skeleton
 from devloop.select.existence import Existence
 from devloop.select.outlines import ANY_NAME, ANY_SIGNATURE, Outline, Outlines
 from devloop.select.reach import Categorise, Reach
+from devloop.select.recorded import line_of
 from devloop.select.records import ABSENT, UNRECORDED, Contents, Records
 from devloop.select.taint import Taint, spread
 
@@ -417,6 +418,8 @@ class Delta:
         chain = next(iter(taint.names.values()), ())
         for kind in ("r", "t"):
             for path, number in records.of_kind(kind).items():
+                if kind == "t" and line_of(path)[1]:
+                    continue  # nobody runs what a traceback shows
                 detail = f"{path} was read, and may name anything"
                 reason = Reason("mentions", (path, *chain), detail)
                 # What the examples in a text, or a docstring, do is not known to anybody.

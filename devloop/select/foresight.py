@@ -50,6 +50,8 @@ def foresee(present: Present, path: str, tests: Collection[Verdict], file: str) 
     for dep, detail in ((f"r {file}", "it reads the file"), (f"t {file}", "it looks at its text")):
         if dep in found:
             content = Reason("read", (path, file), detail)
+    if content is None and any(dep.startswith(f"t {file}:") for dep in found):
+        content = Reason("read", (path, file), "it shows lines of it")
     is_source = file in present.graph.files
     if not known and not is_source:
         content = static

@@ -7,7 +7,7 @@ relative to the root, or absolute outside of it.
 ``f path::qualname``       a function of the project ran
 ``m path``                 a module of the project was imported
 ``p path``                 a file whose functions could not be told apart ran
-``t path``                 the text of a source was looked at
+``t path``                 the text of a source was looked at; ``t path:line``: that line of it
 ``r path``                 another file was read
 ``e path``                 something was looked for, and was there
 ``x path``                 something was looked for, and was not there
@@ -26,6 +26,19 @@ from collections.abc import Callable, Collection, Mapping
 import msgspec
 
 Deps = frozenset[str]
+
+
+def line_of(text: str) -> tuple[str, int]:
+    """Take apart what a dependency of kind ``t`` is about.
+
+    Args:
+        text: a path, or a path and a line.
+
+    Returns:
+        The path and the line, which is counted from 1; 0 where all of the text was looked at.
+    """
+    path, _, line = text.rpartition(":")
+    return (path, int(line)) if line.isdecimal() else (text, 0)
 
 
 class Recording(msgspec.Struct, frozen=True):

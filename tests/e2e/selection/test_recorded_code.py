@@ -486,15 +486,17 @@ pytest.ini
 documented.py
     """What it is for."""
 lib.py
-    import inspect
+    import inspect, warnings
     def where():
         return inspect.currentframe().f_lineno
     def fails():
         raise ValueError("no")  # said
     def plain():
         return 1
+    def warned():
+        warnings.warn("old")
 tests/test_text.py
-    import inspect, linecache, traceback
+    import inspect, linecache, logging, sys, traceback, warnings
     import pytest
     import documented, lib
     def test_line():
@@ -504,6 +506,19 @@ tests/test_text.py
             lib.fails()
         except ValueError:
             assert "line 5" in traceback.format_exc()
+    def test_logged():
+        try:
+            lib.fails()
+        except ValueError:
+            record = logging.makeLogRecord({"exc_info": sys.exc_info()})
+        assert "line 5" in logging.Formatter().format(record)
+    def test_warned():
+        with warnings.catch_warnings(record=True) as found:
+            lib.warned()
+        shown = warnings.formatwarning(
+            found[0].message, UserWarning, lib.__file__, found[0].lineno
+        )
+        assert shown.endswith('lib.py:9: UserWarning: old\\n  warnings.warn("old")\\n')
     def test_source():
         assert "# said" in inspect.getsource(lib.fails)
     def test_linecache():
@@ -520,7 +535,12 @@ def test_lines_texts_and_docstrings_that_tests_see(recorded: MakeLab) -> None:
     project = recorded(TEXT)
     lib = project.root.joinpath("lib.py").read_text()
     shifted = {"lib.py": f"# first\n{lib}"}
-    found = project.check(shifted, "::test_line", "::test_traceback", "::test_linecache")
+    shown = ("::test_traceback", "::test_logged", "::test_warned")
+    found = project.check(shifted, "::test_line", "::test_linecache", *shown)
     assert not any(nodeid.endswith("::test_plain") for nodeid in found)
     project.check(project.edit("lib.py", "  # said", ""), "::test_source")
+    # Where nothing moves, a traceback depends on what it shows.
+    found = project.check(project.edit("lib.py", "return 1", "return 2"), "::test_plain")
+    assert not any(nodeid.endswith(("::test_traceback", "::test_logged")) for nodeid in found)
+    project.check(project.edit("lib.py", 'warn("old")', 'warn("old")  # shown'), "::test_warned")
     project.check(project.edit("documented.py", "for.", "not for."), "::test_documented")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from devloop.loop.observed import Observed
+from devloop.loop.texts import Texts
 from devloop.select.recorded import Recording
 
 
 def facts(environ: dict[str, str]) -> dict[str, bytes]:
     """What the whole environment is to a test that has gone through it."""
     recording = Recording(tests={"test_a.py::test_all": frozenset({"v *"})})
-    return Observed().joined(recording, environ).facts({})
+    return Observed().joined(recording, environ).facts({}, Texts(Path()))
 
 
 @pytest.mark.parametrize(
