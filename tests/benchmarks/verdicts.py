@@ -25,6 +25,9 @@ from tests.benchmarks.session import environment, watching
 WATCHER = ("pytest-watcher==0.6.3", "watchdog==6.0.0")
 """With watchdog 7 it did not see changes here."""
 
+TESTS = ("asgiref==3.8.1", "python-dotenv==1.0.1")
+"""What flask's own list for its tests names beside pytest: without it one test fails each time."""
+
 FUNCTIONS = (
     ("src/flask/config.py", "get_namespace"),
     ("src/flask/json/tag.py", "dumps"),
@@ -50,7 +53,7 @@ def measure(work: Path, rounds: int) -> Iterator[Figure]:
         The times, and what part devloop's is of each other one.
     """
     (flask,) = (real for real in REAL if real.name == "flask")
-    packages = (*WATCHER, TESTMON)
+    packages = (*WATCHER, TESTMON, *TESTS)
     trees = [Tree.make(flask, work / name, *packages) for name in ("own", "testmon", "plain")]
     own, testmon, plain = trees
     seconds: dict[str, list[float]] = {"devloop": [], "with testmon": [], "alone": []}
