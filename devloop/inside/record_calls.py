@@ -34,6 +34,9 @@ POSSIBLE = hasattr(sys, "monitoring")
 OFTEN = 3
 """How often a function is told of in one context: arming it again costs as much as that."""
 
+_ident: Callable[[object], int] = object.__hash__
+"""Tells objects apart by where they are, as `id` does: that has an audit event, which we hear."""
+
 CACHING = ("cache", "memo")
 """What the decorators of functions have in their names that keep results."""
 
@@ -115,11 +118,11 @@ class Calls:
         recorder, numbers, disarmed = self._recorder, self._numbers, self._disarmed
         kept, main, thread = self._kept, self._main, _thread.get_ident
         set_local, teller, usual = self._set_local, self._teller, self._usual
-        disable = self._monitoring.DISABLE
+        disable, identify = self._monitoring.DISABLE, _ident
         fired = recorder.top.fired
 
         def told(code: CodeType, _: int) -> Any:
-            ident = id(code)
+            ident = identify(code)
             now = fired  # another thread may change the context
             times = now.get(ident)
             if times is None:
@@ -165,7 +168,7 @@ class Calls:
         return found
 
     def _take(self, code: CodeType, path: str) -> None:
-        ident = id(code)
+        ident = _ident(code)
         recorder = self._recorder
         if ident in self._numbers:
             recorder.top.deps.add(self._numbers[ident])
@@ -205,45 +208,45 @@ class Calls:
         self._set_local(self._teller, code, self._returning)
 
     def _enter(self, code: CodeType, context: Context) -> None:
-        opened = self._open.get(id(code))
+        opened = self._open.get(_ident(code))
         if self._recorder.is_open(context):
             if opened is not None:
                 opened[2] += 1
             return
-        self._open[id(code)] = [code, context, 1]
+        self._open[_ident(code)] = [code, context, 1]
         self._recorder.enter(context)
 
     def _left(self, code: CodeType, _: int, __: object) -> None:
         """The body of a module or of a function that keeps results has come to its end."""
-        if id(code) in self._looking:
-            self._holders.look(code, *self._looking[id(code)])
+        if _ident(code) in self._looking:
+            self._holders.look(code, *self._looking[_ident(code)])
             return
-        opened = self._open.get(id(code))
+        opened = self._open.get(_ident(code))
         if opened is not None:
             opened[2] -= 1
             if not opened[2]:
-                del self._open[id(code)]
+                del self._open[_ident(code)]
                 self._recorder.leave(opened[1])
 
     def _unwound(self) -> Callable[[CodeType, int, object], None]:
         """What is called where an exception ends a function, of whomever it is."""
-        opened, looking = self._open, self._looking
+        opened, looking, identify = self._open, self._looking, _ident
 
         def unwound(code: CodeType, offset: int, error: object) -> None:
-            if id(code) in opened or id(code) in looking:
+            if (opened or looking) and ((ident := identify(code)) in opened or ident in looking):
                 self._left(code, offset, error)
 
         return unwound
 
     def _thrown(self, code: CodeType, _: int, __: object) -> None:
         """An exception is thrown into a generator or coroutine; also by closing it."""
-        number = self._numbers.get(id(code))
+        number = self._numbers.get(_ident(code))
         if number is not None:
             self._recorder.top.deps.add(number)
 
     def _memo(self, code: CodeType, path: str, key: str) -> str | None:
         """The key under which results are kept of what some code does; None where none are."""
-        wrapped = self._wrapped.get(id(code))
+        wrapped = self._wrapped.get(_ident(code))
         if wrapped is not None:
             return wrapped[1]
         memo = f"{path}::{key}"
@@ -307,7 +310,7 @@ class Calls:
             path = self._ground.source(inner.co_filename)
             key = naming.key_of(inner)
             if path is not None and key is not None:
-                self._wrapped[id(outer)] = (outer, f"{path}::{key}")
+                self._wrapped[_ident(outer)] = (outer, f"{path}::{key}")
 
 
 def _key_and_holders(memo: str) -> tuple[str, tuple[str, ...]]:
