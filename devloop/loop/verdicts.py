@@ -19,6 +19,7 @@ from devloop.select.learning import learn
 from devloop.select.outlines import Outline, decode
 from devloop.select.proofs import Proofs, ShadowTotals, WrongSkip
 from devloop.select.records import ABSENT, Learned, Ran, Records, Verdict
+from devloop.select.scenes import Scenes
 from devloop.select.tests import Due
 from devloop.store.store import Store
 
@@ -43,6 +44,7 @@ class Verdicts:
         self.proofs: Proofs = store.load_proofs()
         self._doubtful: set[str] = set()
         self._outlines: dict[bytes, Outline] = {}
+        self._scenes = Scenes()
 
     def due(self, *, complete: bool) -> Due:
         """The tests that are due.
@@ -102,6 +104,7 @@ class Verdicts:
             codebase.categorise,
             self._load_outlines,
             self.proofs.flaky,
+            self._scenes,
         )
 
     def _load_outlines(self, fingerprints: Iterable[bytes]) -> Mapping[bytes, Outline]:

@@ -18,22 +18,19 @@ from devloop.select.category import (
     about,
     called,
 )
-from devloop.select.classes import Classes
 from devloop.select.edits import compare, functions_edited, same_skeleton
 from devloop.select.existence import Existence
 from devloop.select.outlines import ANY_NAME, ANY_SIGNATURE, Outline, Outlines
 from devloop.select.reach import Categorise, Reach
 from devloop.select.recorded import line_of
 from devloop.select.records import ABSENT, UNRECORDED, Contents, Records
-from devloop.select.taint import Taint, spread
+from devloop.select.scenes import Scene, Scenes
+from devloop.select.taint import Taint
 
 UNKNOWN = b"?"
 """The content of a file of which nobody knows what it says."""
 FEW = 200
 """Up to how many sources are compared statement by statement; more are a switch of branches."""
-MOST = 3000
-"""How many sources are looked through for the names of an edit; where more could mention one,
-the whole closure is selected."""
 
 
 class Present(msgspec.Struct, frozen=True):
@@ -46,6 +43,7 @@ class Present(msgspec.Struct, frozen=True):
         categorise: tells what a path is to selection.
         outlines: gives outlines by fingerprint.
         flaky: tests that have shown two outcomes on one content.
+        scenes: what was found out before, on these contents or on others.
     """
 
     graph: Graph
@@ -54,20 +52,7 @@ class Present(msgspec.Struct, frozen=True):
     categorise: Categorise
     outlines: Outlines
     flaky: Collection[str] = ()
-
-
-class Scene(msgspec.Struct, frozen=True):
-    """What may mention something of some sources.
-
-    Args:
-        importers: those that import one of them, and they themselves.
-        readers: those, and all that these import.
-        classes: of all of them.
-    """
-
-    importers: Mapping[str, Outline]
-    readers: Mapping[str, Outline]
-    classes: Classes
+    scenes: Scenes = msgspec.field(default_factory=Scenes)
 
 
 class Delta:
@@ -380,26 +365,18 @@ class Delta:
             names = {key.rpartition("::")[2].rpartition(".")[2]: found[key].chain for key in found}
             self._follow(scene, names)
 
-    def _scene(self, files: Collection[str], more: Iterable[Outline]) -> Scene | None:
+    def _scene(self, files: Collection[str], more: Collection[Outline]) -> Scene | None:
         """What may mention something of some files; None where that is too much."""
-        present, graph = self._present, self._present.graph
-        importers = graph.affected(files)
-        readers = graph.closure([*importers, *graph.closure(files)])
-        if len(readers) > MOST:
-            return None
-        contents = present.contents
-        known = present.outlines({contents[path] for path in readers if path in contents})
-        now = {path: known[contents[path]] for path in readers if contents.get(path) in known}
-        for path in importers:
-            if path not in now and path in contents:
-                # It cannot be read, so nobody knows what it does with them.
+        present = self._present
+        scene = present.scenes.of(present.graph, present.contents, present.outlines, files, more)
+        if scene is not None:
+            for path in scene.unread:  # nobody knows what it does with them
                 self._wild.setdefault(path, "the whole file")
-        self._named_from |= importers.keys()
-        own = {path: now[path] for path in importers if path in now}
-        return Scene(own, now, Classes([*now.values(), *more]))
+            self._named_from |= scene.importers
+        return scene
 
     def _follow(self, scene: Scene, names: Mapping[str, tuple[str, ...]]) -> None:
-        taint = spread(names, scene.importers, scene.readers, scene.classes)
+        taint = scene.follow(names)
         self._wild.update({p: s for p, s in taint.wild.items() if p not in self._wild})
         self._hits(taint, scene)
 
