@@ -3,7 +3,7 @@
 Functions are told apart by their qualified names. What has no name of its own (a lambda, a
 generator expression, the body of a class in a function) is a part of the function that it
 stands in. Several functions of one name in a file, as a property's getter and setter are, have
-one key together.
+one key together; which of them runs, a number after the key says (`twins`).
 """
 
 from __future__ import annotations
@@ -80,3 +80,46 @@ def codes_in(module: CodeType) -> Iterator[tuple[str | None, CodeType]]:
             for inner in reversed(code.co_consts)
             if type(inner) is kind
         ]
+
+
+def twins(module: CodeType) -> dict[int, tuple[CodeType, int]]:
+    """The functions of a file of which several have one key.
+
+    Args:
+        module: the compiled source; of any supported Python.
+
+    Returns:
+        For the code of each such function, and what is a part of it, by its id: the code, and
+        which of the functions of that key it is, in the order of their lines, counted from 1.
+    """
+    kind = type(module)
+    functions: dict[str, list[CodeType]] = {}
+    found: list[tuple[CodeType, str, CodeType]] = []
+    todo: list[tuple[CodeType, str, str | None, CodeType]] = [(module, "", None, module)]
+    while todo:
+        code, qualname, around, function = todo.pop()
+        own = key(qualname, code.co_flags) if qualname else None
+        if own is not None and own != around:
+            function = code
+            functions.setdefault(own, []).append(code)
+        if own is not None and "<" not in own.rpartition(".")[2]:
+            found.append((code, own, function))
+        prefix = qualname
+        if qualname:
+            prefix += f".{_LOCALS}." if code.co_flags & _OPTIMIZED else "."
+        todo += [
+            (inner, getattr(inner, "co_qualname", prefix + inner.co_name), own, function)
+            for inner in reversed(code.co_consts)
+            if type(inner) is kind
+        ]
+    numbers = {
+        id(function): number
+        for several in functions.values()
+        if len(several) > 1
+        for number, function in enumerate(sorted(several, key=lambda c: c.co_firstlineno), 1)
+    }
+    return {
+        id(code): (code, numbers[id(function)])
+        for code, _, function in found
+        if id(function) in numbers
+    }

@@ -9,11 +9,12 @@ from __future__ import annotations
 import ast
 import json
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from .codes import IS_FUNCTION, Part, digest_of
 from .naming import key as key_of
+from .naming import twins
 from .reflection import GETATTR, PLAIN, by_computed_names, renamed, unsaid
 from .skeleton import IDENTIFIER, LONGEST, Skeleton
 from .tame import tame
@@ -24,21 +25,35 @@ _DIGEST = 8
 """The bytes of a function's digest; it is compared with those of the same function only."""
 
 
-def functions_of(parts: Iterable[Part]) -> dict[str, list[Part]]:
+def functions_of(parts: Sequence[Part]) -> dict[str, list[Part]]:
     """The functions of a module.
 
     Args:
-        parts: its code objects.
+        parts: its code objects, its own first.
 
     Returns:
-        For each key (`naming`) its code.
+        For each key (`naming`) its code; where several functions have one key, also for the key
+        and the number of each, a sign between.
     """
     found: dict[str, list[Part]] = {}
+    several = twins(parts[0].code)
     for part in parts:
         key = key_of(part.qualname, part.code.co_flags) if part.outer is not None else None
         if key is not None:
             found.setdefault(key, []).append(part)
+            if id(part.code) in several:
+                found.setdefault(f"{key}#{several[id(part.code)][1]}", []).append(part)
     return found
+
+
+def named_apart(functions: Iterable[str], keys: Collection[str]) -> set[str]:
+    """Those of some functions that bear one of some keys, or one of them and a number.
+
+    Args:
+        functions: as in `functions_of`.
+        keys: without numbers.
+    """
+    return {one for one in functions if one.partition("#")[0] in keys}
 
 
 def outline(tree: ast.Module, functions: Mapping[str, Iterable[Part]]) -> bytes:
@@ -63,7 +78,8 @@ def outline(tree: ast.Module, functions: Mapping[str, Iterable[Part]]) -> bytes:
     suspects = [key for key, names in mentions.items() if not names.isdisjoint(words)]
     if suspects:
         for key, read in by_computed_names(tree, suspects).items():
-            mentions[key] |= read
+            for one in named_apart(mentions, {key}):
+                mentions[one] |= read
     skeleton = Skeleton(tree, flags)
     units, tamed = skeleton.units, tame(tree.body, skeleton.effects)
     names = sorted(

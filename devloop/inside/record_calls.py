@@ -64,6 +64,7 @@ class Calls:
         self._looking: dict[int, tuple[Context, tuple[str, ...]]] = {}
         self._numbers: dict[int, int] = {}
         self._codes: dict[int, CodeType] = {}
+        self._twins: dict[int, tuple[CodeType, int]] = {}
         self._disarmed: dict[int, CodeType] = {}
         self._kept: dict[int, Context] = {}
         self._open: dict[int, list[Any]] = {}
@@ -178,7 +179,8 @@ class Calls:
         if not path.endswith(".py"):
             dep = f"r {path}"
         elif key is not None:
-            dep = f"f {path}::{key}"
+            twin, number = self._twins.get(ident, (None, 0))
+            dep = f"f {path}::{key}#{number}" if twin is code else f"f {path}::{key}"
         elif code.co_name == "<module>":
             self._begin_module(code, path)
             return
@@ -201,6 +203,7 @@ class Calls:
 
     def _begin_module(self, code: CodeType, path: str) -> None:
         recorder = self._recorder
+        self._twins.update(naming.twins(code))
         # Which conftest.py files a test has is known without asking.
         if recorder.top is not recorder.process or path.rpartition("/")[2] != "conftest.py":
             recorder.add(f"m {path}")

@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from devloop.inside.record_contexts import Context, Recorder
 
 
+def _alone() -> int:
+    """How many references there are, seen from outside, to what only a variable holds."""
+    only: dict[str, int] = {}
+    held = sys._getframe().f_locals
+    return sys.getrefcount(held["only"]) if not only else 0
+
+
+ALONE = _alone()
+
+
 class Holders:
     """Knows who has met which object last.
 
@@ -41,17 +51,27 @@ class Holders:
         frame = sys._getframe(1)
         while frame.f_back is not None and frame.f_code is not code:
             frame = frame.f_back
-        held = frame.f_locals
+        held, shared = frame.f_locals, {*code.co_cellvars, *code.co_freevars}
         for name in names:
             if name in held:
-                self._meet(kept, held[name])
+                own = name not in shared and sys.getrefcount(held[name]) <= ALONE
+                self._meet(kept, held[name], own=own)
 
-    def _meet(self, kept: Context, value: Any) -> None:
+    def _meet(self, kept: Context, value: Any, *, own: bool) -> None:
+        """A test meets an object.
+
+        Args:
+            kept: as in `look`.
+            value: the object.
+            own: nothing holds it but the variable of the function that ends.
+        """
         now = self._recorder.owner
         key, met = (kept, id(value)), self._met
         try:
             again: Any = weakref.ref(value, lambda _: met.pop(key, None))
         except TypeError:
+            if own:
+                return  # it ends with the function; its address will be that of another one
             again = None  # it may be another one of that address, which is on the safe side
         ref, before = met.get(key, (None, now))
         if ref is not None and ref() is not value:

@@ -17,7 +17,7 @@ from .calls import IMPORTERS, Calls, assigned, exported_unbound
 from .codes import DIGEST_SIZE, FRAMES, POSITIONS, digest_of, imports_of, modules_named, parts_of
 from .examples import PROMPT, imported_by_examples, source_of_examples
 from .memos import keeping, may_keep
-from .outline import functions_of, outline
+from .outline import functions_of, named_apart, outline
 from .reflection import meaning
 from .statements import Statements
 
@@ -134,7 +134,7 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
         positions = {key for key, own in named.items() if not own.isdisjoint(POSITIONS)}
         framed = [key for key, own in named.items() if not own.isdisjoint(FRAMES)]
         if framed:
-            positions |= meaning(tree, framed, FRAMES)
+            positions |= named_apart(named, meaning(tree, framed, FRAMES))
         names = {name for part in parts for name in part.code.co_names}
         if not names.isdisjoint(IMPORTERS):
             calls.walk(tree, statements.renamed)

@@ -75,6 +75,7 @@ class Delta:
         self._examples: dict[str, dict[int, Reason]] = {}
         """Texts that may name a changed value, for tests that are examples in them, by path."""
         self._named_from: frozenset[str] = frozenset()
+        self._twins: dict[str, list[int]] | None = None
         self._wholes: dict[str, Reason | None] = {}
         self._by_base: dict[tuple[str, int], Reason | None] = {}
         self._static: Reach | None = None
@@ -175,6 +176,16 @@ class Delta:
 
     def _number(self, kind: str, what: str) -> int:
         return self._present.records.number_of.get(f"{kind} {what}", -1)
+
+    def _numbers(self, function: str) -> list[int]:
+        """The dependencies on a function, and on each of several of that name."""
+        if self._twins is None:
+            self._twins = {}
+            for what, number in self._present.records.of_kind("f").items():
+                if "#" in what:
+                    self._twins.setdefault(what.rpartition("#")[0], []).append(number)
+        one = self._number("f", function)
+        return [*self._twins.get(function, ()), *([one] if one >= 0 else ())]
 
     def _note(self, kind: str, what: str, reason: Reason) -> None:
         number = self._present.records.number_of.get(f"{kind} {what}")
@@ -346,7 +357,7 @@ class Delta:
             known = self._changed if not self._named else {**self._named, **self._changed}
             found: dict[str, Reason] = {}
             for key, members in waiting.items():
-                numbers = [*members, self._number("f", key)]
+                numbers = [*members, *self._numbers(key)]
                 causes = [known[number] for number in numbers if number in known]
                 if causes:
                     cause = min(causes, key=lambda one: (len(one.chain), one.chain))
@@ -356,7 +367,8 @@ class Delta:
                 return
             for key, reason in found.items():
                 del waiting[key]
-                self._note("f", key, reason)
+                for number in self._numbers(key):
+                    self._changed.setdefault(number, reason)
             scene = self._scene({key.partition("::")[0] for key in found}, ())
             if scene is None:
                 files = {key.partition("::")[0] for key in found}

@@ -50,11 +50,16 @@ def functions_edited(before: Outline, after: Outline) -> frozenset[str]:
         after: the later one.
 
     Returns:
-        Keys; those that came and those that went are among them.
+        Keys; those that came and those that went are among them. Where another number of
+        functions has one name, nobody knows which is which.
     """
     old = {function.key: function.digest for function in before.functions}
     new = {function.key: function.digest for function in after.functions}
-    return frozenset(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+    edited = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
+    moved = {key.partition("#")[0] for key in old.keys() ^ new.keys() if "#" in key}
+    if moved:
+        edited |= {key for key in old.keys() | new.keys() if key.partition("#")[0] in moved}
+    return frozenset(edited)
 
 
 def same_skeleton(before: Outline, after: Outline) -> bool:
@@ -92,7 +97,7 @@ def compare(before: Outline, after: Outline, classes: Classes) -> Edit:
                 return Edit(frozenset(functions), names, unit.shown)
             function = unit.qualname if unit.binds else ""
             if _is_def(outline, unit, function) and same:
-                functions.add(function)
+                functions.update(before.named(function), after.named(function))
                 names.setdefault("__doc__", unit.shown)
                 names.setdefault(ANY_SIGNATURE, unit.shown)
                 # Whoever is served by another default has run it, and so has whoever called

@@ -24,6 +24,9 @@ saying whose; see `inside/reflection.py`."""
 class Function(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A function of a source.
 
+    Where several functions have one name, that stands for all of them, and the name with a
+    number for each (`inside/naming.py`).
+
     Args:
         key: its qualified name.
         digest: of its own code.
@@ -98,6 +101,14 @@ class Outline(msgspec.Struct, frozen=True, array_like=True, gc=False):
             if found and not unit.scope:
                 return found  # `__doc__` is that of whatever was edited
         return ""
+
+    def named(self, key: str) -> list[str]:
+        """The keys of the functions of a qualified name: it, and what tells several apart.
+
+        Args:
+            key: the name.
+        """
+        return [one.key for one in self.functions if one.key.partition("#")[0] == key]
 
     def names_of(self, part: Function | Unit) -> list[str]:
         """The identifiers that a part of it mentions."""

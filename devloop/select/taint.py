@@ -81,7 +81,8 @@ def spread(
             bound = [*unit.binds]
             if len(bound) == 1:
                 # Of a function, that it may be served by another default.
-                served[f"f {path}::{unit.qualname}"] = name
+                for key in importers[path].named(unit.qualname) or (unit.qualname,):
+                    served[f"f {path}::{key}"] = name
             if unit.scope:
                 bound.append(unit.scope.rpartition(".")[2])
             for other in bound:

@@ -124,6 +124,38 @@ async def test_each_test_has_the_functions_that_it_ran(record: Record) -> None:
     assert of(recording, "test_none") == set()
 
 
+async def test_functions_of_one_name_are_told_apart(record: Record) -> None:
+    """A property's getter from its setter, and each function that a dispatcher was given."""
+    recording = await record("""
+        lib.py
+            import functools
+            class A:
+                @property
+                def p(self): return self._p
+                @p.setter
+                def p(self, value): self._p = (lambda: value)()
+            @functools.singledispatch
+            def kind(value): return "any"
+            @kind.register
+            def _(value: int): return "int"
+            @kind.register
+            def _(value: str): return "str"
+        test_a.py
+            import lib
+            def test_set(): lib.A().p = 1
+            def test_get():
+                a = lib.A()
+                a._p = 1
+                assert a.p
+            def test_int(): lib.kind(1)
+            def test_str(): lib.kind("")
+    """)
+    assert of(recording, "test_set") == {"f lib.py::A.p#2"}
+    assert of(recording, "test_get") == {"f lib.py::A.p#1"}
+    assert of(recording, "test_int") == {"f lib.py::_#1"}
+    assert of(recording, "test_str") == {"f lib.py::_#2"}
+
+
 async def test_what_is_resumed_is_the_doing_of_who_resumes_it(record: Record) -> None:
     """Generators, coroutines, throw, close and cancelled tasks (S7, S7b)."""
     recording = await record("""

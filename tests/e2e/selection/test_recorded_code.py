@@ -156,6 +156,82 @@ def test_an_edit_of_a_value_selects_those_that_can_read_it(recorded: MakeLab) ->
     check("src/shop/exports.py", '["one"]', '["one", "two"]', "test_exported")
 
 
+TWINS = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+lib.py
+    import functools
+    class Box:
+        def __init__(self, value=None):
+            self._value = value
+        @property
+        def value(self):
+            return self._value
+        @value.setter
+        def value(self, value):
+            self._value = value * 2
+        @value.deleter
+        def value(self):
+            self._value = None
+    @functools.singledispatch
+    def kind(value, *, mark=""):
+        return "any"
+    @kind.register
+    def _(value: int, *, mark="i"):
+        return "int" + mark
+    @kind.register
+    def _(value: str, *, mark="s"):
+        return "str" + mark
+tests/test_twins.py
+    from lib import Box, kind
+    def test_get():
+        assert Box(1).value == 1
+    def test_set():
+        box = Box()
+        box.value = 1
+        assert box._value == 2
+    def test_delete():
+        box = Box(1)
+        del box.value
+        assert box._value is None
+    def test_int():
+        assert kind(1) == "inti"
+    def test_str():
+        assert kind("") == "strs"
+"""
+
+
+def test_functions_of_one_name_are_told_apart(recorded: MakeLab) -> None:
+    """A getter from its setter and its deleter, and each that a dispatcher was given.
+
+    Their bodies, their defaults, one more of them, and one less.
+    """
+    project = recorded(TWINS)
+
+    def check(old: str, new: str, *expected: str) -> set[str]:
+        edit = project.edit("lib.py", old, new)
+        found = project.check(edit, *(f"::{name}" for name in expected))
+        return {nodeid.rpartition("::")[2] for nodeid in found}
+
+    assert check("return self._value", "return 5", "test_get") == {"test_get"}
+    assert check("value * 2", "value * 3", "test_set") == {"test_set"}
+    assert check("self._value = None", "self._value = 0", "test_delete") == {"test_delete"}
+    assert check('"int" + mark', '"INT" + mark', "test_int") == {"test_int"}
+    assert check('"str" + mark', '"STR" + mark', "test_str") == {"test_str"}
+    check('mark="s"', 'mark="t"', "test_str")
+    check("    @value.setter\n", "", "test_get", "test_set")
+    more = (
+        '@kind.register\ndef _(value: int):\n    return "more"\n@kind.register\ndef _(value: str,'
+    )
+    check("@kind.register\ndef _(value: str,", more, "test_int")
+    less = '@kind.register\ndef _(value: int, *, mark="i"):\n    return "int" + mark\n'
+    check(less, "", "test_int")
+    check('"int" + mark\n@kind.register\ndef _(value: str, *, mark="s"):\n    return "str"',
+          '"str" + mark\n@kind.register\ndef _(value: str, *, mark="s"):\n    return "int"',
+          "test_int", "test_str")  # fmt: skip
+
+
 REGISTRY = """
 pytest.ini
     [pytest]

@@ -65,6 +65,50 @@ def test_functions_of_one_name_have_one_key() -> None:
     assert keys_of(source) == [None, None, "A.p", "A.p"]
 
 
+def numbered(source: str) -> list[tuple[str, int, str]]:
+    """The functions of a source of which several have one key: it, the number, a constant."""
+    module = compile(dedent(source), "source", "exec")
+    several = naming.twins(module)
+    return sorted(
+        (key, several[id(code)][1], str(next((c for c in code.co_consts if c), "")))
+        for key, code in naming.codes_in(module)
+        if key is not None and id(code) in several
+    )
+
+
+def test_functions_of_one_name_are_told_apart_by_a_number() -> None:
+    """With what stands in them; in the order of their lines, wherever in the file they stand."""
+    source = """
+    class A:
+        @property
+        def p(self):
+            return "one"
+        def other(self):
+            return "only"
+        @p.setter
+        def p(self, value):
+            keep = lambda: "two"
+    if A:
+        def f():
+            def inner(): return "a"
+            return inner
+    else:
+        def f():
+            def inner(): return "b"
+            return inner
+    """
+    found = [(key, number) for key, number, _ in numbered(source)]
+    assert found == [
+        ("A.p", 1), ("A.p", 2), ("A.p", 2), ("f", 1), ("f", 2),
+        ("f.<locals>.inner", 1), ("f.<locals>.inner", 2),
+    ]  # fmt: skip
+    words = {(key, number): word for key, number, word in numbered(source)}
+    assert words["A.p", 1] == "one"
+    assert words["f.<locals>.inner", 1] == "a"
+    assert words["f.<locals>.inner", 2] == "b"
+    assert numbered("x = lambda: 1\ny = lambda: 2\ndef f(): pass\n") == []
+
+
 @pytest.mark.parametrize("version", ["3.10", "3.12", "3.13"])
 def test_every_python_gives_the_same_keys(interpreter: Callable[[str], str], version: str) -> None:
     """Before 3.11 code does not know its qualified name; its place says the same."""

@@ -63,9 +63,12 @@ def mentions(key: str) -> set[str]:
 
 
 def test_functions_are_told_apart_and_what_has_no_name_is_folded() -> None:
-    """A getter and a setter are one; a lambda belongs to the function around it."""
+    """A getter and a setter are one, and each by its number; a lambda is part of a function."""
     keys = [function.key for function in outline(BASE).functions]
-    assert keys == ["Shape.area", "hooked", "outer", "outer.<locals>.inner", "plain"]
+    assert keys == [
+        "Shape.area", "Shape.area#1", "Shape.area#2", "hooked", "outer", "outer.<locals>.inner",
+        "plain",
+    ]  # fmt: skip
 
 
 def test_a_function_mentions_names_attributes_keywords_and_what_strings_hold() -> None:
@@ -142,8 +145,19 @@ def test_layout_and_comments_are_no_edit() -> None:
 
 
 def test_the_edit_of_a_body_is_that_of_its_function_alone() -> None:
-    """Whatever stands around it."""
-    assert edit("self.width * self", "self.width + self") == Edit(frozenset({"Shape.area"}))
+    """Whatever stands around it; where several have its name, of that one among them."""
+    one, other = (Edit(frozenset({"Shape.area", f"Shape.area#{number}"})) for number in (1, 2))
+    assert edit("self.width * self", "self.width + self") == one
+    assert edit("self.width = value", "self.width = 2 * value") == other
+
+
+def test_where_one_more_has_a_name_nobody_knows_which_is_which() -> None:
+    """The first may be the second now; so it is, where a function has lost its namesake."""
+    more = "    @area.deleter\n    def area(self):\n        del self.width\n\n@register"
+    found = edit("\n@register", more).functions
+    assert found == {"Shape.area", *(f"Shape.area#{number}" for number in (1, 2, 3))}
+    less = edit("    @area.setter\n    def area(self, value):\n", "    def other(self, value):\n")
+    assert {"Shape.area", "Shape.area#1", "Shape.area#2"} <= less.functions
     assert edit("return os.sep", "return os.name") == Edit(frozenset({"outer.<locals>.inner"}))
     assert edit("(lambda: renamed)", "(lambda: 1)") == Edit(frozenset({"outer"}))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from devloop.inside.record_contexts import Context, Recorder
 from devloop.inside.record_holders import Holders
 
@@ -29,3 +31,42 @@ def test_what_has_gone_is_forgotten() -> None:
         recorder.leave(test)
     assert len(holders._met) == 1
     assert kept.deps == {recorder.number("f lib.py::f0"), recorder.number("f lib.py::f1")}
+
+
+def test_a_dictionary_that_only_a_variable_holds_is_nobodys_to_meet() -> None:
+    """It has no identity but its address, which the next one may have.
+
+    What an argument, a closure or an object holds as well may be met again.
+    """
+    lasting: dict[str, int] = {}
+    holder = Holder()
+
+    def own(_: object) -> None:
+        _options: dict[str, int] = {}
+        look(own, "_options")
+
+    def argument(options: dict[str, int]) -> None:
+        look(argument, "options")
+
+    def closure(_: object) -> None:
+        look(closure, "lasting")
+        lasting.clear()
+
+    def attribute(_: object) -> None:
+        options = holder.__dict__.setdefault("kept", {})
+        options.clear()
+        look(attribute, "options")
+
+    def look(function: Callable[[dict[str, int]], None], name: str) -> None:
+        holders.look(function.__code__, kept, (name,))
+
+    for function, met in ((own, False), (argument, True), (closure, True), (attribute, True)):
+        recorder = Recorder("main")
+        holders, kept = Holders(recorder), recorder.named("memo", "lib.py::get")
+        for number in range(3):
+            test = Context("test", f"test_a.py::test_{number}")
+            recorder.enter(test)
+            recorder.add(f"f lib.py::f{number}")
+            function(lasting)
+            recorder.leave(test)
+        assert bool(kept.deps) is met, function.__name__
