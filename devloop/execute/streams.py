@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections import deque
 from collections.abc import Callable
 
@@ -47,7 +48,7 @@ def plain(text: str) -> str:
 class Lines:
     r"""Splits bytes into lines; never cuts a character in two.
 
-    A line that was written over (``10%\r20%\r``) is what stands there in the end.
+    A line that was written over (``10%\r20%\r``, ``nane\b\bme``) is what stands there in the end.
     """
 
     def __init__(self) -> None:
@@ -230,4 +231,21 @@ def _text(line: bytes) -> str:
     line = line.rstrip(b"\r")
     if b"\r" in line:
         line = line[line.rfind(b"\r") + 1 :]
-    return line.decode("utf-8", "replace")
+    text = line.decode("utf-8", "replace")
+    return _stepped_back(text) if "\b" in text else text
+
+
+def _stepped_back(text: str) -> str:
+    """What a person sees of a line in which something was erased, as typing does, or turned."""
+    columns: list[str] = []
+    at = 0
+    for character in text:
+        if character == "\b":
+            at = max(at - 1, 0)
+            continue
+        # A wide one takes two columns, and is erased in two steps.
+        wide = unicodedata.east_asian_width(character) in "WF"
+        shown = [character, ""] if wide else [character]
+        columns[at : at + len(shown)] = shown
+        at += len(shown)
+    return "".join(columns)

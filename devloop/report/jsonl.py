@@ -33,6 +33,8 @@ class JsonlReporter:
             ReaderGone: nobody reads standard output.
         """
         if isinstance(event, Output) and self._errors is not None:
+            if event.partial:
+                return  # it comes again when it has ended
             lines = "".join(f"{event.name} | {bare(line)}\n" for line in event.text.split("\n"))
             # Standard output may still be read, and it is what this reporter is about.
             with suppress(ReaderGone):

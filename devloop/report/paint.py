@@ -128,3 +128,16 @@ def crop(pieces: Pieces, columns: int) -> list[Piece]:
         kept.append((text, style))
         left -= cells(text)
     return [*kept, ("…", "dim")] if columns > 0 else []
+
+
+def crop_start(text: str, columns: int) -> str:
+    """The end of a text, where all of it is too long.
+
+    Args:
+        text: one line.
+        columns: that it may take.
+    """
+    text = text[-max(columns, 0) :] if columns > 0 else ""
+    while cells(text) > columns:
+        text = text[1:]
+    return text

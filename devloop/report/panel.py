@@ -8,7 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from devloop.report.clean import one_line
-from devloop.report.paint import Piece, Pieces, cells, crop, width
+from devloop.report.paint import Piece, Pieces, cells, crop, crop_start, width
 
 MOST = 3
 """Lines that are live at most."""
@@ -97,9 +97,7 @@ def _prompt(prompt: Prompt, columns: int) -> list[Pieces]:
     head: list[Piece] = [(f"{prompt.title}: ", "bold")]
     text = one_line(prompt.text) + (" " if prompt.text.endswith(" ") else "")
     # The end of what is typed is what has to be seen.
-    while cells(text) > columns - width(head) - 1:
-        text = text[1:]
-    head += [(text, ""), ("▏", "cyan")]
+    head += [(crop_start(text, columns - width(head) - 1), ""), ("▏", "cyan")]
     if width(head) + cells(prompt.found) + 2 <= columns:
         head.append((f"  {prompt.found}", "dim"))
     matches: list[Piece] = []

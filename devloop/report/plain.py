@@ -69,6 +69,8 @@ class PlainReporter:
                 name = one_line(event.nodeid or event.path)
                 self._details.append(f"devloop: not collected {name}\n{block(event.traceback)}")
         elif isinstance(event, ev.Output):
+            if event.partial:
+                return  # it comes again when it has ended
             name = bare(event.name)
             self._sink.write("".join(f"{name} | {bare(line)}\n" for line in event.text.split("\n")))
         elif isinstance(event, ev.CycleStarted):

@@ -15,10 +15,10 @@ from typing import TextIO
 from devloop import events as ev
 from devloop.report import calls, tables, wording
 from devloop.report import panel as panels
-from devloop.report.clean import one_line
+from devloop.report.clean import bare, one_line
 from devloop.report.failures import Failures
 from devloop.report.footer import Footer
-from devloop.report.paint import Paint, Piece, cells, crop, width
+from devloop.report.paint import Paint, Piece, cells, crop, crop_start, width
 from devloop.report.panel import Panel
 from devloop.report.screen import Screen
 from devloop.report.sink import ReaderGone, Sink
@@ -87,6 +87,7 @@ class TerminalReporter:
         self._times = 1
         self._names: dict[str, str] = {}
         self._longest = 0
+        self._unended: ev.Output | None = None
 
     def handle(self, event: ev.Event) -> None:
         """Show an event.
@@ -130,6 +131,7 @@ class TerminalReporter:
     def show(self, data: bytes | None) -> None:
         """Let an app that reads keys have the screen; see `Reporter.show`."""
         self._screen.lend(data)
+        self._unended = None
         if data is None:
             self._draw(time.time())
 
@@ -150,7 +152,10 @@ class TerminalReporter:
             if self._panel is not None:
                 self._screen.footer(panels.lines(self._panel, columns - 1))
             else:
-                self._screen.footer(self._footer.lines(now, columns))
+                lines = self._footer.lines(now, columns)
+                if self._unended is not None and lines:
+                    lines[0] = self._prompt(self._unended, columns - 1)
+                self._screen.footer(lines)
 
     def _draw_sometimes(self, now: float) -> None:
         # Not abs(): a clock that was set back must not stop the footer.
@@ -360,14 +365,35 @@ class TerminalReporter:
             self._print([self._paint(f"  {state}", "dim")])
 
     def _output(self, event: ev.Output) -> None:
-        name = one_line(event.name)
-        color = self._names.setdefault(name, _NAMES[len(self._names) % len(_NAMES)])
-        self._longest = max(self._longest, cells(name))
-        padding = " " * (self._longest - cells(name))
-        prefix = f"{self._paint(name, color)}{padding} {self._paint('│', 'dim')} "
+        if event.partial:
+            self._unended = event
+            self._draw(event.t)
+            return
+        if self._unended is not None and self._unended.name == event.name:
+            self._unended = None
+            self._draw(event.t)
+        prefix = self._paint.render(self._prefix(event.name))
         lines = event.text.split("\n")
         self._show_waiting()
         self._screen.print("".join(f"{prefix}{self._paint.foreign(line)}\n" for line in lines))
+
+    def _prompt(self, event: ev.Output, columns: int) -> list[Piece]:
+        """A line that has not ended: live, as somebody may be typing at its end."""
+        prefix = self._prefix(event.name)
+        text = bare(event.text).expandtabs()
+        return [*prefix, (crop_start(text, columns - width(prefix)), "")]
+
+    def _prefix(self, name: str) -> list[Piece]:
+        """What a line begins with that was printed by something of that name."""
+        name = one_line(name)
+        color = self._names.setdefault(name, _NAMES[len(self._names) % len(_NAMES)])
+        self._longest = max(self._longest, cells(name))
+        return [
+            (name, color),
+            (" " * (self._longest - cells(name) + 1), ""),
+            ("│", "dim"),
+            (" ", ""),
+        ]
 
     def _notice(self, event: ev.Notice) -> None:
         sign, style = _NOTICES[event.severity]

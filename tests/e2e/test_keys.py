@@ -308,7 +308,10 @@ def test_devloop_ends_while_a_debugger_has_the_terminal(
 
 
 def test_an_app_that_asks_for_a_line_gets_it(shell: Begin) -> None:
-    """Keys are off until it has it; on Linux this is seen of a plain `input()` too."""
+    """Keys are off until it has it; on Linux this is seen of a plain `input()` too.
+
+    What is typed is seen while it is, and stays as one line.
+    """
     code = "print('app is up', flush=True)\nname = input('name? ')\nprint('hello', name)\n"
     code += "import time\ntime.sleep(600)\n"
     config = f"[apps.web]\ncommand = {[sys.executable, 'app.py']!r}\nready = {{ log = 'up' }}\n"
@@ -316,6 +319,11 @@ def test_an_app_that_asks_for_a_line_gets_it(shell: Begin) -> None:
     at.run("watch")
     at.expect("name? ")
     idle(at)
-    at.child.send("quentin\r")
+    at.child.send("quet")
+    at.expect("name? quet")
+    at.child.send("\x7fntin\r")
     at.expect("hello quentin")
+    above, shown = at.screen()
+    asked = [line for line in (*above, *shown) if "name?" in line]
+    assert asked == ["web │ name? quentin"]
     quits(at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ from devloop.execute.streams import LONGEST_LINE, Lines, Tail, plain
 
 
 @given(
-    st.lists(st.text(st.characters(exclude_characters="\r\n", codec="utf-8"))),
+    st.lists(st.text(st.characters(exclude_characters="\b\r\n", codec="utf-8"))),
     st.lists(st.integers(min_value=0, max_value=400)),
     st.sampled_from(["\n", "\r\n"]),
 )
@@ -32,6 +33,20 @@ def test_what_was_written_over_is_gone() -> None:
     assert splitter.feed(b"10%\r20%\r") == []
     assert not splitter.prompting
     assert splitter.feed(b"100%\r\nnext\n") == ["100%", "next"]
+
+
+@pytest.mark.parametrize(
+    ("printed", "shown"),
+    [
+        ("name? Abx\b \b\b \bda", "name? Ada"),
+        ("カ店\b\b  \b\b-", "カ- "),
+        ("|\b/\b-\b done", " done"),
+        ("\b\bx", "x"),
+    ],
+)
+def test_what_was_erased_is_gone(printed: str, shown: str) -> None:
+    """A terminal that echoes what is typed erases with backspaces; spinners turn with them."""
+    assert Lines().feed(f"{printed}\n".encode()) == [shown]
 
 
 def test_an_unended_line_may_be_a_prompt() -> None:

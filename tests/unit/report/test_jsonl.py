@@ -38,6 +38,15 @@ def test_output_becomes_events_where_asked() -> None:
     assert json.loads(stream.getvalue())["text"] == "\x1b[32mok\x1b[0m"
 
 
+def test_standard_error_gets_a_line_once() -> None:
+    """One that has not ended, as a prompt, comes when it has."""
+    errors = io.StringIO()
+    reporter = JsonlReporter(io.StringIO(), errors=errors)
+    for text, partial in (("name? ", True), ("name? Ada", False)):
+        reporter.handle(ev.Output(source="app", name="web", text=text, partial=partial))
+    assert errors.getvalue() == "web | name? Ada\n"
+
+
 def test_each_event_is_flushed_in_utf8_whatever_the_locale_is() -> None:
     """A reader sees an event at once, and JSON is UTF-8 where the stream's encoding is not."""
     raw = io.BytesIO()

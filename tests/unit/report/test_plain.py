@@ -337,6 +337,15 @@ def test_the_documented_pattern_reads_message_and_nodeid(
     assert (found["nodeid"] or "") == ("t/a.py::t[x y]" if nodeid is None else nodeid)
 
 
+def test_a_line_is_written_when_it_has_ended() -> None:
+    """A prompt that nobody can answer here is no line yet; then it would come twice."""
+    stream = io.StringIO()
+    reporter = PlainReporter(stream)
+    for text, partial in (("name? ", True), ("name? Ada", False)):
+        reporter.handle(ev.Output(source="app", name="web", text=text, partial=partial))
+    assert stream.getvalue() == "web | name? Ada\n"
+
+
 def test_no_control_code_is_ever_written(recorded: list[ev.Event]) -> None:
     """Colours of apps are taken out: a log is text."""
     text = plain(recorded)

@@ -286,6 +286,27 @@ def test_an_app_keeps_its_colours_and_cannot_move_the_cursor(terminal: io.String
     ]
 
 
+def test_a_line_that_has_not_ended_is_live(terminal: io.StringIO) -> None:
+    """What is typed at an app's prompt is seen at once, and stays as one line."""
+    events: list[ev.Event] = [
+        ev.Output(source="app", name="web", text=text, partial=True)
+        for text in ("name? ", "name? a", "name? ab")
+    ]
+    other = ev.Output(source="app", name="db", text="42 rows")
+    reporter = TerminalReporter(terminal, environ=TERM, columns=lambda: 40)
+    show(reporter, [*events, other])
+    assert (
+        seen(terminal.getvalue(), 40) == "db  │ 42 rows\nweb │ name? ab\nwatching · Ctrl-C quits\n"
+    )
+    show(reporter, [ev.Output(source="app", name="web", text="name? abc\nhello abc")])
+    said = "db  │ 42 rows\nweb │ name? abc\nweb │ hello abc\n"
+    assert seen(terminal.getvalue(), 40) == f"{said}\nwatching · Ctrl-C quits\n"
+    show(reporter, [ev.Output(source="app", name="web", text="é" * 50 + "> ", partial=True)])
+    assert seen(terminal.getvalue(), 40).splitlines()[-2] == "web │ " + "é" * 31 + ">"
+    reporter.close()
+    assert seen(terminal.getvalue(), 40) == said
+
+
 def test_passing_tests_cost_no_lines_and_few_drawings(terminal: io.StringIO) -> None:
     """Of 2,000 tests in two seconds no name stays, and the footer is drawn ten times a second."""
     events: list[ev.Event] = [
