@@ -23,6 +23,7 @@ from devloop.execute.guard import Guard
 from devloop.execute.held import Held
 from devloop.execute.layers import Layers, Severity
 from devloop.execute.life import Life, Watchers
+from devloop.execute.staleness import Watch, unwatched
 from devloop.execute.starts import Starts
 from devloop.execute.succession import Succession
 from devloop.execute.terminal import Size, Terminal, waits_for_a_line
@@ -75,6 +76,7 @@ class AppSupervisor:
         graph: says what imports what in the project; without it nothing of the project is held.
         layers: modules of the project may be held.
         forks: its processes may be forked from one that holds what it imports.
+        watch: keeps an eye on what is held for warm starts.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class AppSupervisor:
         graph: Callable[[], Graph] | None = None,
         layers: bool = True,
         forks: bool = FORKS,
+        watch: Watch = unwatched,
     ) -> None:
         self.name = name
         self.state: State = Stopped()
@@ -127,6 +130,7 @@ class AppSupervisor:
                 if graph is not None and (layered or app.keep)
                 else None,
                 forks=forks,
+                watch=watch,
             )
         self._starts = Starts(guard, self._held, warm=self.warm, terminal=terminal)
         self._size = terminal

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 import anyio.lowlevel
+import anyio.to_thread
 
 from devloop.execute.signs import Sign, sign_of, signs
 from devloop.inside.variables import KEPT, LATER
@@ -27,6 +29,25 @@ milliseconds, in which there is time for it."""
 
 SOME = 50
 """How many modules are looked at between two turns of the event loop; each takes 2 µs."""
+
+
+class Vigil(Protocol):
+    """Keeps an eye on files."""
+
+    def quiet(self) -> bool:
+        """Whether nothing has happened to any of them since the last call."""
+
+    def close(self) -> None:
+        """Watch no longer."""
+
+
+Watch = Callable[[Collection[str]], "Vigil | None"]
+"""Begins to keep an eye on files, given their paths; None where that is not possible."""
+
+
+def unwatched(paths: Collection[str]) -> None:
+    """Keep no eye on any files."""
+    del paths
 
 
 class Origin:
@@ -61,6 +82,9 @@ class Origin:
         """When the last look at the modules began; monotonic, in seconds."""
         self._left: Iterator[tuple[str, Sign]] = iter(())
         """Those of them that it has not come to."""
+        self._vigil: Vigil | None = None
+        self._sure = False
+        """The modules are what they were, unless the vigil has heard of something since."""
 
     def add(
         self,
@@ -77,6 +101,7 @@ class Origin:
                 so, and None for all there are.
         """
         self._modules.update(signs(modules))
+        self._sure = False
         for path, (mtime, size) in files.items():
             sign = sign_of(path)
             same = sign is not None and sign[:2] == (mtime, size)
@@ -84,11 +109,31 @@ class Origin:
         if self._read is not None:
             self._read = None if env is None else self._read | env
 
+    async def keep_an_eye(self, watch: Watch) -> None:
+        """Have the modules watched: from now on they are looked at once something has happened.
+
+        All of them have been added by now.
+
+        Args:
+            watch: watches them; called in a thread.
+        """
+        self.close()
+        self._vigil = await anyio.to_thread.run_sync(watch, list(self._modules))
+        self._began = -FRESH  # what was looked at before may have changed in between
+
+    def close(self) -> None:
+        """Watch no longer."""
+        if self._vigil is not None:
+            self._vigil.close()
+        self._vigil, self._sure = None, False
+
     async def look(self) -> None:
         """Look at the modules now, because `stale` may be asked soon, and had better be quick.
 
         All else that is to be done goes first; `stale` looks at what is left by then.
         """
+        if self._is_sure():
+            return
         if time.monotonic() - self._began < FRESH / 2:
             return
         self._began = time.monotonic()
@@ -98,6 +143,12 @@ class Origin:
                 self._began = -FRESH
                 return
             await anyio.lowlevel.checkpoint()
+
+    def _is_sure(self) -> bool:
+        """Whether the modules need not be looked at."""
+        if self._vigil is not None and not self._vigil.quiet():
+            self._began, self._sure = -FRESH, False
+        return self._sure
 
     def stale(self, env: Mapping[str, str]) -> str | None:
         """Whether a start from it could differ from a cold one.
@@ -115,11 +166,12 @@ class Origin:
         if (name := self._other_variable(env)) is not None:
             return f"${name} changed"
         changed = _changed(self._files)
-        if changed is None:
+        if changed is None and not self._is_sure():
             fresh = time.monotonic() - self._began < FRESH
             changed = _changed(dict(self._left) if fresh else self._modules)
             if changed is not None:
                 self._began = -FRESH
+            self._sure = changed is None and self._vigil is not None
         return None if changed is None else f"{changed} changed"
 
     def read_any(self, names: Iterable[str]) -> str | None:

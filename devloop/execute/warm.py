@@ -26,7 +26,7 @@ from devloop.execute.guard import Guard, Spawn
 from devloop.execute.layers import Layers
 from devloop.execute.orders import Declined, Order, Preloaded, Running
 from devloop.execute.spare import Spare
-from devloop.execute.staleness import Origin
+from devloop.execute.staleness import Origin, Watch, unwatched
 from devloop.execute.terminal import Size
 from devloop.execute.zygote import FORKS, Zygote
 from devloop.plan.warm import (
@@ -91,6 +91,7 @@ class Warm:
         memory: what is known from earlier sessions.
         layers: what is held of the project itself; None is nothing.
         forks: processes may be forked here; where they may not, starts come from spares.
+        watch: keeps an eye on what is held.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Warm:
         memory: Memory | None = None,
         layers: Layers | None = None,
         forks: bool = FORKS,
+        watch: Watch = unwatched,
     ) -> None:
         self.layers = layers
         self.record = WarmRecord()
@@ -114,6 +116,7 @@ class Warm:
         self._installed = installed
         self._memory: Memory = memory or Forgetful()
         self._forks = forks
+        self._watch = watch
         self._stamp: str | None = None
         self._saved = self.record
         self._last: tuple[Python, Spawn] | None = None
@@ -478,11 +481,14 @@ class Warm:
             self.building = False
         if self.layers is not None:
             await self.layers.drop()
+        if self._origin is not None:
+            self._origin.close()
         old, self._zygote, self._origin = self._zygote, zygote, origin
         self._ahead = Ahead(zygote, lambda _: ()) if isinstance(zygote, Zygote) else None
         self.refused, self._outdated = None, self._compare(*self._last or (command, spawn))
         if old is not None:
             await old.close()
+        await origin.keep_an_eye(self._watch)
         # Which files were read is told by a process of its own: what notes that cannot be undone.
         with suppress(Declined):
             traced = await zygote.probe([name for name in may if name in found.loaded])
@@ -528,8 +534,10 @@ class Warm:
         )
 
     async def _drop(self) -> None:
-        zygote, self._zygote, self._origin, self._ahead = self._zygote, None, None, None
-        self._outdated = None
+        zygote, origin = self._zygote, self._origin
+        self._zygote = self._origin = self._ahead = self._outdated = None
+        if origin is not None:
+            origin.close()
         if self.layers is not None:
             await self.layers.drop()
         if zygote is not None:

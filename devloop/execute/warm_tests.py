@@ -25,7 +25,7 @@ from devloop.execute.guard import Guard
 from devloop.execute.interpreter import Interpreter
 from devloop.execute.orders import Declined, Order, Running
 from devloop.execute.pytest_around import around, sift
-from devloop.execute.staleness import Origin
+from devloop.execute.staleness import Origin, Watch, unwatched
 from devloop.execute.zygote import FORKS, Zygote
 from devloop.inside import messages
 from devloop.plan.warm import WarmRecord, held_back
@@ -102,18 +102,25 @@ class WarmTests:
         root: the project's, where pytest runs.
         exclude: modules that the configuration excludes.
         memory: what is known from earlier sessions.
+        watch: keeps an eye on what is held.
     """
 
     NAME = "[tests]"
     """Under which the records are kept; no app can be called so."""
 
     def __init__(
-        self, guard: Guard, root: Path, exclude: Sequence[str], memory: Memory | None
+        self,
+        guard: Guard,
+        root: Path,
+        exclude: Sequence[str],
+        memory: Memory | None,
+        watch: Watch = unwatched,
     ) -> None:
         self._guard = guard
         self._root = str(root)
         self._exclude = exclude
         self._memory = memory
+        self._watch = watch
         self._plan: Plan | None = None
         self._stamp = ""
         self._record = WarmRecord()
@@ -380,6 +387,8 @@ class WarmTests:
             with anyio.CancelScope(shield=True):
                 await zygote.close()
             raise
+        if self._origin is not None:
+            self._origin.close()
         old, self._zygote, self._origin, self._outdated = self._zygote, zygote, origin, None
         self._ahead = Ahead(zygote, around, sift)
         left = {**self._record.left_out, **out, **found.failed, **found.unsafe}
@@ -392,6 +401,7 @@ class WarmTests:
         self._save()
         if old is not None:
             await old.close()
+        await origin.keep_an_eye(self._watch)
         # Which files the imports read is told by a process of its own: its means would stay.
         with suppress(Declined):
             traced = await zygote.probe([name for name in names if name in found.loaded])
@@ -402,7 +412,10 @@ class WarmTests:
             self._memory.save_warm(self.NAME, self._stamp, self._record)
 
     async def _drop(self) -> None:
-        zygote, self._zygote, self._origin, self._ahead = self._zygote, None, None, None
+        zygote, origin = self._zygote, self._origin
+        self._zygote = self._origin = self._ahead = None
+        if origin is not None:
+            origin.close()
         if zygote is not None:
             await zygote.close()
 

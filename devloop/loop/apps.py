@@ -20,6 +20,7 @@ from devloop.plan.warm import WarmRecord
 from devloop.select.apps import affected_apps, broken
 from devloop.select.selection import SelectedTarget
 from devloop.store.store import Store
+from devloop.watch.vigil import Vigil
 
 
 class _Memory:
@@ -99,6 +100,7 @@ class Apps:
                 memory=_Memory(project.store, name),
                 graph=lambda: project.graph,
                 layers=project.config.warm.layers,
+                watch=Vigil.over,
             )
             for name, app in (project.config.apps.items() if wanted else ())
         }

@@ -23,6 +23,7 @@ from devloop.select.records import ABSENT, GOOD
 from devloop.select.selection import SelectedFile
 from devloop.select.tests import Due, by_file, failing, reached_of, reaches, restored
 from devloop.watch.signatures import Known
+from devloop.watch.vigil import Vigil
 
 
 class Running(msgspec.Struct):
@@ -98,7 +99,7 @@ class Tests:
         self._warm: WarmTests | None = None
         if scope.tests and scope.watch and project.config.warm.tests and warm_tests.POSSIBLE:
             exclude = project.config.warm.exclude
-            self._warm = WarmTests(guard, project.root, exclude, project.store)
+            self._warm = WarmTests(guard, project.root, exclude, project.store, Vigil.over)
         self._running: Running | None = None
         self._code = 0
         self._gone: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import anyio.lowlevel
 import pytest
 
 from devloop.execute.staleness import SOME, Origin
+from devloop.watch.vigil import Vigil
 
 
 def installation(root: Path) -> str:
@@ -104,6 +106,68 @@ async def test_what_a_look_finds_is_told(tmp_path: Path) -> None:
     await made.look()
     for _ in range(2):
         assert str(made.stale({})).endswith("__init__.py changed")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kind", sorted(CHANGES))
+async def test_what_changes_under_watch_is_seen(tmp_path: Path, kind: str) -> None:
+    """Once it was looked at and found to be as it was, and again when that was asked before."""
+    made = origin(tmp_path, {}, frozenset())
+    await made.keep_an_eye(Vigil.over)
+    assert made.stale({}) is None
+    CHANGES[kind](tmp_path)
+    for _ in range(2):
+        assert str(made.stale({})).endswith(" changed")
+    made.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing tells of single files there")
+async def test_what_is_watched_is_not_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as nothing happens to it; that is what watching is for."""
+    made = origin(tmp_path, {}, frozenset())
+    await made.keep_an_eye(Vigil.over)
+    assert made.stale({}) is None
+    looked: list[object] = []
+    stat = os.stat
+
+    def looking(path: str) -> os.stat_result:
+        looked.append(path)
+        return stat(path)
+
+    monkeypatch.setattr(os, "stat", looking)
+    await made.look()
+    assert made.stale({}) is None
+    module = str(tmp_path / "site-packages/pkg/__init__.py")
+    assert module not in looked
+    os.utime(module)
+    await made.look()
+    assert module in looked
+    made.close()
+
+
+@pytest.mark.anyio
+async def test_what_changed_before_it_was_watched_is_seen(tmp_path: Path) -> None:
+    """However late a look at it had begun."""
+    made = origin(tmp_path, {}, frozenset())
+    await made.look()
+    same_length(tmp_path)
+    await made.keep_an_eye(Vigil.over)
+    assert str(made.stale({})).endswith("__init__.py changed")
+    made.close()
+
+
+@pytest.mark.anyio
+async def test_what_changes_under_watch_while_it_is_looked_at_is_seen(tmp_path: Path) -> None:
+    """The look may have come past it: what is heard has everything looked at."""
+    made = origin(tmp_path, {}, frozenset())
+    await made.keep_an_eye(Vigil.over)
+    await made.look()
+    same_length(tmp_path)
+    assert str(made.stale({})).endswith("__init__.py changed")
+    made.close()
 
 
 def test_a_file_that_changed_while_it_was_imported_counts_as_changed(tmp_path: Path) -> None:
