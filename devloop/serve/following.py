@@ -132,6 +132,8 @@ def carry_out(
         code = INTERRUPTED
     finally:
         reporter.close()
+    if code == INTERRUPTED:
+        sys.stderr.write("devloop: not waited for any more; `devloop watch` goes on with it\n")
     return code
 
 

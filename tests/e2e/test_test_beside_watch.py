@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import sqlite3
 import subprocess
 import threading
@@ -149,6 +150,40 @@ def test_nothing_runs_twice(session: Watching, devloop: Devloop) -> None:
     assert done[0].returncode == 0, done[0].stdout
     assert (beside / "began").read_text() == "x"
     assert re.search(r"devloop: .*1 passed", done[0].stdout)
+
+
+def test_ctrl_c_leaves_the_run_to_the_watch(
+    session: Watching, devloop_command: tuple[str, ...], plain_environment: dict[str, str]
+) -> None:
+    """It ends the command alone, with 130, and one is told that the tests go on."""
+    beside = session.root.parent
+    session.save(
+        "tests/test_slow.py",
+        "import pathlib, time\n"
+        f"beside = pathlib.Path({str(beside)!r})\n"
+        "def test_slow():\n"
+        "    while not (beside / 'go').exists(): time.sleep(0.01)\n",
+    )
+    session.wait("test-started", nodeid="tests/test_slow.py::test_slow")
+    with subprocess.Popen(
+        [*devloop_command, "test", "tests/test_slow.py"],
+        cwd=session.root,
+        env=plain_environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as command:
+        assert command.stdout is not None
+        for line in command.stdout:
+            if line == "devloop: cycle started\n":
+                break
+        command.send_signal(signal.SIGINT)
+        _, errors = command.communicate(timeout=60)
+    assert command.returncode == 130
+    assert errors == "devloop: not waited for any more; `devloop watch` goes on with it\n"
+    (beside / "go").touch()
+    session.wait("test-finished", nodeid="tests/test_slow.py::test_slow", outcome="passed")
 
 
 def test_what_it_runs_by_itself_is_on_record_for_both(session: Watching, devloop: Devloop) -> None:
