@@ -222,6 +222,9 @@ class Cycles:
             self.mode = mode
             self._emitter.emit(mode.as_event())
         held, self._held = self._held, []
+        if held and self._arrived is not None:
+            # That they had to wait was wanted.
+            self._arrived.seen = time.monotonic()
         if work is not Work.NOTHING:
             self._asking = ask
             impact = {Work.TESTS: Impact.TOUCHES, Work.MORE: Impact.ADDS}.get(work, Impact.BESIDE)

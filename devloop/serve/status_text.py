@@ -66,7 +66,7 @@ def _cycle(cycle: Mapping[str, Any] | None, now: float) -> tuple[str, str]:
     if cycle["outcome"] is None:
         tests = f", {ran:,} of {plural(cycle['selected'], 'test')}" if cycle["selected"] else ""
         return f"{head} goes on for {duration(now - cycle['since'])}{tests}", "cyan"
-    tests = f", {plural(ran, 'test')} run" if ran else ""
+    tests = f", {plural(ran, 'test')} ran" if ran else ""
     due = f", {cycle['due']:,} still due" if cycle["due"] else ""
     ago = duration(now - cycle["since"] - cycle["seconds"])
     text = f"{head} {cycle['outcome']} in {duration(cycle['seconds'])}{tests}{due}, {ago} ago"
@@ -85,7 +85,7 @@ def _app(app: Mapping[str, Any], now: float) -> tuple[str, str]:
         parts.append(f"in {duration(app['seconds'])}")
     if app["message"]:
         parts.append(one_line(app["message"]))
-    parts.append(f"since {duration(now - app['since'])}")
+    parts.append(f"{duration(now - app['since'])} ago")
     return ", ".join(parts), _STYLES.get(app["state"], "yellow")
 
 
@@ -95,7 +95,7 @@ def _step(step: Mapping[str, Any], now: float) -> tuple[str, str]:
         parts.append(f"in {duration(step['seconds'])}")
     if step["message"]:
         parts.append(one_line(step["message"]))
-    parts.append(f"since {duration(now - step['since'])}")
+    parts.append(f"{duration(now - step['since'])} ago")
     return ", ".join(parts), _STYLES.get(step["state"], "yellow")
 
 
