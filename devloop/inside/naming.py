@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 _OPTIMIZED = 0x1  # CO_OPTIMIZED of `inspect`: not set for the bodies of modules and classes
 _LOCALS = "<locals>"
 
+GETATTR = "__getattr__"
+REFUSAL = f"{GETATTR}#_"
+"""What of a module's function of that name runs where it is asked for a private name
+(`refusals`)."""
+
 
 def key(qualname: str, flags: int) -> str | None:
     """The key of some code within its file.
@@ -82,19 +87,19 @@ def codes_in(module: CodeType) -> Iterator[tuple[str | None, CodeType]]:
         ]
 
 
-def twins(module: CodeType) -> dict[int, tuple[CodeType, int]]:
+def twins(module: CodeType) -> list[tuple[CodeType, int]]:
     """The functions of a file of which several have one key.
 
     Args:
         module: the compiled source; of any supported Python.
 
     Returns:
-        For the code of each such function, and what is a part of it, by its id: the code, and
-        which of the functions of that key it is, in the order of their lines, counted from 1.
+        The code of each such function, and of what is a part of it, with which of the functions
+        of that key it is, in the order of their lines, counted from 1.
     """
     kind = type(module)
     functions: dict[str, list[CodeType]] = {}
-    found: list[tuple[CodeType, str, CodeType]] = []
+    found: list[tuple[CodeType, CodeType]] = []
     todo: list[tuple[CodeType, str, str | None, CodeType]] = [(module, "", None, module)]
     while todo:
         code, qualname, around, function = todo.pop()
@@ -103,7 +108,7 @@ def twins(module: CodeType) -> dict[int, tuple[CodeType, int]]:
             function = code
             functions.setdefault(own, []).append(code)
         if own is not None and "<" not in own.rpartition(".")[2]:
-            found.append((code, own, function))
+            found.append((code, function))
         prefix = qualname
         if qualname:
             prefix += f".{_LOCALS}." if code.co_flags & _OPTIMIZED else "."
@@ -118,8 +123,4 @@ def twins(module: CodeType) -> dict[int, tuple[CodeType, int]]:
         if len(several) > 1
         for number, function in enumerate(sorted(several, key=lambda c: c.co_firstlineno), 1)
     }
-    return {
-        id(code): (code, numbers[id(function)])
-        for code, _, function in found
-        if id(function) in numbers
-    }
+    return [(code, numbers[id(function)]) for code, function in found if id(function) in numbers]

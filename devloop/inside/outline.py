@@ -13,9 +13,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from .codes import IS_FUNCTION, Part, digest_of
+from .naming import GETATTR as MODULE_GETATTR
+from .naming import REFUSAL, twins
 from .naming import key as key_of
-from .naming import twins
 from .reflection import GETATTR, PLAIN, by_computed_names, renamed, unsaid
+from .refusals import refusal
 from .skeleton import IDENTIFIER, LONGEST, Skeleton
 from .tame import tame
 
@@ -36,13 +38,13 @@ def functions_of(parts: Sequence[Part]) -> dict[str, list[Part]]:
         and the number of each, a sign between.
     """
     found: dict[str, list[Part]] = {}
-    several = twins(parts[0].code)
+    several = {id(code): number for code, number in twins(parts[0].code)}
     for part in parts:
         key = key_of(part.qualname, part.code.co_flags) if part.outer is not None else None
         if key is not None:
             found.setdefault(key, []).append(part)
             if id(part.code) in several:
-                found.setdefault(f"{key}#{several[id(part.code)][1]}", []).append(part)
+                found.setdefault(f"{key}#{several[id(part.code)]}", []).append(part)
     return found
 
 
@@ -81,6 +83,11 @@ def outline(tree: ast.Module, functions: Mapping[str, Iterable[Part]]) -> bytes:
             for one in named_apart(mentions, {key}):
                 mentions[one] |= read
     skeleton = Skeleton(tree, flags)
+    digests = {key: digest_of(own, _DIGEST).hex() for key, own in functions.items()}
+    if MODULE_GETATTR in functions:
+        refused = refusal(tree, skeleton.effects)
+        whole = digests[MODULE_GETATTR], mentions[MODULE_GETATTR]
+        digests[REFUSAL], mentions[REFUSAL] = (refused, set()) if refused is not None else whole
     units, tamed = skeleton.units, tame(tree.body, skeleton.effects)
     names = sorted(
         {
@@ -95,11 +102,11 @@ def outline(tree: ast.Module, functions: Mapping[str, Iterable[Part]]) -> bytes:
         [
             [
                 key,
-                digest_of(own, _DIGEST).hex(),
+                digest,
                 sorted(index[n] for n in mentions[key]),
                 *tamed.get(key, ()),
             ]
-            for key, own in sorted(functions.items())
+            for key, digest in sorted(digests.items())
         ],
         [
             [

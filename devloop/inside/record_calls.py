@@ -161,6 +161,8 @@ class Calls:
             path = source(code.co_filename)
             if path is not None:
                 try:
+                    if code.co_name == naming.GETATTR and self._take_asked(code, path):
+                        return None
                     self._take(code, path)
                 except Exception as error:
                     self._recorder.broke(error)
@@ -201,9 +203,20 @@ class Calls:
                 self._enter(code, kept)
         self._set_local(self._teller, code, events)
 
+    def _take_asked(self, code: CodeType, path: str) -> bool:
+        """Whether a module is asked for a private name, as imports and pytest do; that is noted."""
+        frame = sys._getframe(2)
+        if naming.key_of(code) != naming.GETATTR or frame.f_code is not code:
+            return False
+        name = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+        if name.__class__ is not str or name[:1] != "_":
+            return False
+        self._recorder.add(f"f {path}::{naming.REFUSAL}")
+        return True
+
     def _begin_module(self, code: CodeType, path: str) -> None:
         recorder = self._recorder
-        self._twins.update(naming.twins(code))
+        self._twins.update((_ident(twin[0]), twin) for twin in naming.twins(code))
         # Which conftest.py files a test has is known without asking.
         if recorder.top is not recorder.process or path.rpartition("/")[2] != "conftest.py":
             recorder.add(f"m {path}")

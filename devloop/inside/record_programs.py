@@ -31,7 +31,7 @@ else:
     Written = sys.modules["_devloop_record_contexts"].Written
 
 # What is loaded here is loaded in every Python program that tests start.
-# ruff: noqa: PTH109, PTH110, PTH116, PTH118, PTH119, PTH120, PTH123
+# ruff: noqa: PTH109, PTH110, PTH113, PTH116, PTH118, PTH119, PTH120, PTH123
 
 VARIABLE = "DEVLOOP_RECORD"
 """Names, in a Python program's environment, its file and its id."""
@@ -46,6 +46,18 @@ HARMLESS = frozenset(
     }
 )  # fmt: skip
 """Programs that read nothing of a project, unless an argument names it."""
+
+FILTERS = frozenset({"cat", "head", "tail", "wc", "tac", "rev", "nl", "tr", "cut", "less"})
+"""Programs that read their standard input, and the files that arguments name."""
+
+PLACES = ("/bin/", "/sbin/", "/usr/", "/nix/store/", "/opt/homebrew/", "/opt/local/")
+"""Where the machine's own programs lie: those of other places are of these names only."""
+
+PREPARING = (b"LESSOPEN=", b"LESSKEY", b"LESSCLOSE=", b"LESSEDIT=")
+"""The beginnings of the variables by which `less` is told to read more, or to run something."""
+
+NAMING_FILES = frozenset("koOtT")
+"""The options by which it is."""
 
 UNRECORDED_OPTIONS = frozenset("IES")
 """Options of the interpreter by which it would not be recorded."""
@@ -187,10 +199,49 @@ class Programs:
                 return self._recorded(env)
             self._recorder.add(f"o runs {name} {' '.join(_options(words))}, which records nothing")
             return env
-        if name in HARMLESS and not any(self._is_ours(word, cwd) for word in words[1:]):
-            return env
+        if os.path.realpath(path).startswith(PLACES):
+            if name in HARMLESS and not any(self._is_ours(word, cwd) for word in words[1:]):
+                return env
+            if name in FILTERS and self._filters(words, cwd, env):
+                return env
         self._recorder.add(f"o runs {name}: what that reads cannot be known")
         return env
+
+    def _filters(self, words: list[str], cwd: Any, env: list[bytes] | None) -> bool:
+        """Note which files a filter reads; whether these are all that it does."""
+        if os.path.basename(words[0]) == "less" and self._less_reads_more(words, env):
+            return False
+        base = os.fsdecode(cwd) if cwd is not None else os.getcwd()
+        deps = []
+        for word in words[1:]:
+            if word[:1] == "+" or (word[:2] == "--" and "=" in word):
+                return False
+            path = os.path.join(base, word)
+            ours = self._ground.path(path) if word[:1] != "-" else None
+            if ours is None:
+                # An option's own argument may stand in the same word.
+                if word[:1] == "-" and os.sep in word:
+                    return False
+            elif os.path.isfile(path):
+                deps.append(f"{'t' if path.endswith('.py') else 'r'} {ours}")
+            elif os.path.exists(path):
+                return False
+            else:
+                deps.append(f"x {ours}")
+        for dep in deps:
+            self._recorder.add(dep)
+        return True
+
+    def _less_reads_more(self, words: list[str], env: list[bytes] | None) -> bool:
+        given = _pairs(None) if env is None else env
+        if any(one.startswith(PREPARING) for one in given):
+            return True
+        of = {name: value for name, _, value in (os.fsdecode(one).partition("=") for one in given)}
+        options = [word for word in words[1:] if word[:1] == "-"] + of.get("LESS", "").split()
+        keys = self._ground.path(os.path.join(of.get("HOME", "/"), ".lesskey")) or "/"
+        return keys[:1] != "/" or not all(
+            word == "--" or (word[:2] != "--" and NAMING_FILES.isdisjoint(word)) for word in options
+        )
 
     def _is_ours(self, word: str, cwd: Any) -> bool:
         """Whether an argument names something of the project."""

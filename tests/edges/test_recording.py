@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import shutil
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -154,6 +155,31 @@ async def test_functions_of_one_name_are_told_apart(record: Record) -> None:
     assert of(recording, "test_get") == {"f lib.py::A.p#1"}
     assert of(recording, "test_int") == {"f lib.py::_#1"}
     assert of(recording, "test_str") == {"f lib.py::_#2"}
+
+
+async def test_a_module_asked_for_a_private_name_is_told_apart(record: Record) -> None:
+    """As each import from it does, and pytest; what a test asks for by name is something else."""
+    recording = await record("""
+        lib.py
+            def __getattr__(name):
+                if name == "old": return 1
+                raise AttributeError(name)
+            class A:
+                def __getattr__(self, name): raise AttributeError(name)
+        test_a.py
+            import lib
+            def test_import(): from lib import A
+            def test_asked(): hasattr(lib, "_x"); hasattr(lib, "__path__")
+            def test_object(): hasattr(lib.A(), "__path__")
+            def test_old(): assert lib.old
+            def test_import_again(): from lib import A
+            def test_missing(): hasattr(lib, "new")
+    """)
+    refused, asked = "f lib.py::__getattr__#_", "f lib.py::__getattr__"
+    assert of(recording, "test_import") == of(recording, "test_asked") == {refused}
+    assert of(recording, "test_object") == {"f lib.py::A.__getattr__"}
+    assert of(recording, "test_old") == of(recording, "test_missing") == {asked}
+    assert of(recording, "test_import_again") == {asked}
 
 
 async def test_what_is_resumed_is_the_doing_of_who_resumes_it(record: Record) -> None:
@@ -708,6 +734,63 @@ async def test_what_cannot_be_recorded_makes_a_test_opaque(record: Record) -> No
     assert reason == "o runs sh: what that reads cannot be known"
     assert any(dep.startswith("o ") for dep in of(recording, "test_alone"))
     assert not any(dep.startswith("o ") for dep in of(recording, "test_harmless"))
+
+
+async def test_programs_that_only_read_what_they_are_given_are_followed(record: Record) -> None:
+    """Filters read their input and the files that are named, and have no other effect."""
+    recording = await record("""
+        data.txt
+            1
+        cat
+            #!/bin/sh
+            /bin/cat data.txt
+        sub/one.txt
+            1
+        test_a.py
+            import os, shutil, subprocess
+            def run(*words, **more):
+                subprocess.run(words, input=b"1", stdout=subprocess.PIPE, **more)
+            def test_stream(): run("cat"); run("head", "-n", "-1"); run("wc", "-")
+            def test_file(): run("cat", "data.txt", "--", "sub/none.txt")
+            def test_folder(): run("cat", "sub")
+            def test_elsewhere(): run("cat", "one.txt", cwd="sub")
+            def test_shell(): subprocess.run("cat data.txt", shell=True)
+            def test_option(): run("wc", "--files0-from=data.txt")
+            def test_own(): os.chmod("cat", 0o700); run("./cat")
+    """)
+
+    def met(test: str) -> Deps:
+        return of(recording, test) - {"f test_a.py::run", "v PATH", "x -1"}
+
+    assert met("test_stream") == set()
+    assert met("test_file") == {"r data.txt", "x sub/none.txt"}
+    assert met("test_elsewhere") == {"r sub/one.txt"}
+    assert met("test_shell") == {"r data.txt"}
+    for test in ("folder", "option", "own"):
+        assert any(dep[0] == "o" for dep in met(f"test_{test}")), test
+
+
+@pytest.mark.skipif(shutil.which("less") is None, reason="the pager is not installed")
+async def test_a_pager_is_followed_where_nothing_tells_it_to_read_more(record: Record) -> None:
+    """Neither an option, nor a variable, nor a file of keys in the project."""
+    recording = await record("""
+        data.txt
+            1
+        test_a.py
+            import os, subprocess
+            def run(*words, **more):
+                env = {**os.environ, "LESS": "", "HOME": "/", **more}
+                subprocess.run(["less", *words], input=b"1", stdout=subprocess.PIPE, env=env)
+            def test_plain(): run("-R"); run(LESS="-FRX"); run("-R", "data.txt")
+            def test_log(): run("-o/dev/null")
+            def test_runs(): run(LESSOPEN="|-cat %s")
+            def test_keys(): run(LESS="-kdata.txt")
+            def test_home(): run(HOME=os.getcwd())
+            def test_does(): run("+!true")
+    """)
+    assert {d for d in of(recording, "test_plain") if d[0] in "orx"} == {"r data.txt"}
+    for test in ("log", "runs", "keys", "home", "does"):
+        assert any(dep[0] == "o" for dep in of(recording, f"test_{test}")), test
 
 
 # Ways to run

@@ -68,9 +68,9 @@ def test_functions_of_one_name_have_one_key() -> None:
 def numbered(source: str) -> list[tuple[str, int, str]]:
     """The functions of a source of which several have one key: it, the number, a constant."""
     module = compile(dedent(source), "source", "exec")
-    several = naming.twins(module)
+    several = {id(code): number for code, number in naming.twins(module)}
     return sorted(
-        (key, several[id(code)][1], str(next((c for c in code.co_consts if c), "")))
+        (key, several[id(code)], str(next((c for c in code.co_consts if c), "")))
         for key, code in naming.codes_in(module)
         if key is not None and id(code) in several
     )
