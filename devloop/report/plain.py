@@ -166,7 +166,7 @@ class PlainReporter:
         for nodeid in self._standing.fixed[:_NAMED]:
             self._say(f"fixed {nodeid}")
         for nodeid in self._standing.restored[:_NAMED]:
-            self._say(f"as it was when it passed {nodeid}")
+            self._say(f"assumed to pass again {nodeid}")
         for nodeid in wording.failing_unrun(self._standing, event)[:_NAMED]:
             self._say(f"failed before, and was not run: {nodeid}")
         self._end(f"devloop: {wording.result(self._standing, event)}\n")

@@ -260,10 +260,10 @@ class TerminalReporter:
         lines = [self._mark("✓", "green", f"fixed {one_line(n)}") for n in fixed[:LISTED]]
         if len(fixed) > LISTED:
             lines.append(f"  … and {len(fixed) - LISTED:,} more fixed")
-        back, as_before = standing.restored, "as it was when it passed"
-        lines += [self._mark("✓", "green", f"{as_before} {one_line(n)}") for n in back[:LISTED]]
+        back, again = standing.restored, "assumed to pass again"
+        lines += [self._mark("✓", "green", f"{again} {one_line(n)}") for n in back[:LISTED]]
         if len(back) > LISTED:
-            lines.append(f"  … and {len(back) - LISTED:,} more as they were when they passed")
+            lines.append(f"  … and {len(back) - LISTED:,} more assumed to pass again")
         for nodeid in still[:LISTED]:
             head: list[Piece] = [("  ✗ ", "red"), (f"still failing {one_line(nodeid)}", "")]
             lines.append(self._fit(head, f"  {standing.failing[nodeid]}"))

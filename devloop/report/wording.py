@@ -179,13 +179,11 @@ class Declined:
 def app_state(event: AppEvent) -> str:
     """What has become of an app, without its name."""
     if isinstance(event, ev.AppStarted):
-        how = "" if event.start == "cold" and not event.reason else f", {event.start}"
-        why = f" ({one_line(event.reason)})" if event.reason else ""
-        return f"started (pid {event.pid}{how}){why}"
+        why = f": {one_line(event.reason)}" if event.reason else ""
+        return f"started (pid {event.pid}, {event.start}){why}"
     if isinstance(event, ev.AppReady):
         where = f" at {one_line(event.address)}" if event.address else ""
-        how = "" if event.start == "cold" else f"{event.start}, "
-        return f"{how}ready{where} in {duration(event.seconds)} (pid {event.pid})"
+        return f"ready{where} in {duration(event.seconds)} (pid {event.pid}, {event.start})"
     if isinstance(event, ev.AppStopping):
         return f"stopping (pid {event.pid})"
     if isinstance(event, ev.AppExited):

@@ -22,7 +22,7 @@ def text(panel: Panel, columns: int) -> list[str]:
     return ["".join(piece for piece, _ in line) for line in lines(panel, columns)]
 
 
-@pytest.mark.parametrize("columns", [39, 60, 79, 120, 199])
+@pytest.mark.parametrize("columns", [19, 39, 60, 79, 120, 199])
 @pytest.mark.parametrize("panel", [Help(), LONG])
 def test_three_lines_are_enough(panel: Panel, columns: int) -> None:
     """At every width, and none is longer than the window is wide."""

@@ -91,16 +91,16 @@ def test_a_trigger_names_the_first_paths_and_counts_the_others() -> None:
     [
         (
             ev.AppReady("web", 7, 0.024, ":8000", start="warm"),
-            "warm, ready at :8000 in 24ms (pid 7)",
+            "ready at :8000 in 24ms (pid 7, warm)",
         ),
-        (ev.AppReady("web", 7, 0.5), "ready in 0.50s (pid 7)"),
+        (ev.AppReady("web", 7, 0.5), "ready in 0.50s (pid 7, cold)"),
         (ev.AppStarted("web", 7, start="warm"), "started (pid 7, warm)"),
-        (ev.AppStarted("web", 7, reason="$FOO changed"), "started (pid 7, cold) ($FOO changed)"),
-        (ev.AppStarted("web", 7), "started (pid 7)"),
+        (ev.AppStarted("web", 7, reason="$FOO changed"), "started (pid 7, cold): $FOO changed"),
+        (ev.AppStarted("web", 7), "started (pid 7, cold)"),
     ],
 )
 def test_where_a_start_comes_from_is_said(event: wording.AppEvent, text: str) -> None:
-    """A warm one, and a cold one that was to be warm; what is cold anyway is not called so."""
+    """Warm or cold, and why it was not warm."""
     assert wording.app_state(event) == text
 
 
@@ -111,11 +111,11 @@ def test_a_reason_for_a_cold_start_is_said_once() -> None:
     def said(name: str, reason: str | None) -> str:
         return wording.app_state(declined.once(ev.AppStarted(name, 7, reason=reason)))
 
-    assert said("web", "it is not a Python program").endswith("(it is not a Python program)")
-    assert said("web", "it is not a Python program") == "started (pid 7)"
-    assert said("web", "$FOO changed").endswith("($FOO changed)")
-    assert said("web", None) == "started (pid 7)"
-    assert said("web", "it is not a Python program") == "started (pid 7)"
-    assert said("worker", "it is not a Python program").endswith("(it is not a Python program)")
+    assert said("web", "it is not a Python program").endswith(": it is not a Python program")
+    assert said("web", "it is not a Python program") == "started (pid 7, cold)"
+    assert said("web", "$FOO changed").endswith(": $FOO changed")
+    assert said("web", None) == "started (pid 7, cold)"
+    assert said("web", "it is not a Python program") == "started (pid 7, cold)"
+    assert said("worker", "it is not a Python program").endswith(": it is not a Python program")
     ready = ev.AppReady("web", 7, 0.5)
     assert declined.once(ready) is ready
