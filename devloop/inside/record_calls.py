@@ -100,7 +100,7 @@ class Calls:
             (teller, events.PY_START, told),
             (teller, events.PY_RESUME, told),
             (teller, events.PY_RETURN, self._left),
-            (teller, events.PY_YIELD, self._left),
+            (teller, events.PY_YIELD, self._paused),
         ):
             monitoring.register_callback(tool, event, callback)
         # These three have no local form, or are of use before a function is known.
@@ -234,8 +234,15 @@ class Calls:
 
     def _left(self, code: CodeType, _: int, __: object) -> None:
         """The body of a module or of a function that keeps results has come to its end."""
+        self._leave(code, returns=True)
+
+    def _paused(self, code: CodeType, _: int, __: object) -> None:
+        """A generator that keeps results, or a coroutine, goes on later."""
+        self._leave(code, returns=False)
+
+    def _leave(self, code: CodeType, *, returns: bool) -> None:
         if _ident(code) in self._looking:
-            self._holders.look(code, *self._looking[_ident(code)])
+            self._holders.look(code, *self._looking[_ident(code)], returns=returns)
             return
         opened = self._open.get(_ident(code))
         if opened is not None:
@@ -248,9 +255,9 @@ class Calls:
         """What is called where an exception ends a function, of whomever it is."""
         opened, looking, identify = self._open, self._looking, _ident
 
-        def unwound(code: CodeType, offset: int, error: object) -> None:
+        def unwound(code: CodeType, _: int, __: object) -> None:
             if (opened or looking) and ((ident := identify(code)) in opened or ident in looking):
-                self._left(code, offset, error)
+                self._leave(code, returns=False)  # its frame lives on in the exception
 
         return unwound
 

@@ -26,7 +26,8 @@ def _alone() -> int:
     return sys.getrefcount(held["only"]) if not only else 0
 
 
-ALONE = _alone()
+# From 3.14 on a variable may borrow what another one holds.
+ALONE = _alone() if sys.version_info < (3, 14) else 0
 
 
 class Holders:
@@ -40,13 +41,15 @@ class Holders:
         self._recorder = recorder
         self._met: dict[tuple[Context, int], tuple[Any, Context]] = {}
 
-    def look(self, code: CodeType, kept: Context, names: tuple[str, ...]) -> None:
-        """Look at the objects of a function that is about to end.
+    def look(self, code: CodeType, kept: Context, names: tuple[str, ...], *, returns: bool) -> None:
+        """Look at the objects of a function that is about to end, or to pause.
 
         Args:
             code: of the function, which is the innermost one that runs but for ours.
             kept: takes what the function has reached.
             names: its variables that hold the objects.
+            returns: its variables end with it; a generator that pauses has them later, and an
+                exception may keep them.
         """
         frame = sys._getframe(1)
         while frame.f_back is not None and frame.f_code is not code:
@@ -54,7 +57,8 @@ class Holders:
         held, shared = frame.f_locals, {*code.co_cellvars, *code.co_freevars}
         for name in names:
             if name in held:
-                own = name not in shared and sys.getrefcount(held[name]) <= ALONE
+                own = returns and name not in shared
+                own = own and sys.getrefcount(held[name]) <= ALONE
                 self._meet(kept, held[name], own=own)
 
     def _meet(self, kept: Context, value: Any, *, own: bool) -> None:

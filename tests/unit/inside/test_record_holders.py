@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from devloop.inside.record_contexts import Context, Recorder
 from devloop.inside.record_holders import Holders
@@ -19,7 +19,7 @@ def test_what_has_gone_is_forgotten() -> None:
     kept = recorder.named("memo", "lib.py::get")
 
     def get(holder: Holder) -> None:
-        holders.look(get.__code__, kept, ("holder",))
+        holders.look(get.__code__, kept, ("holder",), returns=True)
 
     lasting = Holder()
     for number in range(3):
@@ -58,7 +58,7 @@ def test_a_dictionary_that_only_a_variable_holds_is_nobodys_to_meet() -> None:
         look(attribute, "options")
 
     def look(function: Callable[[dict[str, int]], None], name: str) -> None:
-        holders.look(function.__code__, kept, (name,))
+        holders.look(function.__code__, kept, (name,), returns=True)
 
     for function, met in ((own, False), (argument, True), (closure, True), (attribute, True)):
         recorder = Recorder("main")
@@ -70,3 +70,24 @@ def test_a_dictionary_that_only_a_variable_holds_is_nobodys_to_meet() -> None:
             function(lasting)
             recorder.leave(test)
         assert bool(kept.deps) is met, function.__name__
+
+
+def test_a_dictionary_of_a_generator_that_goes_on_is_met_again() -> None:
+    """Though nothing but its variable holds it."""
+    recorder = Recorder("main")
+    holders, kept = Holders(recorder), recorder.named("memo", "lib.py::goes_on")
+
+    def goes_on() -> Iterator[None]:
+        options: dict[str, int] = {}
+        while not options:
+            holders.look(goes_on.__code__, kept, ("options",), returns=False)
+            yield
+
+    generator = goes_on()
+    for number in range(2):
+        test = Context("test", f"test_a.py::test_{number}")
+        recorder.enter(test)
+        recorder.add(f"f lib.py::f{number}")
+        next(generator)
+        recorder.leave(test)
+    assert kept.deps == {recorder.number("f lib.py::f0")}
