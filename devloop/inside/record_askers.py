@@ -52,15 +52,29 @@ class Askers:
             `IMPORTING`, `RUNNER`, `OTHER` or `PROJECT`; the code of the standard library by which
             that has called, innermost first; and its own frame, where there is one.
         """
-        frame: Any = sys._getframe(2)
+        return self.whose(sys._getframe(2))
+
+    def whose(self, frame: Any) -> tuple[int, list[Any], Any]:
+        """On whose behalf a frame acts.
+
+        Args:
+            frame: any.
+
+        Returns:
+            As `who`.
+        """
         through: list[Any] = []
         kind = OWN
+        kinds = self._kinds
         while frame is not None:
-            kind = self.kind(frame)
+            code = frame.f_code  # read once: that has an audit event, which we hear
+            kind = kinds.get(code.co_filename, -1)
+            if kind < 0:
+                kind = self._take(frame)
             if kind > LIBRARY:
                 return kind, through, frame
             if kind == LIBRARY:
-                through.append(frame.f_code)
+                through.append(code)
             frame = frame.f_back
         # Threads begin in the library; what begins with us is our own doing.
         return (RUNNER if kind == OWN else PROJECT), through, None
@@ -81,10 +95,12 @@ class Askers:
 
     def kind(self, frame: Any) -> int:
         """Whose a frame is."""
+        kind = self._kinds.get(frame.f_code.co_filename)
+        return self._take(frame) if kind is None else kind
+
+    def _take(self, frame: Any) -> int:
         filename = frame.f_code.co_filename
-        kind = self._kinds.get(filename)
-        if kind is None:
-            kind = self._kinds[filename] = self._kind(filename, frame.f_globals)
+        kind = self._kinds[filename] = self._kind(filename, frame.f_globals)
         return kind
 
     def reads_for_a_digest(self, frame: Any) -> bool:

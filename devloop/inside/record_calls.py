@@ -280,9 +280,10 @@ class Calls:
     def _look_through(self, path: str, filename: str) -> None:
         """Find the functions of a file that keep results: nobody has read it before us."""
         with self._recorder.at_work():
-            lines = self._lines[path] = _read(filename)
+            text = _read(filename)
+            self._lines[path] = _lines_of_caches(text)
             try:
-                found = keeping(ast.parse("\n".join(lines)), None)
+                found = keeping(ast.parse(text), None)
             except SyntaxError:
                 return  # it was edited since it was imported: the run proves nothing of it
         self._memos.update(_key_and_holders(f"{path}::{memo}") for memo in found)
@@ -291,7 +292,7 @@ class Calls:
         lines = self._lines.get(path)
         if lines is None:
             with self._recorder.at_work():
-                lines = self._lines[path] = _read(code.co_filename)
+                lines = self._lines[path] = _lines_of_caches(_read(code.co_filename))
         # The first line of decorated code is that of its first decorator.
         above = lines[code.co_firstlineno - 1 : code.co_firstlineno]
         if not above or above[0].lstrip()[:1] != "@":
@@ -342,9 +343,15 @@ def _key_and_holders(memo: str) -> tuple[str, tuple[str, ...]]:
     return f"{path}::{qualname}", tuple(holders)
 
 
-def _read(filename: str) -> list[str]:
+def _read(filename: str) -> str:
     try:
         with open(filename, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-            return file.read().splitlines()
+            return file.read()
     except OSError:
-        return []
+        return ""
+
+
+def _lines_of_caches(text: str) -> list[str]:
+    """The lines of a source; none where no decorator in it can be one that keeps results."""
+    lower = text.lower()
+    return text.splitlines() if any(word in lower for word in CACHING) else []

@@ -178,21 +178,22 @@ class Files:
         recorder = self._recorder
         if name.__class__ is int or recorder.broken or _thread.get_ident() in recorder.within:
             return
-        if sys._getframe(2).f_code.co_name in RESOLVING:
-            return
         try:
             text = name if name.__class__ is str else os.fsdecode(name)
             if found is False:  # `os.access` does not tell what is missing from what is forbidden
                 found = self._exists(text) or None
             noted = (found is None, text)
-            if noted in self._recorder.top.looked:
+            if noted in recorder.top.looked:
                 return
             path = self._ground.path(text)
             if path is None:
                 if text[:1] == "/":
-                    self._recorder.top.looked.add(noted)
+                    recorder.top.looked.add(noted)
                 return
-            who, through, frame = self._asked.who()
+            asker = sys._getframe(2)
+            if asker.f_code.co_name in RESOLVING:
+                return
+            who, through, frame = self._asked.whose(asker)
             if who in (askers.RUNNER, askers.IMPORTING):
                 return
             names = {code.co_name for code in through}
