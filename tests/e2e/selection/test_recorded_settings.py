@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +47,11 @@ def test_settings_and_the_plugins_that_they_name(recorded: MakeLab) -> None:
     project = recorded(SETTINGS)
     strict = "[pytest]\naddopts = -p support.early\npythonpath = .\nfilterwarnings = error\n"
     assert len(project.check({"pytest.ini": strict}, "::test_warns")) == 3
+    # Pytest itself was seen to read the file, too: that is not what selects.
+    before = project.write({"pytest.ini": strict})
+    tests = json.loads(project.run("affected", "--format", "json").stdout)["tests"]
+    assert [test["reason"]["kind"] for test in tests] == 3 * ["configuration"]
+    project.write(before)
     assert len(project.check({"pytest.ini": "[pytest]\npythonpath = .\n"}, "::test_early")) == 3
     number = project.edit("support/deep.py", "number():\n    return 1", "number():\n    return 2")
     assert project.check(number, "::test_early") == {"tests/test_it.py::test_early"}
