@@ -33,6 +33,7 @@ from devloop.loop.verdicts import Verdicts
 from devloop.select.apps import AppTarget
 from devloop.select.category import Category
 from devloop.select.delta import Present
+from devloop.select.readers import readers
 from devloop.select.records import Ran, Records
 from devloop.select.tests import Due
 from devloop.store.store import Store
@@ -142,6 +143,7 @@ class Project:
         """
         if ran.recording is not None:
             recording = ran.recording.with_texts(self._positions)
+            recording = recording.with_readers(readers(self.graph.files))
             ran = msgspec.structs.replace(ran, recording=recording)
             before = self.codebase.observed
             self._observe(before.joined(recording, self._given()))

@@ -198,6 +198,7 @@ class Delta:
         present = self._present
         sources: list[str] = []
         relevant: str | None = None
+        file: str | None = None
         # The environment as a whole comes last: a variable that is known by name says more.
         for path in sorted(self._before, key=lambda one: (one == ENVIRONMENT, one)):
             kind = present.categorise(path)
@@ -210,12 +211,18 @@ class Delta:
             self._file(path)
             if kind in (Category.SOURCE, Category.EXTENSION):
                 sources.append(path)
+            else:
+                file = file or path
         self._places()
         self._sources(sources)
         if relevant is not None:
             for what, number in present.records.of_kind("o").items():
                 reason = Reason("opaque", (relevant,), f"what it does cannot be observed: {what}")
                 self._changed.setdefault(number, reason)
+        if file is not None:
+            for what, number in present.records.of_kind("b").items():
+                detail = f"{what} may read any file, and nothing tells which"
+                self._changed.setdefault(number, Reason("opaque", (file,), detail))
         self._reach = Reach(
             present.graph, self._wild, lambda _: Category.SOURCE, everything=self._all()
         )

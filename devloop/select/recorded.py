@@ -16,6 +16,7 @@ relative to the root, or absolute outside of it.
 ``v NAME``                 an environment variable was read; ``v *``: all of them
 ``d name``                 a distribution was used
 ``o reason``               something was done that cannot be observed: the test is *opaque*
+``b module``               code ran that uses a library whose own code, in C, may read any file
 =========================  ========================================================
 """
 
@@ -76,13 +77,33 @@ class Recording(msgspec.Struct, frozen=True):
             positions: the keys of such functions in a source, by its path.
         """
 
-        def texts(deps: Deps) -> Deps:
+        def texts(_: str, deps: Deps) -> Deps:
             functions = [dep[2:].partition("::") for dep in deps if dep[0] == "f"]
             if not any(key in positions(path) for path, _, key in functions):
                 return deps
             return deps | {f"t {path}" for path, _, _ in functions}
 
+        return self._with(texts)
+
+    def with_readers(self, readers: Mapping[str, Collection[str]]) -> Recording:
+        """Add the libraries that may have read any file, of which nothing tells.
+
+        Args:
+            readers: for each source that imports such libraries their names.
+        """
+        if not readers:
+            return self
+
+        def unseen(name: str, deps: Deps) -> Deps:
+            # A module's, and a file's, own code is told by their names.
+            paths = {dep[2:].partition("::")[0] for dep in deps if dep[0] in "fp"} | {name}
+            found = {f"b {module}" for path in paths for module in readers.get(path, ())}
+            return deps | found if found else deps
+
+        return self._with(unseen)
+
+    def _with(self, add: Callable[[str, Deps], Deps]) -> Recording:
         names = ("tests", "collections", "processes", "modules", "memos")
         tables = {name: getattr(self, name).items() for name in names}
-        changed = {n: {key: texts(deps) for key, deps in some} for n, some in tables.items()}
+        changed = {n: {key: add(key, deps) for key, deps in some} for n, some in tables.items()}
         return msgspec.structs.replace(self, **changed)

@@ -174,6 +174,52 @@ def test_a_template_selects_those_that_rendered_what_extends_it(recorded: MakeLa
     project.check({"templates/alone.html": "else\n"}, "::test_alone")
 
 
+READERS = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+data.txt
+    1
+reading.py
+    import lxml
+    def first():
+        return lxml.first("data.txt")
+tests/test_before.py
+    def test_before():
+        pass
+tests/test_reading.py
+    import reading
+    def test_read():
+        assert reading.first() == b"1"
+"""
+
+LIBRARY = """
+import ctypes
+libc = ctypes.CDLL(None)
+def first(path):
+    data = ctypes.create_string_buffer(1)
+    descriptor = libc.open(path.encode(), 0)
+    libc.read(descriptor, data, 1)
+    libc.close(descriptor)
+    return data.raw
+"""
+
+
+def test_a_data_file_selects_those_that_a_library_in_c_may_have_read_it_for(
+    recorded: MakeLab,
+) -> None:
+    """S20: nothing tells of what it opens; an edit of code selects as ever."""
+    project = recorded(READERS, record=False)
+    (project.site / "lxml.py").write_text(LIBRARY)
+    project.record()
+    found = project.check({"data.txt": "2\n"}, "::test_read")
+    assert found == {"tests/test_reading.py::test_read"}
+    assert project.check({"new.xml": "<a/>\n"}) == {"tests/test_reading.py::test_read"}
+    assert project.check({"tests/test_before.py": "def test_before():\n    assert True\n"}) == {
+        "tests/test_before.py::test_before"
+    }
+
+
 PROCESSES = """
 pytest.ini
     [pytest]
