@@ -215,7 +215,7 @@ def test_a_data_file_selects_those_that_a_library_in_c_may_have_read_it_for(
     found = project.check({"data.txt": "2\n"}, "::test_read")
     assert found == {"tests/test_reading.py::test_read"}
     assert project.check({"new.xml": "<a/>\n"}) == {"tests/test_reading.py::test_read"}
-    assert project.check({"tests/test_before.py": "def test_before():\n    assert True\n"}) == {
+    assert project.check({"tests/test_before.py": "def test_before():\n    print(1)\n"}) == {
         "tests/test_before.py::test_before"
     }
 
