@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from devloop.report.pages.statistics import render
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import Watching
     from tests.e2e.pages.conftest import Browser
@@ -45,6 +47,14 @@ TIP = """(() => {
   column.focus();
   const box = tip.getBoundingClientRect();
   return [before, getComputedStyle(tip).display, box.left >= 0 && box.right <= innerWidth];
+})()"""
+
+ENDS = """(() => {
+  const all = document.querySelector(".columns"), last = all.lastElementChild;
+  last.focus();
+  const box = last.querySelector(".tip").getBoundingClientRect();
+  const off = all.getBoundingClientRect().right - last.getBoundingClientRect().right;
+  return [all.children.length, Math.abs(off) < 1, box.left >= 0 && box.right <= innerWidth];
 })()"""
 
 
@@ -103,6 +113,23 @@ def test_a_session_is_measured(
             assert min(heights) > 0
             # Pointed at, or tabbed to, a bar says its figures inside the window.
             assert browser.run(TIP) == ["none", "block", True]
+
+
+def test_the_last_bar_stands_where_the_axis_names_its_time(
+    devloop: Run, browser: Browser, tmp_path: Path
+) -> None:
+    """Few bars are spread as many are; the last one, too, says its figures inside the window."""
+    (tmp_path / "pytest.ini").touch()
+    data = json.loads(devloop("stats", "--format", "json").stdout)
+    page = tmp_path / "stats.html"
+    for count in (2, 5, 60):
+        points = [{"t": 1_750_000_000 + 60 * n, "ran": 1, "saved": n} for n in range(count)]
+        data |= {"cycles": count, "since": points[0]["t"], "until": points[-1]["t"]}
+        data["tests"] = {"ran": count, "saved": count, "series": points}
+        page.write_text(render(data, "shop"))
+        for width in (1280, 400):
+            browser.open(page, width=width, dark=False)
+            assert browser.run(ENDS) == [count, True, True]
 
 
 def test_nothing_measured_is_said(devloop: Run, tmp_path: Path) -> None:
