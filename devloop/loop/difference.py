@@ -7,8 +7,9 @@ and an edit of comments or formatting is none, as between two runs.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from threading import Thread
 
 from devloop.execute.parsing import Parsers
 from devloop.loop.project import Project
@@ -32,16 +33,68 @@ def since(project: Project, revision: str) -> tuple[Difference, ...]:
     return _as_watched(project, revisions.changed_since(project.root, revision))
 
 
-def staged(project: Project) -> tuple[Difference, ...]:
-    """How what is staged differs from the last commit, as far as it is watched.
+class Ahead:
+    """What differs, found out while the project is being opened: neither needs the other.
 
     Args:
-        project: read to the end.
-
-    Raises:
-        UsageError: there is no git checkout here.
+        root: the project's.
+        interpreter: the path of its Python.
+        ask: of git, as `changed_since` or `staged` of `watch.revisions`.
     """
-    return _as_watched(project, revisions.staged(project.root))
+
+    def __init__(
+        self, root: Path, interpreter: str, ask: Callable[[Path], tuple[Difference, ...]]
+    ) -> None:
+        self._root = root
+        self._interpreter = interpreter
+        self._ask = ask
+        self._differences: tuple[Difference, ...] = ()
+        self._known: Mapping[str, bytes] = {}
+        self._outlines: dict[bytes, bytes] = {}
+        self._error: Exception | None = None
+        self._thread = Thread(target=self._run, name="difference")
+
+    def __enter__(self) -> Ahead:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
+
+    def result(self, project: Project) -> tuple[tuple[Difference, ...], Mapping[str, bytes]]:
+        """Wait for it.
+
+        Args:
+            project: read to the end; its store is given the outlines.
+
+        Returns:
+            How what was asked about differs, as far as it is watched; and by object the
+            fingerprints of sources that git holds.
+
+        Raises:
+            UsageError: there is no git checkout here, or no such revision.
+            DevloopError: the sources could not be parsed.
+        """
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        if self._outlines:
+            project.store.save_outlines(self._outlines)
+        return _as_watched(project, self._differences), self._known
+
+    def _run(self) -> None:
+        try:
+            self._differences = self._ask(self._root)
+            if names := objects(self._differences):
+                import anyio
+
+                self._known = anyio.run(self._parse, names)
+        except Exception as error:
+            self._error = error
+
+    async def _parse(self, names: Collection[str]) -> Mapping[str, bytes]:
+        async with Parsers(self._interpreter, self._root) as parsers:
+            return await fingerprints(self._root, names, parsers, self._outlines.update)
 
 
 def _as_watched(project: Project, differences: Collection[Difference]) -> tuple[Difference, ...]:
@@ -74,14 +127,18 @@ def objects(differences: Iterable[Difference]) -> frozenset[str]:
 
 
 async def fingerprints(
-    project: Project, names: Iterable[str], parsers: Parsers
+    root: Path,
+    names: Iterable[str],
+    parsers: Parsers,
+    keep: Callable[[Mapping[bytes, bytes]], None],
 ) -> Mapping[str, bytes]:
     """Find the fingerprints of sources that git holds.
 
     Args:
-        project: whose store is given the outlines.
+        root: the project's.
         names: of git's objects.
         parsers: the workers.
+        keep: takes the outlines by fingerprint.
 
     Returns:
         By object; those that are not at hand are left out.
@@ -89,8 +146,8 @@ async def fingerprints(
     import anyio.to_thread
 
     with tempfile.TemporaryDirectory(prefix="devloop-revision-") as folder:
-        paths = await anyio.to_thread.run_sync(_written, project.root, names, Path(folder))
-        parsed = await parsers.parse(paths.values(), on_outlines=project.store.save_outlines)
+        paths = await anyio.to_thread.run_sync(_written, root, names, Path(folder))
+        parsed = await parsers.parse(paths.values(), on_outlines=keep)
     return {name: parsed[path].facts.fingerprint for name, path in paths.items() if path in parsed}
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -12,8 +13,10 @@ import msgspec
 from devloop.config.load import Loaded
 from devloop.errors import UsageError
 from devloop.events import Change, PlannedTarget, PlannedTest, Reason
+from devloop.execute import interpreter
 from devloop.loop import difference
 from devloop.loop.asking import answer, opened
+from devloop.loop.difference import Ahead
 from devloop.loop.nodeids import holds, require_known
 from devloop.loop.project import Project
 from devloop.plan.plan import planned, targets
@@ -24,7 +27,7 @@ from devloop.select.apps import affected_apps
 from devloop.select.foresight import foresee, seen
 from devloop.select.records import Verdict
 from devloop.select.steps import affected_steps
-from devloop.watch.revisions import Difference
+from devloop.watch import revisions
 
 
 class Affected(msgspec.Struct, frozen=True):
@@ -56,30 +59,35 @@ def affected(
     Raises:
         DevloopError: the project cannot be read.
     """
-    with opened(loaded) as project:
-        found = find_affected(project, since=since, staged=staged)
+    ask = revisions.staged if staged else None
+    if since is not None:
+        ask = partial(revisions.changed_since, revision=since)
+    if ask is None:
+        with opened(loaded) as project:
+            found = find_affected(project)
+    else:
+        python = interpreter.find(loaded.root, loaded.config.python, os.environ, sys.executable)
+        with Ahead(loaded.root, python, ask) as ahead, opened(loaded) as project:
+            found = find_affected(project, ahead)
     answer(found, form, tables.affected)
     return 0
 
 
-def find_affected(project: Project, *, since: str | None = None, staged: bool = False) -> Affected:
+def find_affected(project: Project, ahead: Ahead | None = None) -> Affected:
     """Find what would run.
 
     Args:
         project: as it is now.
-        since: take what differs from this revision as the change; None is what differs from
-            the last run.
-        staged: take what is staged as the change.
+        ahead: what it finds is the change; None is what differs from the last run.
 
     Returns:
         Tests, steps and apps, each with its reason.
     """
-    if since is not None or staged:
-        found = difference.staged(project) if staged else difference.since(project, since or "")
+    if ahead is not None:
+        found, objects = ahead.result(project)
         changes = tuple(one.change for one in found)
-        known_objects = _known(project, found)
-        contents = difference.contents_after(found, known_objects, project.contents)
-        before = difference.changed(found, known_objects, contents)
+        contents = difference.contents_after(found, objects, project.contents)
+        before = difference.changed(found, objects, contents)
         changed = frozenset(before)
         due = project.verdicts.reached(before, contents)
     else:
@@ -102,23 +110,6 @@ def find_affected(project: Project, *, since: str | None = None, staged: bool = 
         targets(affected_steps(project.config.steps, touched)),
         targets(apps),
     )
-
-
-def _known(project: Project, differences: Collection[Difference]) -> Mapping[str, bytes]:
-    """The fingerprints of what git holds."""
-    objects = difference.objects(differences)
-    if not objects:
-        return {}
-    import anyio
-
-    return anyio.run(_fingerprints, project, objects)
-
-
-async def _fingerprints(project: Project, objects: Collection[str]) -> Mapping[str, bytes]:
-    from devloop.execute.parsing import Parsers
-
-    async with Parsers(project.interpreter.path, project.root) as parsers:
-        return await difference.fingerprints(project, objects, parsers)
 
 
 def why(loaded: Loaded, *, target: str, file: str | None) -> int:

@@ -193,7 +193,8 @@ class Requests:
             raise UsageError("the project is still being read", hint="Try again in a moment.")
         differences = await anyio.to_thread.run_sync(difference.since, project, revision)
         objects = difference.objects(differences)
-        known = await difference.fingerprints(project, objects, self._parsers)
+        keep = project.store.save_outlines
+        known = await difference.fingerprints(project.root, objects, self._parsers, keep)
         changed = difference.changed(differences, known, project.contents)
         return project.verdicts.reached(changed)
 

@@ -122,7 +122,8 @@ def test(
     async def prepare(project: Project, parsers: Parsers) -> None:
         assert since is not None
         objects = difference.objects(difference.since(project, since))
-        known.update(await difference.fingerprints(project, objects, parsers))
+        keep = project.store.save_outlines
+        known.update(await difference.fingerprints(project.root, objects, parsers, keep))
 
     def choose(project: Project) -> Due:
         if everything:
