@@ -14,6 +14,9 @@ from devloop.graph.layout import SOURCES, Layout
 
 Paths = tuple[str, ...]
 
+KEPT = 8
+"""Of how many changes a graph keeps what they affect: one change is asked about several times."""
+
 
 class Edge(msgspec.Struct, frozen=True, order=True):
     """One file depends on another.
@@ -58,6 +61,7 @@ class Graph:
     """
 
     __slots__ = (
+        "_affected",
         "_always",
         "_conftests",
         "_modules",
@@ -93,6 +97,7 @@ class Graph:
         self._always = names.wanted_always(layout)
         self._sorted_names: list[str] | None = None
         self._sorted_paths: list[str] | None = None
+        self._affected: dict[frozenset[str], Mapping[str, Link]] = {}
 
     @staticmethod
     def build(layout: Layout, files: Mapping[str, Facts]) -> Graph:
@@ -283,7 +288,16 @@ class Graph:
             The changed paths themselves and every file whose closure holds one, nearest first,
             each with its link on the shortest way to a change.
         """
-        found = {path: Link() for path in sorted(set(changed))}
+        paths = frozenset(changed)
+        found = self._affected.get(paths)
+        if found is None:
+            if len(self._affected) >= KEPT:
+                self._affected.clear()
+            found = self._affected[paths] = self._find_affected(paths)
+        return found
+
+    def _find_affected(self, changed: frozenset[str]) -> Mapping[str, Link]:
+        found = {path: Link() for path in sorted(changed)}
         done: set[str] = set()
         level, distance = list(found), 0
         while level:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterable
 
 from devloop.select.calls import Calls
@@ -16,18 +17,26 @@ class Classes:
     """
 
     def __init__(self, outlines: Collection[Outline]) -> None:
-        self._calls = Calls(outlines)
-        self._bases: dict[str, list[str] | None] = {}
+        self._outlines = outlines
+
+    @functools.cached_property
+    def _calls(self) -> Calls:
+        return Calls(self._outlines)
+
+    @functools.cached_property
+    def _bases(self) -> dict[str, list[str] | None]:
         """For each name the bases of all classes of that name; None where one may do anything."""
-        for outline in outlines:
+        found: dict[str, list[str] | None] = {}
+        for outline in self._outlines:
             hooks = {u.scope for u in outline.units if "__init_subclass__" in u.binds}
             for unit in outline.units:
                 if unit.effect & CLASS:
                     name = unit.binds[0]
                     if unit.effect & CHANGED or unit.qualname in hooks:
-                        self._bases[name] = None
-                    elif (known := self._bases.setdefault(name, [])) is not None:
+                        found[name] = None
+                    elif (known := found.setdefault(name, [])) is not None:
                         known.extend(unit.bases)
+        return found
 
     def are_tame(self, bases: Iterable[str]) -> bool:
         """Whether to be derived from some classes has no effect elsewhere.
