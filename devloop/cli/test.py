@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from devloop.config.load import Loaded
     from devloop.report.reporter import Reporter
 
+_ASKING = frozenset({"--pdb", "--trace"})
+"""Options of pytest after which it waits for what is typed."""
+
 
 @options.command(
     "test",
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     "devloop test tests/unit",
     "devloop test --since main",
     "devloop test --staged",
-    'devloop test --all --pytest-args "-x --pdb"',
+    'devloop test --all --pytest-args "-x -vv"',
 )
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option(
@@ -58,6 +61,11 @@ def command(
         words = tuple(shlex.split(pytest_args))
     except ValueError as error:
         raise click.UsageError(f"--pytest-args: {str(error).lower()}") from None
+    if asking := _ASKING.intersection(words):
+        raise click.UsageError(
+            f"--pytest-args: {min(asking)} needs a terminal, and test runs have none; in `devloop "
+            "watch` the key d runs the first failing test under pdb"
+        )
     loaded = options.find_project()
     inside = tuple(options.project_path(loaded.root, path) for path in paths)
 

@@ -64,6 +64,7 @@ def test_each_command_has_help_that_fits_the_window(devloop: Run, name: str, col
         (["test", "--since", "main", "--staged"], "--since and --staged cannot go together"),
         (["test", "--all", "--staged"], "--all and --staged cannot go together"),
         (["test", "--pytest-args", "'"], "--pytest-args: no closing quotation"),
+        (["test", "--pytest-args", "-x --pdb"], "--pytest-args: --pdb needs a terminal"),
         (["test", "missing_test.py"], "no such file or folder: missing_test.py"),
         (["test", "--output", "events"], "--output events goes with --reporter jsonl"),
         (["build", "cs"], '"cs" is not a step; did you mean "css"?'),
