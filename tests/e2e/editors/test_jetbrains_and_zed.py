@@ -6,6 +6,8 @@ Neither program runs without a screen and an account, so their documented rules 
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -15,6 +17,7 @@ from devloop.editors.place import Place
 from devloop.editors.setup import changes
 
 if TYPE_CHECKING:
+    from tests.e2e.conftest import Shell
     from tests.e2e.editors.conftest import Recording
 
 JETBRAINS = {
@@ -25,8 +28,20 @@ JETBRAINS = {
 """What the macros of an output filter stand for: an absolute path, and numbers
 (https://www.jetbrains.com/help/pycharm/add-filter-dialog.html)."""
 
-ZED = re.compile(r"(?P<file>[^\s:][^:\n]*):(?P<line>\d+):(?P<column>\d+)")
-"""A path with line and column in its terminal, as `path_hyperlink_regexes` describes it."""
+ZED = re.compile(r"(?<!\S)(?P<file>[^\s:]+):(?P<line>\d+)(?::\d+)?(?!\S)")
+"""A path with a line in its terminal, as `path_hyperlink_regexes` describes it: without spaces."""
+
+FILES = {
+    "test_sum.py": "def test_wrong():\n    total = 1 + 1\n    assert total == 3\n",
+    "lint.py": "print('style.css:1:2: shouting')\nraise SystemExit(1)\n",
+    "style.css": "p! {}\n",
+    "devloop.toml": f"""\
+[steps.lint]
+command = [{sys.executable!r}, "lint.py"]
+inputs = ["style.css", "lint.py"]
+diagnostics = "%f:%l:%c: %m"
+""",
+}
 
 
 def test_jetbrains_filter_links_each_problem(recording: Recording, tmp_path: Path) -> None:
@@ -52,15 +67,32 @@ def test_jetbrains_filter_links_each_problem(recording: Recording, tmp_path: Pat
         assert linked == {(path, line) for path, line, _ in expected}
 
 
-def test_zeds_terminal_links_each_problem(recording: Recording) -> None:
-    """Its task runs in the terminal, whose paths are relative to the project."""
-    (change,) = changes(["zed"], Place(recording.root, ".venv/bin/devloop"))
+def test_zeds_terminal_links_each_problem(
+    shell: Callable[[dict[str, str], int], Shell], tmp_path: Path
+) -> None:
+    """Its tasks run in the terminal, and report as to a person; paths are the project's."""
+    (change,) = changes(["zed"], Place(tmp_path, ".venv/bin/devloop"))
     node = jsonc.parse(change.after)
     assert node is not None
     watch, test = node.value
     assert watch["command"] == test["command"] == "$ZED_WORKTREE_ROOT/.venv/bin/devloop"
     assert (watch["args"], test["args"]) == (["watch"], ["test"])
     assert watch["cwd"] == "$ZED_WORKTREE_ROOT"
-    for cycle, expected in enumerate(recording.expected):
-        found = {(m["file"], int(m["line"])) for x in recording.until(cycle) if (m := ZED.match(x))}
-        assert {(path, line) for path, line, _ in expected} <= found
+    at = shell(FILES, 200)
+    at.run(*watch["args"])
+    at.expect("FAIL")
+    at.expect("q quits")
+    (at.root / "test_broken.py").write_text("import nowhere\n")
+    at.expect("not collected")
+    at.expect("FAIL")
+    at.expect("q quits")
+    above, shown = at.screen()
+    found = {(m["file"], int(m["line"])) for x in (*above, *shown) for m in ZED.finditer(x)}
+    # What is no file is no link: the time of a cycle.
+    assert {(file, line) for file, line in found if (at.root / file).exists()} == {
+        ("test_sum.py", 3),
+        ("style.css", 1),
+        ("test_broken.py", 1),
+    }
+    at.child.send("q")
+    assert at.ended() == 0
