@@ -73,7 +73,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionStarted(Event, frozen=True):
-    """devloop is up."""
+    """devloop is up.
+
+    Args:
+        postponed: nothing begins before the first change.
+    """
 
     event: ClassVar[str] = "session-started"
     root: str
@@ -81,6 +85,7 @@ class SessionStarted(Event, frozen=True):
     version: str
     pid: int
     python: str | None = None
+    postponed: bool = False
 
 
 class SessionFinished(Event, frozen=True):

@@ -230,6 +230,7 @@ async def _loops(
         command=command,
         version=devloop.__version__,
         pid=os.getpid(),
+        postponed=scope.postpone,
     )
     reporter.handle(started)
     try:

@@ -61,14 +61,18 @@ class Footer:
         self._known = 0
         self._failing = 0
         self._began = 0.0
+        self._up = True
         self.busy = False
 
     def apply(self, event: ev.Event) -> None:
         """Take one event."""
         if isinstance(event, ev.TestStarted):
             self._test = event.nodeid
+        elif isinstance(event, ev.SessionStarted):
+            # Until its first cycle begins it does not watch yet.
+            self._up = event.postponed
         elif isinstance(event, ev.CycleStarted):
-            self.busy, self._began = True, event.t
+            self.busy, self._began, self._up = True, event.t, True
             if event.trigger == "start":
                 self._apps.clear()  # of these some may be configured no more
         elif isinstance(event, ev.CycleFinished):
@@ -124,7 +128,7 @@ class Footer:
             At most three lines, the first of them empty; none where there is nothing to show.
         """
         if not self.busy:
-            return [] if self._once else [[], join(self._idle(), columns)]
+            return [] if self._once or not self._up else [[], join(self._idle(), columns)]
         lines: list[Pieces] = [[], join(self._working(now), columns)]
         if self._test is not None and self._run is not None and not self._run.workers:
             lines.append([("  ", ""), (one_line(self._test), "dim")])

@@ -146,6 +146,16 @@ def test_the_footer_tells_of_the_newest_process_of_an_app(
     assert shown == f"watching · web {word} · Ctrl-C quits"
 
 
+@pytest.mark.parametrize("postponed", [False, True])
+def test_the_footer_does_not_say_watching_too_early(terminal: io.StringIO, postponed: bool) -> None:
+    """A save before the first cycle begins is part of what that one runs, and no change."""
+    started = ev.SessionStarted(root="/p", command="watch", version="1", pid=1, postponed=postponed)
+    events: list[ev.Event] = [started, ev.Notice(message="polling")]
+    assert ("watching" in written(events, terminal, close=False)) is postponed
+    events += [ev.CycleStarted(trigger="start"), ev.CycleFinished(outcome="passed", seconds=1)]
+    assert "watching" in written(events, terminal, close=False)
+
+
 def test_the_footer_counts_what_a_run_has_found(terminal: io.StringIO) -> None:
     """A plan made before all was collected knows of fewer tests than its run finds."""
     events: list[ev.Event] = [
