@@ -15,7 +15,7 @@ import os
 import random
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ HELD: set[str] = set()
 
 MISSING: set[str] = set()
 """The modules that imports have asked for in vain."""
+
+AHEAD: set[str] = set()
+"""What was read of the environment before the run was wanted, as dependencies."""
 
 GIVEN: dict[str, str] = {}
 """The environment that the run was started with."""
@@ -153,7 +156,37 @@ def inherited() -> list[str]:
     """
     preload: Any = sys.modules.get("_devloop.preload")
     read = preload.READ if preload is not None else ()
-    return [*(f"i {name}" for name in MISSING), *(f"v {name}" for name in read)]
+    return [*(f"i {name}" for name in MISSING), *(f"v {name}" for name in read), *AHEAD]
+
+
+def note_reads() -> Callable[[], None]:
+    """Note who reads the environment while the run is not wanted, and nothing is recorded yet.
+
+    Returns:
+        Ends that.
+    """
+    ground, askers, environ = (
+        sys.modules[f"_devloop_record_{name}"] for name in ("ground", "askers", "environ")
+    )
+    asked = askers.Askers(ground.Ground(os.path.realpath(os.getcwd())))  # noqa: PTH109
+    unwrap: Callable[[], None] = environ.Environ(_Reads(), asked, os.environ).wrap()
+    return unwrap
+
+
+class _Reads:
+    """In the place of a recorder, of which there is none yet (`record_contexts.Recorder`)."""
+
+    def __init__(self) -> None:
+        self.top = self
+        self.variables: set[Any] = set()
+        self.within: set[int] = set()
+        self.broken = False
+
+    def add(self, dep: str) -> None:
+        AHEAD.add(dep)
+
+    def broke(self, _: Exception) -> None:
+        AHEAD.add("v *")
 
 
 @contextlib.contextmanager

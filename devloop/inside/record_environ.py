@@ -8,7 +8,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from devloop.inside import record_askers as askers
@@ -19,6 +19,8 @@ else:
     askers = sys.modules["_devloop_record_askers"]
     NAMES = sys.modules["_devloop_volatile"].NAMES
     PREFIXES = sys.modules["_devloop_volatile"].PREFIXES
+
+_METHODS = ("__getitem__", "__iter__", "copy", "__len__")
 
 COPIERS = (f"{os.sep}unittest{os.sep}mock.py",)
 """The files of the standard library that copy the environment only to restore it."""
@@ -39,12 +41,15 @@ class Environ:
         self._asked = asked
         self._given = dict(given)
 
-    def wrap(self) -> None:
-        """Begin. All that a mapping can do comes down to these methods."""
+    def wrap(self) -> Callable[[], None]:
+        """Begin. All that a mapping can do comes down to these methods.
+
+        Returns:
+            Ends it, unless another one has begun meanwhile.
+        """
         kind: Any = type(os.environ)
-        get, every, copy, length = (
-            vars(kind)[name] for name in ("__getitem__", "__iter__", "copy", "__len__")
-        )
+        methods = {name: vars(kind)[name] for name in _METHODS}
+        get, every, copy, length = methods.values()
 
         recorder = self._recorder
 
@@ -68,6 +73,12 @@ class Environ:
             return int(length(environ))
 
         kind.__getitem__, kind.__iter__, kind.copy, kind.__len__ = getitem, iterate, copied, size
+
+        def unwrap() -> None:
+            for name, method in methods.items():
+                setattr(kind, name, method)
+
+        return unwrap
 
     def _read(self, key: Any, environ: Any) -> None:
         if key in NAMES:

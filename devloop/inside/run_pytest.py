@@ -90,6 +90,7 @@ def main() -> None:
         stream.begin(channel)
 
     if ahead is not None and ahead.unwanted():
+        ahead.then(modules["pytest_warm"].note_reads())
         ahead.then(connect)
     else:
         if count := int(os.environ.pop(messages.WORKERS, "0")):

@@ -263,6 +263,37 @@ async def test_a_run_while_another_zygote_takes_the_place_of_the_one_it_asks(
         late.unlink()
 
 
+async def test_what_is_read_of_the_environment_ahead_of_a_run_is_recorded(
+    pair: Callable[[str], Pair], shapes: Interpreter
+) -> None:
+    """What a plugin reads before the first conftest.py; and nothing that pytest itself reads."""
+    plugin = Path(shapes.sites[0]) / "reads_early.py"
+    plugin.write_text(textwrap.dedent("""
+        import os
+        def pytest_addoption(parser):
+            parser.addoption("--early", default=os.environ.get("EARLY"))
+        """))  # fmt: skip
+    made = pair(PID)
+    made.project.env["PYTEST_PLUGINS"] = "reads_early"
+    try:
+        recorded = []
+        for ahead in (False, True):
+            if ahead:
+                pid = await gone_ahead(made)
+                result = await made.run()
+                assert int((made.root / "pid").read_text()) == pid
+            else:
+                result = await made.teach()
+            assert result.ran.recording is not None
+            deps = result.ran.recording.processes["main"]
+            recorded.append({dep for dep in deps if dep.startswith("v ")})
+        # What held modules have read when they were imported is known of warm runs alone.
+        assert "v EARLY" in recorded[0] <= recorded[1]
+        assert not {"v *", "v PYTEST_PLUGINS"} & recorded[1]
+    finally:
+        plugin.unlink()
+
+
 async def exists(path: Path) -> None:
     """Wait for a file."""
     with anyio.fail_after(60):
