@@ -1,4 +1,4 @@
-"""Traps of processes again, with apps that are started warm (TRAPS, P1 to P6, P17, P18, P23).
+"""Traps again, with warm starts (TRAPS, P1 to P6, P12, P13, P17, P18, P20, P23, P24).
 
 P7, P15 and P16, at a terminal, are in `test_traps_terminal.py`.
 """
@@ -59,12 +59,19 @@ if os.fork() == 0:
 def warm(tmp_path: Path, port: int, watching: Watch) -> Callable[..., Watching]:
     """Begin a session whose app has been started warm."""
 
-    def begin(more: str = "", table: str = "") -> Watching:
+    def begin(
+        more: str = "",
+        table: str = "",
+        app: str = SERVER,
+        arguments: tuple[str, ...] = ("app.py",),
+        **modules: str,
+    ) -> Watching:
         root = tmp_path / "p"
         root.mkdir()
-        (root / "app.py").write_text(SERVER.format(more=more))
-        (root / "shop.py").write_text("VALUE = 0\n")
-        words = [sys.executable, "app.py"]
+        (root / "app.py").write_text(app.replace("{more}", more))
+        for name, text in {"shop": "VALUE = 0\n", **modules}.items():
+            (root / f"{name}.py").write_text(text)
+        words = [sys.executable, *arguments]
         (root / "devloop.toml").write_text(f"[apps.web]\ncommand = {words!r}\n{table}")
         watch = watching(root, APP_PORT=str(port))
         watch.cycle(outcome="passed")
@@ -213,3 +220,108 @@ def test_saves_of_one_length_within_a_second(warm: Callable[..., Watching], port
         watch.wait("app-ready")
         watch.until(partial(lambda value: served(port) == str(value), value))
     assert watch.of("app-started")[-1]["start"] == "warm"
+
+
+def test_a_formatter_after_the_save_is_one_restart(
+    warm: Callable[..., Watching], port: int
+) -> None:
+    """P12: a warm start is no quicker than the second half of a save."""
+    watch = warm(table="[watch]\ndebounce = '2s'\n")
+    begun = len(watch.of("app-started"))
+    watch.save("shop.py", "VALUE = 10010\n")
+    time.sleep(0.05)  # the formatter's own time
+    watch.save("shop.py", "VALUE = 1001\n")
+    watch.cycle(outcome="passed")
+    assert served(port) == "1001"
+    assert [event["start"] for event in watch.of("app-started")[begun:]] == ["warm"]
+
+
+def test_an_app_that_writes_into_the_tree_does_not_loop(
+    warm: Callable[..., Watching], port: int
+) -> None:
+    """P13: a log, a cache and a module that it imports, at every start: one restart for a save."""
+    watch = warm(
+        "with open('app.log', 'a') as log: print('started', os.getpid(), file=log)\n"
+        "with open('cache.json', 'w') as cache: print(os.getpid(), file=cache)\n"
+        "with open('made.py', 'r+') as made: print('VERSION = 1', file=made)\n"
+        "import made\n",
+        made="VERSION = 1\n",
+    )
+    begun = len(watch.of("app-started"))
+    for value in (1001, 1002, 1003, 1004):
+        save(watch, value)
+        assert served(port) == str(value)
+    assert [event["start"] for event in watch.of("app-started")[begun:]] == ["warm"] * 4
+
+
+RELOADED = """
+import shop
+
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": str(shop.VALUE).encode()})
+"""
+
+
+def test_a_reloader_of_its_own_stays_off(warm: Callable[..., Watching], port: int) -> None:
+    """P24: `uvicorn --reload` is one process, warm as well, which devloop alone restarts."""
+    arguments = ("-m", "uvicorn", "app:app", "--reload", "--port", str(port))
+    watch = warm(app=RELOADED, arguments=arguments)
+    begun = len(watch.of("app-started"))
+    for value in (1001, 1002):
+        save(watch, value)
+        assert served(port) == str(value)
+        starts = watch.of("app-started")
+        watch.until(partial(watch.of, "app-exited", pid=starts[-2]["pid"]))
+        found = watch.started()
+        assert [pid for pid, words in found.items() if " -m uvicorn " in words] == [
+            starts[-1]["pid"]
+        ]
+        assert not [words for words in found.values() if "multiprocessing" in words]
+    assert [event["start"] for event in watch.of("app-started")[begun:]] == ["warm"] * 2
+
+
+def test_a_cancelled_warm_run_tears_down(tmp_path: Path, watching: Watch) -> None:
+    """P20: a save interrupts a warm run; what its fixture has made is gone before the next one.
+
+    That could not make it otherwise, and would fail.
+    """
+    resource, gate, root = tmp_path / "resource", tmp_path / "gate", tmp_path / "p"
+    root.mkdir()
+    (root / "shop.py").write_text("VALUE = 0\n")
+    (root / "conftest.py").write_text(
+        "import os, pytest\n"
+        "@pytest.fixture(scope='session', autouse=True)\n"
+        "def resource():\n"
+        f"    os.mkdir({str(resource)!r})\n"
+        "    yield\n"
+        f"    os.rmdir({str(resource)!r})\n"
+    )
+    (root / "test_it.py").write_text(
+        "import os, shop, time\n"
+        "def test_it():\n"
+        f"    while not os.path.exists({str(gate)!r}):\n"
+        "        time.sleep(0.01)\n"
+        "    assert shop.VALUE >= 0\n"
+    )
+    gate.touch()
+    watch = watching(root)
+    watch.cycle(outcome="passed")
+    value, deadline = 0, time.monotonic() + 60
+    while watch.of("run-started")[-1]["start"] != "warm":
+        assert time.monotonic() < deadline, watch
+        value += 1
+        watch.save("shop.py", f"VALUE = {value}\n")
+        watch.cycle(outcome="passed")
+    gate.unlink()
+    watch.save("shop.py", "VALUE = 1001\n")
+    watch.wait("test-started")
+    watch.until(resource.is_dir)
+    assert watch.of("run-started")[-1]["start"] == "warm"
+    watch.save("shop.py", "VALUE = 1002\n")
+    watch.wait("run-finished", outcome="cancelled")
+    watch.wait("test-started")
+    gate.touch()
+    watch.cycle(outcome="passed")
+    assert not resource.exists()
