@@ -169,7 +169,7 @@ class Store:
                 history,
                 verdicts,
                 [(path, revision) for path, revision, _ in lists],
-                [(path, some) for path, _, some in lists],
+                [(path, some) for path, _, some in lists if some],
                 deps,
                 sets.items(),
                 memos,

@@ -22,7 +22,7 @@ from devloop.plan.measures import Measure, Served
 from devloop.plan.steps import StepRecord
 from devloop.plan.warm import WarmRecord
 from devloop.select.proofs import Proofs
-from devloop.select.records import HistoryEntry, Learned, Pass, Records, Verdict
+from devloop.select.records import BROKEN, HistoryEntry, Learned, Pass, Records, Verdict
 from devloop.store import peek
 from devloop.store.database import KEPT
 from devloop.store.records import FileRecord
@@ -104,6 +104,16 @@ def test_everything_is_there_in_the_next_session(tmp_path: Path) -> None:
         assert store.load_records().collected == {"b.py": 1, "c.py": 1}
         assert store.load_steps() == {"css": StepRecord(b"k", {"app.css": b"1"}, b"m")}
         assert store.notices == []
+
+
+def test_a_file_that_could_not_be_collected_holds_no_tests(tmp_path: Path) -> None:
+    """It is known that it could not, and nothing else of it, in the next session as well."""
+    with Store.open(tmp_path, stamp="s") as store:
+        assert store.save_run(Learned(collected=(("broken.py", BROKEN),)), Records())
+    with Store.open(tmp_path, stamp="s") as store:
+        records = store.load_records()
+    assert records.collected == {"broken.py": BROKEN}
+    assert records.holding() == frozenset()
 
 
 def test_starts_are_known_for_one_command_of_an_app(tmp_path: Path) -> None:
