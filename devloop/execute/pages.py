@@ -17,7 +17,7 @@ from pathlib import Path
 
 import anyio.to_thread
 
-MOST = 12 << 20
+MOST = 16 << 20
 """Bytes that are copied in advance at most: so much more memory a waiting process takes."""
 
 _PRESENT = 1 << 63

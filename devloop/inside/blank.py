@@ -147,6 +147,7 @@ class Blank:
         if not self._kept:
             # What is here stays; a collector that looked at it would copy its pages. Nothing is
             # flushed: what is yet to be written is the command's, and is written there, once.
+            modules.hold()
             gc = private("gc")
             gc.collect()
             gc.freeze()

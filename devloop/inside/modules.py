@@ -16,7 +16,18 @@ _told: set[str] = set()
 """The modules that devloop knows of, or will hear of from the process that this is forked from."""
 
 
+_held: dict[str, str | None] = {}
+"""The files of the modules that are held."""
+
 _environment: dict[str, str] = {}
+
+
+def hold() -> None:
+    """What is loaded now is held for others: its files are noted.
+
+    In a forked process each look at a module costs the copy of a page.
+    """
+    _held.update((name, file_of(name)) for name in list(sys.modules) if name != "__main__")
 
 
 def begin() -> None:
@@ -74,7 +85,7 @@ def loaded() -> dict[str, Any]:
     _told.update(names)
     return {
         "m": "loaded",
-        "modules": [[name, file_of(name)] for name in names],
+        "modules": [[name, _held[name] if name in _held else file_of(name)] for name in names],
         "path": [entry for entry in sys.path if isinstance(entry, str)],
         "flags": list(sys.flags),
         "main": file_of("__main__"),

@@ -102,6 +102,34 @@ async def test_the_second_start_is_warm(supervised: Supervised, guard: Guard, ro
     assert tree.family([guard.pid]) == [guard.pid]
 
 
+async def test_what_is_held_is_told_of_without_a_look_at_it(
+    supervised: Supervised, guard: Guard, root: Path, tmp_path: Path
+) -> None:
+    """In a warm process that would copy a page of memory for each module."""
+    looks = tmp_path / "looks"
+    write(root.parent, "env/site-packages/dep.py", f"""
+        import os, sys, types
+        class Watched(types.ModuleType):
+            def __getattribute__(self, name):
+                if name == "__file__":
+                    os.makedirs(f"{looks}/{{os.getpid()}}", exist_ok=True)
+                return super().__getattribute__(name)
+        sys.modules[__name__].__class__ = Watched
+        VALUE = 1
+        """)  # fmt: skip
+    async with supervised(guard, root, **table(root)) as session:
+        pids = []
+        for start in ("cold", "warm"):
+            event = await started(session)
+            assert event.start == start
+            pids.append(str(event.pid))
+            with anyio.fail_after(60):
+                while not session.app.told_imports:  # noqa: ASYNC110 - nobody is told of it
+                    await anyio.sleep(0.01)
+            await stocked(session)
+        assert [(looks / pid).exists() for pid in pids] == [True, False]
+
+
 async def test_it_may_be_turned_off(supervised: Supervised, guard: Guard, root: Path) -> None:
     """With `start = "cold"` no start is a warm one, and that is no refusal."""
     async with supervised(guard, root, **table(root, start="cold")) as session:
