@@ -12,6 +12,7 @@ from devloop.loop.texts import Texts
 from devloop.loop.toolchain import Toolchain
 from devloop.select.category import EXTENSIONS, SOURCES, Category, category
 from devloop.watch.signatures import Known
+from devloop.watch.walk import RACY
 
 
 class Codebase:
@@ -68,6 +69,22 @@ class Codebase:
         facts: dict[str, Facts] = {}
         for path, known in found.items():
             self._take(path, known, None, facts)
+
+    def written_since(self, began: int, paths: Iterable[str]) -> frozenset[str]:
+        """The files of the project that somebody else than tests has written of late.
+
+        Args:
+            began: from when on, in nanoseconds since the epoch.
+            paths: of the files that are in question.
+        """
+        return frozenset(
+            path
+            for path in paths
+            if (known := self.known.get(path)) is not None
+            and path[0] != "/"
+            and self.categorise(path) is not Category.BYPRODUCT
+            and max(known.signature.mtime_ns, known.signature.ctime_ns) > began - RACY
+        )
 
     def categorise(self, path: str) -> Category:
         """Tell what a path is to selection.

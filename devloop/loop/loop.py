@@ -268,8 +268,10 @@ class Loop:
                 await self._cycles.steps_done(message)
             case RunDone():
                 self._cycles.run_done(message)
+                self._take_observed()
             case ShadowDone():
                 self._cycles.shadow_done(message)
+                self._take_observed()
             case Idle():
                 self._cycles.idle(message)
             case AppSettled():
@@ -294,9 +296,23 @@ class Loop:
         applied = await self.project.indexer.apply(changes, self._watcher.known, self._parsers)
         if applied.problem is not None:
             self._configuration.tell(applied.problem, "what was read before stays in force")
-        self._watcher.update(extra=self.project.watched_although_ignored())
+        self._watch_what_matters()
         self._cycles.heed(changes, message.change_set.seen, applied)
         self.project.indexer.drop_bytecode()
+
+    def _take_observed(self) -> None:
+        """What a run has looked at is watched from now on; what was written meanwhile counts."""
+        self._watch_what_matters()
+        unseen = self.project.take_unseen()
+        if unseen and self.scope.watch:
+            applied = self.project.indexer.as_applied(unseen)
+            self._cycles.heed(unseen, time.monotonic(), applied)
+
+    def _watch_what_matters(self) -> None:
+        """A change or a run may have shown that something matters which is ignored."""
+        if self._watcher is not None:
+            extra, known = self.project.watched_although_ignored(), self.project.codebase.known
+            self._watcher.update(extra=extra, known=known)
 
     def _stirred(self, whole: Collection[str]) -> None:
         """Sources seem to have changed: in some milliseconds tests and apps may be due."""

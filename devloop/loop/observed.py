@@ -51,8 +51,7 @@ class Observed(msgspec.Struct, frozen=True):
             environ: the environment that tests are given.
         """
         found: dict[str, set[str]] = {kind: set() for kind in KINDS}
-        tables = (recording.tests, recording.collections, recording.processes, recording.modules)
-        for deps in [deps for table in tables for deps in table.values()]:
+        for deps in recording.all_deps():
             for dep in deps:
                 if dep[0] in found:
                     found[dep[0]].add(dep[2:])

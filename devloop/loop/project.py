@@ -15,6 +15,7 @@ import msgspec
 from devloop.config.load import Loaded
 from devloop.config.pytest_settings import PytestSettings
 from devloop.config.types import Config
+from devloop.events import Change
 from devloop.execute import interpreter as interpreters
 from devloop.execute import parsing, step_files
 from devloop.execute.environment import for_project
@@ -32,7 +33,7 @@ from devloop.loop.toolchain import Toolchain
 from devloop.loop.verdicts import Verdicts
 from devloop.select.apps import AppTarget
 from devloop.select.category import Category
-from devloop.select.delta import Present
+from devloop.select.delta import UNKNOWN, Present
 from devloop.select.readers import readers
 from devloop.select.records import Ran, Records
 from devloop.select.tests import Due
@@ -72,6 +73,7 @@ class Project:
         self.verdicts = Verdicts(self.codebase, store)
         self._observe(Observed.of(self.records, self._given()))
         self._scripts = entries.console_scripts(root)
+        self._unseen: frozenset[str] = frozenset()
 
     @classmethod
     def open(cls, loaded: Loaded, *, elsewhere: Path | None = None) -> Project:
@@ -129,6 +131,7 @@ class Project:
         contents: Mapping[str, bytes],
         known: Mapping[str, Known],
         changed: Mapping[str, bytes],
+        began: int,
     ) -> frozenset[str]:
         """Keep what a run has shown, and keep an eye on what it has looked at.
 
@@ -137,6 +140,7 @@ class Project:
             contents: what it ran on.
             known: signatures and digests of the files then.
             changed: of what has become another one meanwhile the content now.
+            began: when the run did, in nanoseconds since the epoch.
 
         Returns:
             As `Verdicts.learn`.
@@ -149,6 +153,8 @@ class Project:
             self._observe(before.joined(recording, self._given()))
             now = self.codebase.contents
             fresh = self.codebase.observed.files - before.files
+            self._unseen = self.codebase.written_since(began, fresh.difference(contents))
+            changed = {**changed, **dict.fromkeys(self._unseen, UNKNOWN)}
             contents = {
                 **{path: now[path] for path in fresh if path in now},
                 **contents,
@@ -157,6 +163,11 @@ class Project:
         doubtful = self.verdicts.learn(ran, contents, changed)
         self.codebase.find_more(self.records.holding())
         return doubtful
+
+    def take_unseen(self) -> tuple[Change, ...]:
+        """What was written, unwatched, while the run went on that was the first to look at it."""
+        unseen, self._unseen = self._unseen, frozenset()
+        return tuple(Change(path, "modified") for path in sorted(unseen))
 
     def tidy(self) -> None:
         """Forget outlines of contents that nobody remembers."""

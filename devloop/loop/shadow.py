@@ -80,6 +80,7 @@ class Shadow:
         self._given_way = False
         self._files: tuple[SelectedFile, ...] = ()
         self._contents: Mapping[str, bytes] = {}
+        self._began = 0
         self._tried: set[str] = set()
         self._totals = ShadowTotals()
         self._wrong = 0
@@ -114,6 +115,7 @@ class Shadow:
         self._given_way = False
         self._over = anyio.Event()
         self._files = files
+        self._began = time.time_ns()
         return True
 
     def _slice(self, open_: Collection[str]) -> tuple[SelectedFile, ...]:
@@ -208,7 +210,7 @@ class Shadow:
         self._tried.update(name for file in self._files for name in file.nodeids)
         self._tried.difference_update(found.unclear)
         before = project.records
-        project.learn(found.ran, self._contents, project.codebase.known, {})
+        project.learn(found.ran, self._contents, project.codebase.known, {}, self._began)
         now = time.time()
         skips = [
             self._wrongly(before, nodeid, outcome, now)

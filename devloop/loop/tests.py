@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
@@ -37,6 +38,7 @@ class Running(msgspec.Struct):
         changed: the content that paths have now which have become others since it was planned;
             `UNKNOWN` where there were several.
         asked: what of it somebody has asked for.
+        began: when, in nanoseconds since the epoch.
         broken_off: it was told to end.
     """
 
@@ -46,6 +48,7 @@ class Running(msgspec.Struct):
     files: frozenset[str]
     changed: dict[str, bytes]
     asked: Due
+    began: int
     broken_off: bool = False
 
     def note(self, paths: Iterable[str], contents: Mapping[str, bytes]) -> None:
@@ -250,7 +253,7 @@ class Tests:
         contents = dict(self._project.contents)
         known = dict(self._project.codebase.known)
         run = self._run_of(files)
-        self._running = Running(run, contents, known, paths, {}, self._asked)
+        self._running = Running(run, contents, known, paths, {}, self._asked, time.time_ns())
         self._asked, self.last = Due(()), files
 
     def _run_of(
@@ -339,7 +342,9 @@ class Tests:
         failing = {
             v.nodeid for v in self._project.records.verdicts.values() if v.outcome not in GOOD
         }
-        doubtful = self._project.learn(result.ran, running.contents, running.known, running.changed)
+        doubtful = self._project.learn(
+            result.ran, running.contents, running.known, running.changed, running.began
+        )
         if running.broken_off and not self._project.due().files:
             # It was told to end when all had run: no other run will say how that went.
             self._code = int(bool(self.failing))

@@ -22,11 +22,13 @@ relative to the root, or absolute outside of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import msgspec
 
 Deps = frozenset[str]
+_TABLES = ("tests", "collections", "processes", "modules", "memos")
+"""The fields of `Recording` that hold dependencies."""
 
 
 def line_of(text: str) -> tuple[str, int]:
@@ -70,6 +72,11 @@ class Recording(msgspec.Struct, frozen=True):
     memos: Mapping[str, Deps] = {}
     written: frozenset[str] = frozenset()
 
+    def all_deps(self) -> Iterator[Deps]:
+        """The dependencies of everything that has some of its own."""
+        for name in _TABLES:
+            yield from getattr(self, name).values()
+
     def with_texts(self, positions: Callable[[str], Collection[str]]) -> Recording:
         """Add the text of all that ran beside a function that looks at where code stands.
 
@@ -103,7 +110,6 @@ class Recording(msgspec.Struct, frozen=True):
         return self._with(unseen)
 
     def _with(self, add: Callable[[str, Deps], Deps]) -> Recording:
-        names = ("tests", "collections", "processes", "modules", "memos")
-        tables = {name: getattr(self, name).items() for name in names}
+        tables = {name: getattr(self, name).items() for name in _TABLES}
         changed = {n: {key: add(key, deps) for key, deps in some} for n, some in tables.items()}
         return msgspec.structs.replace(self, **changed)

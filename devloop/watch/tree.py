@@ -47,8 +47,9 @@ class Tree:
         """Other folders matter than before."""
         self.renewed = False
         """A folder has been replaced, and a watch follows the old one."""
-        self.renamed: Collection[str] | None = None
-        """The paths that are to be watched although ignored from now on."""
+        self.renamed: tuple[Collection[str], Mapping[str, Known]] | None = None
+        """The paths that are to be watched although ignored from now on, and what is known of
+        them."""
         self._notice = notice
 
     def start(self, known: Mapping[str, Known], extra: Collection[str]) -> None:
@@ -127,8 +128,8 @@ class Tree:
     def attended(self) -> set[str]:
         """The folders in which events must be noticed (absolute); only existing ones."""
         if self.renamed is not None:
-            renamed, self.renamed = self.renamed, None
-            self.name(renamed)
+            (extra, known), self.renamed = self.renamed, None
+            self.name(extra, known)
         wanted = set(self.folders)
         self.awaited.clear()
         for path in (*self.extra, *self.places.tops):

@@ -89,7 +89,8 @@ class Watcher:
         self._root = os.path.abspath(root)
         self._config = config
         self._known: Mapping[str, Known] = known or {}
-        self._extra, self._quiet, self._wanted = extra, quiet, wanted
+        self._extra = frozenset(extra)
+        self._quiet, self._wanted = quiet, wanted
         self._poll = poll
         self._notice = notice or (lambda _: None)
         self._stirred = stirred
@@ -189,6 +190,7 @@ class Watcher:
         self,
         *,
         extra: Collection[str] | None = None,
+        known: Mapping[str, Known] | None = None,
         quiet: Collection[str] | None = None,
         wanted: Collection[str] | None = None,
     ) -> None:
@@ -196,6 +198,7 @@ class Watcher:
 
         Args:
             extra: as for the class.
+            known: what was read of the files in it: what is not as it was then has changed.
             quiet: as for the class.
             wanted: as for the class; what it names is muted no longer.
         """
@@ -204,8 +207,9 @@ class Watcher:
         if wanted is not None:
             self._pump.wanted = Named(wanted)
             self._tree.muted = {p for p in self._tree.muted if p not in self._pump.wanted}
-        if extra is not None:
-            self._tree.renamed = extra
+        if extra is not None and frozenset(extra) != self._extra:
+            self._extra = frozenset(extra)
+            self._tree.renamed = self._extra, known or {}
             self._pump.lay_anew()
 
     async def look(self, paths: Collection[str]) -> tuple[Change, ...]:

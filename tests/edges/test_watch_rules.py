@@ -325,6 +325,16 @@ async def test_what_matters_is_watched_though_ignored(
         await reported(watcher, "first.py")
         (root / "build" / "x.so").write_text("3\n")
         await reported(watcher, "build/x.so")
+        # Since it was read, and before it was watched, it has become another one.
+        late = root / "build" / "late.txt"
+        late.write_text("1\n")
+        was = read(str(late))
+        assert was is not None
+        late.write_text("another\n")
+        watcher.update(
+            extra=[*extra, "build/x.so", "build/late.txt"], known={"build/late.txt": was}
+        )
+        await reported(watcher, "build/late.txt")
         shutil.rmtree(site)
         await reported(watcher, f"{site}/old.pth", f"{site}/new_package")
         site.mkdir()

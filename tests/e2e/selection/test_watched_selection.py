@@ -184,6 +184,58 @@ def test_what_runs_nothing_and_what_stays_due(saved: Saved) -> None:
     assert saved.save("leaf.py", "VALUE = int(1)\n") == {LEAF: "passed"}
 
 
+GENERATED = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+.gitignore
+    generated/
+generated/rate.txt
+    1
+lib.py
+    import functools, pathlib
+    RATE = pathlib.Path(__file__).with_name("generated") / "rate.txt"
+    @functools.lru_cache
+    def cached():
+        return RATE.read_text()
+    def anew():
+        return RATE.read_text()
+tests/test_lib.py
+    import lib, pathlib, time
+    def test_rate():
+        assert lib.READER().strip() == "1"
+        pathlib.Path(GO).with_name("read").touch()
+        while not pathlib.Path(GO).exists():
+            time.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize("reader", ["cached", "anew"])
+@pytest.mark.parametrize("when", ["while it runs", "after it"])
+def test_ignored_data_counts_from_the_run_on_in_which_it_was_read(
+    reader: str,
+    when: str,
+    tmp_path: Path,
+    write_tree: Callable[[Path, str], None],
+    watching: Callable[..., Any],
+) -> None:
+    """S30: nobody knew before that anything depends on it; what is read once and kept, too."""
+    root, go = tmp_path / "project", tmp_path / "go"
+    write_tree(root, GENERATED.replace("READER", reader).replace("GO", repr(str(go))))
+    rate = root / "generated/rate.txt"
+    watch = watching(root)
+    if when == "while it runs":
+        watch.until((tmp_path / "read").exists)
+        rate.write_text("2\n")
+        go.touch()
+        assert watch.cycle()[-1]["outcome"] == "passed"
+    else:
+        go.touch()
+        assert watch.cycle()[-1]["outcome"] == "passed"
+        rate.write_text("2\n")
+    assert watch.cycle()[-1]["outcome"] == "failed"
+
+
 def test_a_save_while_the_tests_run(
     tmp_path: Path, write_tree: Callable[[Path, str], None], watching: Callable[..., Any]
 ) -> None:
