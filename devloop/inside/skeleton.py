@@ -36,6 +36,9 @@ IMPORT = 16
 OWN = 32
 """An import of the project's own names, under these names."""
 
+CHOICE = 64
+"""It is an `if` around statements that only bind: which of them do, is all that it decides."""
+
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _OPAQUE_NAMES = frozenset({"__all__", "__path__", "__getattr__", "__dir__"})
 _SKIPPED = frozenset({"ctx", "type_comment", "kind"})
@@ -182,6 +185,8 @@ class Skeleton:
                 self._add(scope, said.stored - {"*"}, said, effect)
             elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
                 self._assignment(scope, statement, annotated)
+            elif isinstance(statement, ast.If) and not has_type_checking(statement.test):
+                self._choice(scope, statement)
             elif not (
                 isinstance(statement, ast.If)
                 and not statement.orelse
@@ -197,20 +202,45 @@ class Skeleton:
         self.units.append(Unit(scope, binds, said, effect, bases))
         return self.units[-1]
 
+    def _choice(self, scope: str, statement: Any) -> None:
+        """Take up an `if` as one unit: its own statements, and those of all its branches."""
+        words: list[str] = []
+        parts: list[Any] = []
+        calls: set[str] = set()
+        todo = [statement]
+        known = not scope  # what a class is made of, others may act on
+        while todo and known:
+            one = todo.pop()
+            if isinstance(one, ast.If):
+                parts.append(one.test)
+                known = self.effects.pure(one.test, calls)
+                todo += [*one.body, *one.orelse]
+            elif isinstance(one, _FUNCTIONS):
+                own, binding = _document(one), [*_defaults(one), *one.decorator_list]
+                words.append(f"{self._flags.get(_within(scope, one.name), '')} {own}")
+                parts += binding
+                known = self._is_harmless(one, calls) and not _is_dunder(one.name)
+            elif isinstance(one, (ast.Assign, ast.AnnAssign)):
+                parts.append(one.value)
+                known = _is_plain(one) and self.effects.pure(one.value, calls)
+            elif isinstance(one, (ast.Import, ast.ImportFrom)):
+                known = _is_of_library(one)
+            else:
+                known = isinstance(one, ast.Pass)
+        said = _Said([statement], " ".join(words))
+        if any(map(_is_dunder, said.stored)):
+            known = False
+        unit = self._add(scope, said.stored, said, CHOICE if known else CHANGED | MENTIONED)
+        if known:
+            unit.asides = said.mentions if calls else set()
+            said = _Said(parts)
+            unit.mentions, unit.calls = said.mentions, sorted(calls)
+
     def _assignment(self, scope: str, statement: Any, annotated: bool) -> None:
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
         said = _Said([statement])
-        plain = all(
-            isinstance(one, ast.Name)
-            or (
-                isinstance(one, (ast.Tuple, ast.List))
-                and all(isinstance(inner, ast.Name) for inner in one.elts)
-            )
-            for one in targets
-        )
         effect = 0
         calls: set[str] = set()
-        if not plain or not self.effects.pure(statement.value, calls):
+        if not _is_plain(statement) or not self.effects.pure(statement.value, calls):
             effect = CHANGED | MENTIONED
         elif not said.stored.isdisjoint(_OPAQUE_NAMES) or (
             scope and any(_is_dunder(name) for name in said.stored)
@@ -221,23 +251,17 @@ class Skeleton:
         self._add(scope, said.stored, said, effect).calls = sorted(calls)
 
     def _function(self, scope: str, statement: Any) -> None:
-        name = f"{scope}.{statement.name}" if scope else statement.name
-        first = statement.body[0]
-        document = ""
-        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-            document = repr(first.value.value) if isinstance(first.value.value, str) else ""
+        name, document = _within(scope, statement.name), _document(statement)
         parts = [statement.args, statement.decorator_list, statement.returns]
         parts.append(getattr(statement, "type_params", None))
         said = _Said(parts, f"{statement.name} {self._flags.get(name, '')} {document}")
-        effects, calls, asides = self.effects, set[str](), set[str]()
-        defaults = [*statement.args.defaults, *statement.args.kw_defaults]
-        known = all(effects.harmless_decorator(one, calls) for one in statement.decorator_list)
-        known = known and all(effects.pure(one, calls) for one in defaults)
+        calls, asides = set[str](), set[str]()
+        known = self._is_harmless(statement, calls)
         effect = 0 if known else CHANGED | MENTIONED
         if known:
             # An annotation says nothing to who only calls the function.
             asides = said.mentions if calls else asides
-            said.mentions = _Said([*defaults, *statement.decorator_list]).mentions
+            said.mentions = _Said([*_defaults(statement), *statement.decorator_list]).mentions
         if _is_dunder(statement.name):
             effect |= HEADLESS
         if not scope and statement.name in _OPAQUE_NAMES:
@@ -247,6 +271,13 @@ class Skeleton:
         unit.wraps = wraps.digest().hex()
         if known:
             unit.calls, unit.asides = sorted(calls), asides
+
+    def _is_harmless(self, function: Any, calls: set[str]) -> bool:
+        """Whether to define a function does nothing but bind it."""
+        effects = self.effects
+        return all(effects.harmless_decorator(one, calls) for one in function.decorator_list) and (
+            all(effects.pure(one, calls) for one in _defaults(function))
+        )
 
     def _class(self, scope: str, statement: Any) -> None:
         effects = self.effects
@@ -270,8 +301,37 @@ class Skeleton:
         unit = self._add(scope, {statement.name}, said, effect, bases)
         if statement.decorator_list:
             unit.wraps = _Said(statement.decorator_list).digest().hex()
-        inner = f"{scope}.{statement.name}" if scope else statement.name
+        inner = _within(scope, statement.name)
         self._body(inner, statement.body, annotated=bool(bases) or bool(effect & CHANGED))
+
+
+def _within(scope: str, name: str) -> str:
+    """The qualified name of what a class, or the module, binds."""
+    return f"{scope}.{name}" if scope else name
+
+
+def _document(function: Any) -> str:
+    first = function.body[0]
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+        return repr(first.value.value) if isinstance(first.value.value, str) else ""
+    return ""
+
+
+def _defaults(function: Any) -> list[Any]:
+    return [*function.args.defaults, *function.args.kw_defaults]
+
+
+def _is_plain(assignment: Any) -> bool:
+    """Whether all that an assignment does with its value is to bind it to names."""
+    given = isinstance(assignment, ast.Assign)
+    return all(
+        isinstance(one, ast.Name)
+        or (
+            isinstance(one, (ast.Tuple, ast.List))
+            and all(isinstance(inner, ast.Name) for inner in one.elts)
+        )
+        for one in (assignment.targets if given else [assignment.target])
+    )
 
 
 def _is_of_library(statement: Any) -> bool:

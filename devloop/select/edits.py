@@ -12,6 +12,7 @@ from devloop.select.outlines import (
     ANY_NAME,
     ANY_SIGNATURE,
     CHANGED,
+    CHOICE,
     CLASS,
     HEADLESS,
     IMPORT,
@@ -96,7 +97,14 @@ def compare(before: Outline, after: Outline, classes: Classes) -> Edit:
             if _is_wild(unit, same, wild_scopes) or classes.may_do_anything(unit):
                 return Edit(frozenset(functions), names, unit.shown)
             function = unit.qualname if unit.binds else ""
-            if _is_def(outline, unit, function) and same:
+            if unit.effect & CHOICE:
+                # Those that it defines may be served by other defaults.
+                for name in unit.binds:
+                    key = f"{unit.scope}.{name}" if unit.scope else name
+                    functions.update(before.named(key), after.named(key))
+                names.setdefault("__doc__", unit.shown)
+                names.setdefault(ANY_SIGNATURE, unit.shown)
+            elif _is_def(outline, unit, function) and same:
                 functions.update(before.named(function), after.named(function))
                 names.setdefault("__doc__", unit.shown)
                 names.setdefault(ANY_SIGNATURE, unit.shown)

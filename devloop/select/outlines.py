@@ -13,6 +13,7 @@ CLASS = 4
 HEADLESS = 8
 IMPORT = 16
 OWN = 32
+CHOICE = 64
 """The flags of `Unit.effect`; see `inside/skeleton.py`."""
 ANY_NAME = "any name"
 OWN_NAME = "any name of its module"

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import msgspec
 
 from devloop.select.classes import Classes
-from devloop.select.outlines import CLASS, MENTIONED, OWN_NAME, Outline, Unit
+from devloop.select.outlines import CHOICE, CLASS, MENTIONED, OWN_NAME, Outline, Unit
 
 
 class Taint(msgspec.Struct, frozen=True):
@@ -79,10 +79,12 @@ def spread(
                 wild[path] = unit.shown
                 continue
             bound = [*unit.binds]
-            if len(bound) == 1:
+            if len(bound) == 1 or unit.effect & CHOICE:
                 # Of a function, that it may be served by another default.
-                for key in importers[path].named(unit.qualname) or (unit.qualname,):
-                    served[f"f {path}::{key}"] = name
+                for one in bound:
+                    function = f"{unit.scope}.{one}" if unit.scope else one
+                    for key in importers[path].named(function) or (function,):
+                        served[f"f {path}::{key}"] = name
             if unit.scope:
                 bound.append(unit.scope.rpartition(".")[2])
             for other in bound:

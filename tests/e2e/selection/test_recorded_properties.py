@@ -27,6 +27,7 @@ EDITS = int(os.environ.get("SELECTION_EDITS", "10"))
 SHAPE = '''\
 import functools
 import os
+import traceback
 {imports}
 CONST = {a}
 TABLE = {{"k": CONST + {b}}}
@@ -141,6 +142,59 @@ def steps():
 def reads():
     with open("data/{number}.txt") as file:
         return len(file.read()) + os.path.exists("data/absent.txt")
+
+
+class Twin:
+    @property
+    def both(self):
+        return self._both + {a}
+
+    @both.setter
+    def both(self, value):
+        self._both = value + {use}
+
+
+def set_both(n=1):
+    twin = Twin()
+    twin.both = n
+    return twin._both
+
+
+def get_both():
+    twin = Twin()
+    twin._both = {h}
+    return twin.both
+
+
+if CONST > {g}:
+    SIDE = {a}
+
+    def pick(n={h}):
+        return n + {use}
+
+else:
+    SIDE = DEFAULT
+
+    def pick(n=CONST):
+        return n * {b}
+
+
+def fails(n):
+    return n // (CONST - CONST)
+
+
+def shows():
+    try:
+        return fails({c})
+    except ZeroDivisionError:
+        shown = traceback.format_exc().partition("in fails")[0]
+        return int(shown.rpartition("line ")[2].strip(", "))
+
+
+def __getattr__(name):
+    if name == "old":
+        return {d} + CONST
+    raise AttributeError(name)
 '''
 
 
@@ -175,6 +229,7 @@ ASKED = (
     "m.Base().method()", "list(m.steps())", "m.reads()", "m.TABLE['k']", "m.helper()",
     "m.wrapped()", "m.MADE.n", "m.BUILT", "m.Filled().n", "[f() for f in m.REGISTRY]",
     "vars(m)['CONST']", "getattr(m, 'MA' + 'DE').n", "eval('m.DEFAULT')",
+    "m.set_both()", "m.get_both()", "m.SIDE", "m.pick()", "m.shows()", "m.old",
     "m.entry.__annotations__['n']", "m.helper.__defaults__[0]", "hasattr(m.Derived.prop, 'fget')",
 )  # fmt: skip
 
@@ -206,7 +261,7 @@ def expectations(chance: random.Random, shown: dict[str, Any]) -> dict[str, str]
     files = {}
     for number in range(MODULES):
         lines = [f"import m{number} as m"]
-        for at, asked in enumerate(chance.sample(ASKED, 9)):
+        for at, asked in enumerate(chance.sample(ASKED, 12)):
             fixture = chance.choice(["", "", "shared", "ending"])
             lines += [
                 f"def test_{at}({fixture}):",
@@ -253,6 +308,9 @@ def test_no_mutant_leaves_out_a_test_whose_outcome_it_changes(recorded: MakeLab,
             break
         killed += hold(project, files, mutant)
     assert killed
+    path = chance.choice(sorted(sources))
+    moved = files[path].index("class Twin")
+    hold(project, files, Mutant("layout", path, moved, moved, "# moved\n", 1, ""))
 
 
 def hold(project: Any, files: dict[str, str], mutant: Mutant) -> bool:

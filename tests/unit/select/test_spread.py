@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
+
 from devloop.inside import source
 from devloop.select.classes import Classes
-from devloop.select.edits import compare
+from devloop.select.edits import Edit, compare
 from devloop.select.outlines import ANY_NAME, Outline, decode
 from devloop.select.taint import Taint, spread
 
@@ -161,3 +163,83 @@ def test_an_annotation_counts_for_who_may_read_it() -> None:
     found = reached({"a.py": text, "b.py": "from x import deco\n"}, "T = 1", "T = 2")
     assert isinstance(found, Taint)
     assert set(found.wild) == {"a.py"}
+
+
+CHOICE = {
+    "a.py": (
+        "import sys\n"
+        "LIMIT = 1\n"
+        "FAST = sys.platform == 'win32'\n"
+        "if FAST:\n"
+        "    import msvcrt\n"
+        "    NAME = 1\n"
+        "elif LIMIT:\n"
+        "    NAME, OTHER = 2, 3\n"
+        "else:\n"
+        "    NAME = OTHER = LIMIT\n"
+        "    def read(n=LIMIT):\n"
+        "        return n\n"
+        "def named(): return NAME\n"
+        "def raw(): return msvcrt\n"
+        "def other(): return OTHER\n"
+        "def apart(): return [0]\n"
+    ),
+    "b.py": "import a\ndef reads(): return a.read()\ndef none(): return 0\n",
+}
+ALL_CHOSEN = {"a.py::named", "a.py::raw", "a.py::other", "b.py::reads"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("if FAST", "if not FAST"),
+        ("NAME = 1\n", "NAME = 9\n"),
+        ("2, 3", "2, 4"),
+        ("elif LIMIT", "elif FAST"),
+        ("(n=LIMIT)", "(n=2)"),
+        ("        return n\n", "        yield n\n"),
+        ("        return n\n", "        'Says so.'\n        return n\n"),
+    ],
+)
+def test_an_if_around_statements_that_only_bind_is_what_they_bind(old: str, new: str) -> None:
+    """An edit of its condition, or of any branch, reaches who mentions one of the names."""
+    assert hits(CHOICE, old, new) >= ALL_CHOSEN
+    assert hits(CHOICE, old, new).isdisjoint({"a.py::apart", "b.py::none"})
+    before, now = outline(CHOICE["a.py"]), outline(CHOICE["a.py"].replace(old, new))
+    assert "read" in compare(before, now, Classes([before, now])).functions
+
+
+def test_a_value_that_an_if_reads_is_handed_on_to_what_it_binds() -> None:
+    """Also to those who run a function in it that may be served by another default."""
+    for old, new in (("LIMIT = 1", "LIMIT = 2"), ("'win32'", "'linux'")):
+        found = hits(CHOICE, old, new)
+        assert found >= ALL_CHOSEN | {"a.py::read"}
+        assert found.isdisjoint({"a.py::apart", "b.py::none"})
+
+
+def test_the_body_of_a_function_in_an_if_is_its_own() -> None:
+    """As anywhere else."""
+    after = CHOICE["a.py"].replace("        return n\n", "        return 2 * n\n")
+    before, now = outline(CHOICE["a.py"]), outline(after)
+    edit = compare(before, now, Classes([before, now]))
+    assert edit == Edit(frozenset({"read"}))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "print()", "import b", "class A: pass", "__all__ = ['NAME']", "NAME.x = 1", "del LIMIT",
+        "TABLE[0] = 1", "@found\n    def g(): pass", "def g(n=found()): pass",
+        "def __dir__(): pass",
+        "NAME = found()", "for NAME in (): pass", "'text'",
+    ],
+)  # fmt: skip
+def test_an_if_around_anything_else_may_have_any_effect(more: str) -> None:
+    """In whichever branch it stands."""
+    text = CHOICE["a.py"].replace("    NAME = 1\n", f"    NAME = 1\n    {more}\n")
+    text = f"from c import found\n{text}"
+    sources = {**CHOICE, "a.py": text, "c.py": "def found(n=1):\n    print()\n"}
+    assert isinstance(reached(sources, "NAME, OTHER = 2", "NAME, OTHER = 5"), str)
+    taint = reached({**sources, "a.py": f"{text}SEEN = 1\n"}, "LIMIT = 1", "LIMIT = 2")
+    assert isinstance(taint, Taint)
+    assert "a.py" in taint.wild
