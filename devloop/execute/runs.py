@@ -20,11 +20,12 @@ from devloop.events import Event, Notice, Output, RunStarted
 from devloop.execute import priority
 from devloop.execute.channel import Channel
 from devloop.execute.guard import Ended, Guard, Process, Spawn
+from devloop.execute.holders import NOT_YET
 from devloop.execute.interpreter import Interpreter
 from devloop.execute.recorded import Recorded
 from devloop.execute.run_state import RunResult, RunState
 from devloop.execute.streams import Reader, Tail
-from devloop.execute.warm_tests import NOT_YET, RUNNER, TEARDOWN, Plan, Start, WarmTests
+from devloop.execute.warm_tests import RUNNER, TEARDOWN, Plan, Start, WarmTests
 from devloop.execute.workers import (
     Workers,
     choose,

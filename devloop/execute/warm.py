@@ -23,6 +23,7 @@ from devloop.execute.ahead import Ahead
 from devloop.execute.command import Python
 from devloop.execute.distributions import of_module, still_there
 from devloop.execute.guard import Guard, Spawn
+from devloop.execute.holders import DIED, NOT_YET, SILENT, given
 from devloop.execute.layers import Layers
 from devloop.execute.orders import Declined, Order, Preloaded, Running
 from devloop.execute.spare import Spare
@@ -44,16 +45,9 @@ from devloop.plan.warm import (
     wants_spare,
 )
 
-PATIENCE = 3.0
-"""Seconds that a zygote has to give a process: it takes milliseconds, and a cold start less."""
-
 LITTLE = 0.01
 """Seconds of imports that a layer saves at least, or a start had better go ahead: a layer takes
 memory of its own, and a start from one begins at the beginning."""
-
-NOT_YET = "what it imports is still being loaded"
-DIED = "the process that held its imports died"
-SILENT = f"the process that holds its imports did not answer within {PATIENCE:.0f} s"
 
 
 class Memory(Protocol):
@@ -237,17 +231,15 @@ class Warm:
             Declined: it cannot be.
             GuardianLost: the guardian has died.
         """
-        zygote = self._zygote
-        with anyio.move_on_after(PATIENCE):
-            try:
-                return await self._start_from_what_is_held(order)
-            except Declined:
-                if self._zygote in (zygote, None) or self._outdated is not None:
-                    raise
-            # One that holds more has taken its place meanwhile.
-            return await self._start_from_what_is_held(order)
-        self._outdated = SILENT
-        raise Declined(SILENT)
+        try:
+            return await given(
+                lambda: self._zygote if self._outdated is None else None,
+                lambda: self._start_from_what_is_held(order),
+            )
+        except Declined as declined:
+            if declined.reason == SILENT:
+                self._outdated = SILENT
+            raise
 
     async def _start_from_what_is_held(self, order: Order) -> tuple[Running, bool]:
         assert self._zygote is not None

@@ -22,6 +22,7 @@ from devloop.errors import GuardianLost
 from devloop.execute.ahead import Ahead
 from devloop.execute.command import Python
 from devloop.execute.guard import Guard
+from devloop.execute.holders import DIED, NOT_YET, given
 from devloop.execute.interpreter import Interpreter
 from devloop.execute.orders import Declined, Order, Running
 from devloop.execute.pytest_around import around, sift
@@ -37,17 +38,11 @@ ENTRY = "_devloop.run_pytest"
 TEARDOWN = 10.0
 """Seconds that an interrupted run has to tear its fixtures down."""
 
-PATIENCE = 3.0
-"""Seconds that a zygote has to give a process; it takes some milliseconds."""
-
 MEASURES = ("COVERAGE_PROCESS_START", "COV_CORE_SOURCE")
 """Variables that make coverage begin when an interpreter starts, before any import."""
 
 POSSIBLE = FORKS
 """Whether processes can be forked here, and become the guardian's."""
-
-NOT_YET = "what it imports is still being loaded"
-DIED = "the process that held its imports died"
 
 
 class Memory(Protocol):
@@ -200,27 +195,16 @@ class WarmTests:
         with Path(os.devnull).open("rb") as null, anyio.CancelScope(shield=True):  # noqa: ASYNC230
             order = self._order(start, null.fileno())
             try:
-                with anyio.fail_after(PATIENCE):
-                    running = await self._become(order)
+                running = await given(lambda: self._ahead, lambda: self._become(order))
                 self._warm = True
                 return running
             except Declined as declined:
-                self.reason = declined.reason
-            except TimeoutError:
-                self.reason = "the process that holds its imports did not answer"
-        self._outdated = self.reason
+                self.reason = self._outdated = declined.reason
         return None
 
     async def _become(self, order: Order) -> Running:
-        while True:
-            ahead = self._ahead
-            assert ahead is not None
-            try:
-                return await (await ahead.take(order)).run(order)
-            except Declined:
-                if self._ahead in (ahead, None):
-                    raise
-                # A zygote that holds more has taken the place of its own meanwhile.
+        assert self._ahead is not None
+        return await (await self._ahead.take(order)).run(order)
 
     def _order(self, start: Start, null: int) -> Order:
         interpreter = start.plan.interpreter.path

@@ -14,7 +14,7 @@ import pytest
 from devloop import events
 from devloop.config import pytest_settings
 from devloop.events import Event, Reason
-from devloop.execute import runs, warm_tests
+from devloop.execute import holders, runs
 from devloop.execute.guard import Guard
 from devloop.execute.interpreter import Interpreter, probe
 from devloop.execute.run_state import RunResult
@@ -185,7 +185,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
     Nor are ten for a process's end, which is cut short, with files that are not yet written.
     """
-    monkeypatch.setattr(warm_tests, "PATIENCE", 60.0)
+    monkeypatch.setattr(holders, "PATIENCE", 60.0)
     monkeypatch.setattr(runs, "LINGER", 60.0)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import anyio
 import pytest
 
-from devloop.execute import warm
+from devloop.execute import holders
 from devloop.execute.held import Held
 from devloop.inside import messages
 
@@ -198,7 +198,7 @@ class Handover:
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """No start is cold because the machine is busy: what holds imports may take long to answer."""
-    monkeypatch.setattr(warm, "PATIENCE", 60.0)
+    monkeypatch.setattr(holders, "PATIENCE", 60.0)
 
 
 @pytest.fixture(scope="session")

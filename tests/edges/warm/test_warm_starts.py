@@ -16,7 +16,7 @@ import pytest
 
 from devloop.config.types import Ready
 from devloop.events import AppExited, AppFailed, AppReady, AppStarted
-from devloop.execute import apps, bytecode, tree, warm
+from devloop.execute import apps, bytecode, holders, tree
 from devloop.execute.guard import Guard
 from devloop.plan.warm import WarmRecord
 
@@ -328,7 +328,7 @@ async def test_a_zygote_that_dies_costs_a_cold_start(
         event = await started(session)
         # Its end may be seen before the start, or by it.
         assert event.start == "cold"
-        assert event.reason in (warm.DIED, "its process ended with signal SIGKILL")
+        assert event.reason in (holders.DIED, "its process ended with signal SIGKILL")
         await stocked(session)
         assert (await started(session)).start == "warm"
 
@@ -398,9 +398,9 @@ async def test_a_zygote_that_hangs_costs_a_cold_start(
         for pid in session.app.warm.pids:
             os.kill(pid, signal.SIGSTOP)
         with monkeypatch.context() as patch:
-            patch.setattr(warm, "PATIENCE", 0.3)
+            patch.setattr(holders, "PATIENCE", 0.3)
             event = await started(session)
-        assert (event.start, event.reason) == ("cold", warm.SILENT)
+        assert (event.start, event.reason) == ("cold", holders.SILENT)
         await stocked(session)
         assert (await started(session)).start == "warm"
 
@@ -421,7 +421,7 @@ async def test_a_save_while_it_preloads(supervised: Supervised, guard: Guard, ro
             while not session.app.warm.building:  # noqa: ASYNC110 - nobody is told of it
                 await anyio.sleep(0.01)
         event = await started(session)
-        assert (event.start, event.reason) == ("cold", warm.NOT_YET)
+        assert (event.start, event.reason) == ("cold", holders.NOT_YET)
         go.touch()
         await stocked(session)
         assert (await started(session)).start == "warm"

@@ -11,7 +11,7 @@ import anyio
 import psutil
 import pytest
 
-from devloop.execute import warm_tests
+from devloop.execute import holders
 from devloop.execute.interpreter import Interpreter
 from devloop.execute.warm_tests import POSSIBLE
 
@@ -218,7 +218,7 @@ async def test_a_run_while_another_zygote_takes_the_place_of_the_one_it_asks(
 ) -> None:
     """It is a warm one, from the other: what runs import is learned from each of them."""
     # Here a run waits until the other zygote is made, which takes long on a busy machine.
-    monkeypatch.setattr(warm_tests, "PATIENCE", 60.0)
+    monkeypatch.setattr(holders, "PATIENCE", 60.0)
     site = Path(shapes.sites[0])
     held, late = site / "held_at_fork.py", site / "late_library.py"
     held.write_text(textwrap.dedent("""
