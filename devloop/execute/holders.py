@@ -1,13 +1,21 @@
-"""What holds imports is asked for a process: it may be silent, or be replaced meanwhile."""
+"""What holds the imports of a command: what all kinds of it share, and how they are asked.
+
+One that is asked for a process may be silent, or be replaced meanwhile.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 import anyio
 
+from devloop.execute.blank import Blank
+from devloop.execute.command import Python
+from devloop.execute.guard import Guard
 from devloop.execute.orders import Declined
+from devloop.execute.terminal import Size
 
 T = TypeVar("T")
 
@@ -17,6 +25,56 @@ PATIENCE = 3.0
 NOT_YET = "what it imports is still being loaded"
 DIED = "the process that held its imports died"
 SILENT = f"the process that holds its imports did not answer within {PATIENCE:.0f} s"
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What something is made for that holds imports.
+
+    Args:
+        guard: owns its processes.
+        command: whose interpreter, with its options.
+        env: the command's environment.
+        cwd: the command's working directory.
+        terminal: the command gets a terminal, of about that size.
+    """
+
+    guard: Guard
+    command: Python
+    env: Mapping[str, str]
+    cwd: str
+    terminal: Size | None = None
+
+    def suits(self, command: Python, cwd: str, terminal: Size | None) -> str | None:
+        """Why another command cannot be started from what is made for this one.
+
+        The environment's part in that is told by the process itself, which declines.
+
+        Args:
+            command: which.
+            cwd: its working directory.
+            terminal: what its streams are.
+
+        Returns:
+            One line; None where it can.
+        """
+        own = self.command
+        if (own.program, own.options) != (command.program, command.options):
+            return "its interpreter, or an option of it, is another one now"
+        if self.cwd != cwd:
+            return "its working folder is another one now"
+        if (self.terminal is None) != (terminal is None):
+            return "it has a terminal now, or has none any more"
+        return None
+
+    async def begin(self) -> Blank:
+        """Start an interpreter that holds nothing yet.
+
+        Raises:
+            Declined: it cannot be started.
+            GuardianLost: the guardian has died.
+        """
+        return await Blank.start(self.guard, self.command, self.env, self.cwd, self.terminal)
 
 
 async def given(holder: Callable[[], object], ask: Callable[[], Awaitable[T]]) -> T:

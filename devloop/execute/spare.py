@@ -7,19 +7,17 @@ that comes before it has done so is a cold one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
 import anyio
 
 from devloop.execute.blank import Blank, preloaded
-from devloop.execute.command import Python
-from devloop.execute.guard import Guard
+from devloop.execute.holders import Purpose
 from devloop.execute.orders import Declined, Preloaded
 from devloop.execute.priority import low
-from devloop.execute.terminal import Size
-from devloop.execute.zygote import ROUNDS, unsuited
+from devloop.execute.zygote import ROUNDS
 from devloop.plan.blame import crossing
 
 NOT_YET = "the interpreter that is prepared for each start is not ready yet"
@@ -30,29 +28,14 @@ class Spare:
     """Keeps one spare for the next start of a command. It does what a `Zygote` does, but forks.
 
     Args:
-        guard: owns its processes.
-        command: whose interpreter, with its options.
-        env: the command's environment.
-        cwd: the command's working directory.
-        terminal: the command gets a terminal, of about that size.
+        purpose: what it is for.
     """
 
     kind: Literal["spare"] = "spare"
     """How an app that comes from one is said to have been started."""
 
-    def __init__(
-        self,
-        guard: Guard,
-        command: Python,
-        env: Mapping[str, str],
-        cwd: str,
-        terminal: Size | None = None,
-    ) -> None:
-        self._guard = guard
-        self._command = command
-        self._env = dict(env)
-        self._cwd = cwd
-        self._terminal = terminal
+    def __init__(self, purpose: Purpose) -> None:
+        self.purpose = purpose
         self._modules: Sequence[str] = ()
         self._altered: Sequence[str] = ()
         self._outside: Sequence[str] = ()
@@ -79,13 +62,6 @@ class Spare:
     def pids(self) -> list[int]:
         """The process ids of all that waits here."""
         return [self._ready.process.pid] if self._ready is not None and self.alive else []
-
-    def suits(
-        self, command: Python, env: Mapping[str, str], cwd: str, terminal: Size | None
-    ) -> str | None:
-        """Why another command cannot be started from this one; see `Zygote.suits`."""
-        del env
-        return unsuited((self._command, self._cwd, self._terminal), (command, cwd, terminal))
 
     async def preload(
         self, modules: Sequence[str], altered: Sequence[str] = (), outside: Sequence[str] = ()
@@ -132,7 +108,7 @@ class Spare:
             Declined: it is not possible.
             GuardianLost: the guardian has died.
         """
-        blank = await self._exec()
+        blank = await self.purpose.begin()
         try:
             async with low(blank.process.pid):
                 answer, seconds = await blank.trace(modules, check=False)
@@ -166,7 +142,7 @@ class Spare:
         return blank
 
     async def _fill(self) -> tuple[Blank, Preloaded]:
-        blank = await self._exec()
+        blank = await self.purpose.begin()
         try:
             async with low(blank.process.pid):
                 found = await blank.preload(
@@ -182,6 +158,3 @@ class Spare:
             await blank.close()
             raise
         return blank, found
-
-    async def _exec(self) -> Blank:
-        return await Blank.start(self._guard, self._command, self._env, self._cwd, self._terminal)

@@ -23,7 +23,7 @@ from devloop.execute.ahead import Ahead
 from devloop.execute.command import Python
 from devloop.execute.distributions import of_module, still_there
 from devloop.execute.guard import Guard, Spawn
-from devloop.execute.holders import DIED, NOT_YET, SILENT, given
+from devloop.execute.holders import DIED, NOT_YET, SILENT, Purpose, given
 from devloop.execute.layers import Layers
 from devloop.execute.orders import Declined, Order, Preloaded, Running
 from devloop.execute.spare import Spare
@@ -212,7 +212,7 @@ class Warm:
         assert self._origin is not None
         if not self._zygote.alive:
             return DIED
-        suits = self._zygote.suits(command, spawn.env, spawn.cwd, self._terminal)
+        suits = self._zygote.purpose.suits(command, spawn.cwd, self._terminal)
         if suits is not None:
             return suits
         stale = self._origin.stale(spawn.env)
@@ -454,7 +454,7 @@ class Warm:
         program = shutil.which(command.program, path=spawn.env.get("PATH")) or command.program
         sites = [entry for entry in self._path if not SITES.isdisjoint(PurePath(entry).parts)]
         origin = Origin(program, sites, spawn.env)
-        zygote = kind(self._guard, command, spawn.env, spawn.cwd, self._terminal)
+        zygote = kind(Purpose(self._guard, command, spawn.env, spawn.cwd, self._terminal))
         self.building = True
         try:
             altered, outside = sorted(self._altered), [self._library, *sites]

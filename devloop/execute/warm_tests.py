@@ -22,7 +22,7 @@ from devloop.errors import GuardianLost
 from devloop.execute.ahead import Ahead
 from devloop.execute.command import Python
 from devloop.execute.guard import Guard
-from devloop.execute.holders import DIED, NOT_YET, given
+from devloop.execute.holders import DIED, NOT_YET, Purpose, given
 from devloop.execute.interpreter import Interpreter
 from devloop.execute.orders import Declined, Order, Running
 from devloop.execute.pytest_around import around, sift
@@ -359,7 +359,7 @@ class WarmTests:
         origin = Origin(interpreter.path, interpreter.sites, plan.env)
         argv = (interpreter.path, str(RUNNER))
         command = Python(argv, Path(interpreter.path).name, (), "module", ENTRY, ())
-        zygote = Zygote(self._guard, command, plan.env, self._root)
+        zygote = Zygote(Purpose(self._guard, command, plan.env, self._root))
         try:
             known = {"rewritten": sorted(self._rewritten), "outside": _outside(interpreter)}
             found = await zygote.preload(names, known, altered=sorted(self._altered))

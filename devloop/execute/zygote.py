@@ -16,11 +16,9 @@ from typing import Any, Literal
 import anyio
 
 from devloop.execute.blank import Blank, preloaded
-from devloop.execute.command import Python
-from devloop.execute.guard import Guard
+from devloop.execute.holders import Purpose
 from devloop.execute.orders import Declined, Preloaded
 from devloop.execute.pages import Pages
-from devloop.execute.terminal import Size
 from devloop.plan.blame import crossing, unholdable
 
 FORKS = sys.platform == "linux"
@@ -30,37 +28,11 @@ ROUNDS = 5
 """Holders that are tried until one is safe; what is not found out by then is not preloaded."""
 
 
-def unsuited(
-    made_for: tuple[Python, str, Size | None], wanted: tuple[Python, str, Size | None]
-) -> str | None:
-    """Why what was made for one command cannot become another.
-
-    Args:
-        made_for: the command, its working directory, and what its streams are.
-        wanted: the same of the other one.
-
-    Returns:
-        One line; None where it can.
-    """
-    (one, one_cwd, one_terminal), (other, cwd, terminal) = made_for, wanted
-    if (one.program, one.options) != (other.program, other.options):
-        return "its interpreter, or an option of it, is another one now"
-    if one_cwd != cwd:
-        return "its working folder is another one now"
-    if (one_terminal is None) != (terminal is None):
-        return "it has a terminal now, or has none any more"
-    return None
-
-
 class Zygote:
     """What holds the imports of one command: ``async with Zygote(…) as zygote``.
 
     Args:
-        guard: owns its processes.
-        command: whose interpreter, with its options.
-        env: the command's environment.
-        cwd: the command's working directory.
-        terminal: the command gets a terminal, of about that size.
+        purpose: what it is for.
     """
 
     kind: Literal["warm"] = "warm"
@@ -69,19 +41,8 @@ class Zygote:
     wanting: str | None = None
     """Why nothing can be taken now; something always can."""
 
-    def __init__(
-        self,
-        guard: Guard,
-        command: Python,
-        env: Mapping[str, str],
-        cwd: str,
-        terminal: Size | None = None,
-    ) -> None:
-        self._guard = guard
-        self._command = command
-        self._env = dict(env)
-        self._cwd = cwd
-        self._terminal = terminal
+    def __init__(self, purpose: Purpose) -> None:
+        self.purpose = purpose
         self._root: Blank | None = None
         self._holder: Blank | None = None
         self._ready: Blank | None = None
@@ -102,21 +63,17 @@ class Zygote:
         await self.close()
 
     @classmethod
-    async def start(
-        cls,
-        guard: Guard,
-        command: Python,
-        env: Mapping[str, str],
-        cwd: str,
-        terminal: Size | None = None,
-    ) -> Zygote:
-        """Start one; the arguments are the class's.
+    async def start(cls, purpose: Purpose) -> Zygote:
+        """Start one.
+
+        Args:
+            purpose: what it is for.
 
         Raises:
             Declined: it cannot be started.
             GuardianLost: the guardian has died.
         """
-        zygote = cls(guard, command, env, cwd, terminal)
+        zygote = cls(purpose)
         await zygote._start()
         return zygote
 
@@ -143,25 +100,6 @@ class Zygote:
     def ahead(self) -> int | None:
         """The process id of what stands ready and has gone ahead (see `Blank.go_ahead`)."""
         return self._ready.process.pid if self._ready is not None and self._ready.waits else None
-
-    def suits(
-        self, command: Python, env: Mapping[str, str], cwd: str, terminal: Size | None
-    ) -> str | None:
-        """Why another command cannot be started from this one.
-
-        The environment's part in that is told by the process itself, which declines.
-
-        Args:
-            command: which.
-            env: its environment.
-            cwd: its working directory.
-            terminal: what its streams are.
-
-        Returns:
-            One line; None where it can.
-        """
-        del env
-        return unsuited((self._command, self._cwd, self._terminal), (command, cwd, terminal))
 
     async def preload(
         self,
@@ -367,7 +305,5 @@ class Zygote:
         if self._root is None or self._root.process.ended is not None:
             if self._root is not None:
                 await self._root.close()
-            self._root = await Blank.start(
-                self._guard, self._command, self._env, self._cwd, self._terminal
-            )
+            self._root = await self.purpose.begin()
         return self._root

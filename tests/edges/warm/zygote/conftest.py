@@ -18,6 +18,7 @@ import pytest
 from devloop.execute.blank import Blank
 from devloop.execute.command import Python, parse
 from devloop.execute.guard import Ended, Guard, Process, Spawn
+from devloop.execute.holders import Purpose
 from devloop.execute.orders import Order, Running
 from devloop.execute.terminal import Size
 from devloop.execute.wiring import Wiring
@@ -159,7 +160,9 @@ class Starter:
         self, *argv: str, modules: Sequence[str] = (), size: Size | None = None
     ) -> Zygote:
         """Start a zygote for a command."""
-        zygote = await Zygote.start(self.guard, self.parse(*argv), self.env, str(self.root), size)
+        zygote = await Zygote.start(
+            Purpose(self.guard, self.parse(*argv), self.env, str(self.root), size)
+        )
         self.zygotes.append(zygote)
         await zygote.preload(modules)
         return zygote

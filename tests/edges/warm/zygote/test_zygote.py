@@ -362,6 +362,7 @@ import os, sys
 import anyio
 from devloop.execute.command import parse
 from devloop.execute.guard import Guard
+from devloop.execute.holders import Purpose
 from devloop.execute.orders import Order
 from devloop.execute.zygote import Zygote
 
@@ -369,7 +370,7 @@ async def main():
     root, env = os.getcwd(), dict(os.environ)
     command = parse([sys.executable, "main.py"], env, root)
     async with Guard() as guard:
-        async with Zygote(guard, command, env, root) as zygote:
+        async with Zygote(Purpose(guard, command, env, root)) as zygote:
             await zygote.preload(["json"])
             running = await (await zygote.take()).run(Order(command, env, root, 0, 1, 1))
             await zygote.restock()
