@@ -139,9 +139,12 @@ class Delta:
         if path in self._wholes:
             return self._wholes[path]
         reason = self._reach.reason(path)
-        if reason is not None and reason.detail is None and reason.kind != "edited":
+        if reason is not None and reason.detail is None and reason.chain != (path,):
             statement = self._wild[reason.chain[-1]]
             reason = msgspec.structs.replace(reason, detail=_may(reason.chain[-1], statement))
+        elif reason is not None and reason.kind == "edited" and path not in self._before:
+            # A statement of its own reads what was edited.
+            reason = Reason("mentions", (path,), _may(path, self._wild[path]))
         self._wholes[path] = reason
         return reason
 

@@ -218,6 +218,27 @@ def test_a_constant_selects_who_mentions_it_through_other_names(project: Project
     assert reason.chain == ("test_lib.py", "lib.py::two", "lib.py: DOUBLE", "consts.py: LIMIT")
 
 
+def test_a_test_file_whose_statement_reads_a_constant_is_not_the_edited_one() -> None:
+    """All of its tests are due, and what is said of them is why."""
+    text = """
+# lib.py
+LIMIT = 1
+# test_it.py
+import lib
+for number in [lib.LIMIT]:
+    pass
+def test_it():
+    assert number
+"""
+    project = Project(sources(text))
+    project.run({"test_it.py::test_it": "passed"})
+    project.edit("lib.py", "1", "2")
+    (reason,) = project.due().values()
+    assert reason == Reason("mentions", ("test_it.py",), "test_it.py: number may have any effect")
+    project.edit("test_it.py", "assert number", "assert not number")
+    assert {reason.kind for reason in project.due().values()} == {"edited"}
+
+
 def test_a_constant_that_nobody_mentions_selects_the_closure(project: Project) -> None:
     """A library that was given the module, or its name, reads it: settings are read so.
 
