@@ -58,16 +58,19 @@ HTTPX = (
 PROGRAMS = """
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
 running = None
 found = set()
+followed = [sys.executable, *map(shutil.which, ("cat", "head", "less"))]
 
 
 def heed(event, arguments):
     if event in ("subprocess.Popen", "os.posix_spawn", "os.exec", "os.system"):
-        if running and os.fsdecode(arguments[0]) != sys.executable:
+        program = os.fsdecode(arguments[0])
+        if running and program not in followed and shutil.which(program) not in followed:
             found.add(running)
 
 
@@ -216,7 +219,10 @@ def append(path: Path) -> None:
 
 
 def starting_programs(project: Any) -> set[str]:
-    """The tests that start programs other than Python, told by plain pytest and an audit hook."""
+    """The tests that start programs that are not followed, told by pytest and an audit hook.
+
+    Python is, and so are the machine's own filters and pagers.
+    """
     plugin = project.root.parent / "programs.py"
     plugin.write_text(PROGRAMS, encoding="utf-8")
     subprocess.run(
