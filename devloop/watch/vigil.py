@@ -6,6 +6,7 @@ when a save waits for a start. The kernel can be asked to remember instead.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Collection
@@ -14,6 +15,12 @@ from pathlib import Path
 from devloop.watch import inotify as raw
 from devloop.watch import mounts
 from devloop.watch.inotify import Inotify
+
+LIMIT = Path("/proc/sys/fs/inotify/max_user_watches")
+"""How many watches all programs of a user have together (inotify(7))."""
+
+SHARE = 10
+"""One in so many of them is taken at most: the project's folders need some, now and later."""
 
 _PLACE = raw.DELETE_SELF | raw.MOVE_SELF | raw.DONT_FOLLOW
 _LINK = _PLACE | raw.ATTRIB
@@ -40,6 +47,8 @@ class Vigil:
         try:
             for path in paths:
                 _lead(path, places)
+            if len(places) * SHARE > int(LIMIT.read_text()):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             for place in places:
                 kind = os.lstat(place).st_mode
                 mask = _LINK if stat.S_ISLNK(kind) else _FILE

@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from devloop.watch import inotify, mounts
+from devloop.watch import inotify, mounts, vigil
 from devloop.watch.vigil import Vigil
 
 if sys.platform != "linux":
@@ -30,7 +30,7 @@ def site(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def vigil(site: Path) -> Iterator[Vigil]:
+def watched(site: Path) -> Iterator[Vigil]:
     """What watches the module by its path through the links."""
     found = Vigil.over([str(site / "current/site/pkg/m.py")])
     assert found is not None
@@ -86,14 +86,14 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("kind", sorted(CHANGES))
-def test_whatever_happens_to_a_file_is_heard(site: Path, vigil: Vigil, kind: str) -> None:
+def test_whatever_happens_to_a_file_is_heard(site: Path, watched: Vigil, kind: str) -> None:
     """To the file itself, to a folder above it, or to a link on the way to it."""
-    assert vigil.quiet()
+    assert watched.quiet()
     CHANGES[kind](site / "lib/site/pkg/m.py")
-    assert not vigil.quiet()
+    assert not watched.quiet()
 
 
-def test_what_happens_beside_a_file_is_nothing(site: Path, vigil: Vigil) -> None:
+def test_what_happens_beside_a_file_is_nothing(site: Path, watched: Vigil) -> None:
     """It may be read, and its folder may get bytecode, and other folders anything."""
     package = site / "lib/site/pkg"
     (package / "m.py").read_text()
@@ -101,22 +101,22 @@ def test_what_happens_beside_a_file_is_nothing(site: Path, vigil: Vigil) -> None
     (package / "__pycache__/m.cpython-313.pyc").write_bytes(b"")
     (site / "lib/site/other.py").write_text("")
     (site / "lib/site/other.py").chmod(0o600)
-    assert vigil.quiet()
+    assert watched.quiet()
 
 
-def test_what_was_heard_once_is_past(site: Path, vigil: Vigil) -> None:
+def test_what_was_heard_once_is_past(site: Path, watched: Vigil) -> None:
     """A file that was touched is watched on."""
     for _ in range(2):
         os.utime(site / "lib/site/pkg/m.py", (1, 1))
-        assert not vigil.quiet()
-        assert vigil.quiet()
+        assert not watched.quiet()
+        assert watched.quiet()
 
 
-def test_after_a_replacement_it_is_never_quiet_again(site: Path, vigil: Vigil) -> None:
+def test_after_a_replacement_it_is_never_quiet_again(site: Path, watched: Vigil) -> None:
     """What has taken the place of a file is not watched."""
     replaced(site / "lib/site/pkg/m.py")
-    assert not vigil.quiet()
-    assert not vigil.quiet()
+    assert not watched.quiet()
+    assert not watched.quiet()
 
 
 def test_where_a_file_is_missing_there_is_none(tmp_path: Path) -> None:
@@ -130,6 +130,20 @@ def test_where_a_limit_is_used_up_there_is_none(site: Path) -> None:
     with mock.patch.object(inotify.Inotify, "add", side_effect=OSError(28, "no space")):
         assert Vigil.over([str(site / "lib/site/pkg/m.py")]) is None
     assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+def test_where_watches_are_scarce_there_is_none(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are left to the folders of the project (P14)."""
+    module = str(site / "lib/site/pkg/m.py")
+    for allowed in (vigil.SHARE, 1_000 * vigil.SHARE):
+        (tmp_path / "limit").write_text(f"{allowed}\n")
+        monkeypatch.setattr(vigil, "LIMIT", tmp_path / "limit")
+        found = Vigil.over([module])
+        assert (found is not None) is (allowed > vigil.SHARE)
+    assert found is not None
+    found.close()
 
 
 def test_where_other_machines_write_there_is_none(
