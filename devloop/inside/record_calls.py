@@ -117,8 +117,9 @@ class Calls:
         The first is called some hundred times a test.
         """
         recorder, numbers, disarmed = self._recorder, self._numbers, self._disarmed
-        kept, main, thread = self._kept, self._main, _thread.get_ident
-        set_local, teller, usual = self._set_local, self._teller, self._usual
+        kept, looking, main, thread = self._kept, self._looking, self._main, _thread.get_ident
+        set_local, teller = self._set_local, self._teller
+        usual, keeping = self._usual, self._keeping
         disable, identify = self._monitoring.DISABLE, _ident
         fired = recorder.top.fired
 
@@ -146,7 +147,7 @@ class Calls:
             for ident in disarmed.keys() - fired.keys():
                 code = disarmed.pop(ident)
                 set_local(teller, code, 0)
-                set_local(teller, code, usual)
+                set_local(teller, code, keeping if ident in looking else usual)
 
         return told, rearm
 

@@ -62,11 +62,21 @@ tests/test_others.py
         app = App()
         app._routes = []
         assert app.routes() == []
+tests/test_busy.py
+    from app import App
+    def test_busy():
+        for _ in range(9):
+            app = App()
+            app._routes = []
+            app.routes()
 """
 
 
 def test_who_meets_an_object_depends_on_what_was_kept_on_it(lab: MakeLab) -> None:
-    """Also the test that found it kept, and ran nothing of what made it."""
+    """Also the test that found it kept, and ran nothing of what made it.
+
+    Another test has run the function more often than is worth hearing of.
+    """
     made = lab(TREE)
     edit = made.edit("src/app.py", 'return ["home"]', 'return ["away"]')
     made.check(
