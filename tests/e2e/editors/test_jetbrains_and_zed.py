@@ -82,6 +82,13 @@ def test_zeds_terminal_links_each_problem(
     at.run(*watch["args"])
     at.expect("FAIL")
     at.expect("q quits")
+    slow = at.root / "test_slow.py"
+    slow.write_text("import time\n\ndef test_slow():\n    while True:\n        time.sleep(0.01)\n")
+    at.expect("test_slow.py::test_slow")
+    slow.write_text("def test_slow():\n    assert 1 == 2\n")
+    at.expect("CANCELLED")
+    at.expect("FAIL")
+    at.expect("q quits")
     (at.root / "test_broken.py").write_text("import nowhere\n")
     at.expect("not collected")
     at.expect("FAIL")
@@ -92,6 +99,7 @@ def test_zeds_terminal_links_each_problem(
     assert {(file, line) for file, line in found if (at.root / file).exists()} == {
         ("test_sum.py", 3),
         ("style.css", 1),
+        ("test_slow.py", 2),
         ("test_broken.py", 1),
     }
     at.child.send("q")
