@@ -89,8 +89,7 @@ class Watcher:
         self._root = os.path.abspath(root)
         self._config = config
         self._known: Mapping[str, Known] = known or {}
-        self._extra = frozenset(extra)
-        self._quiet, self._wanted = quiet, wanted
+        self._extra, self._quiet, self._wanted = extra, quiet, wanted
         self._poll = poll
         self._notice = notice or (lambda _: None)
         self._stirred = stirred
@@ -207,9 +206,9 @@ class Watcher:
         if wanted is not None:
             self._pump.wanted = Named(wanted)
             self._tree.muted = {p for p in self._tree.muted if p not in self._pump.wanted}
-        if extra is not None and frozenset(extra) != self._extra:
-            self._extra = frozenset(extra)
-            self._tree.renamed = self._extra, known or {}
+        if extra is not None:
+            # Though they may be the same: all is looked at then, and nothing stays unnoticed long.
+            self._tree.renamed = extra, known or {}
             self._pump.lay_anew()
 
     async def look(self, paths: Collection[str]) -> tuple[Change, ...]:

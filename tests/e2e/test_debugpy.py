@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from collections.abc import Callable
@@ -39,15 +40,18 @@ class Editor:
         """Read messages up to one with these fields."""
         while True:
             size = 0
-            while (line := self._file.readline().strip()) != b"":
+            while (line := self._file.readline()).strip() != b"":
                 size = int(line.rpartition(b":")[2])
+            if not line:
+                raise ConnectionResetError("debugpy has closed the connection")
             message: dict[str, Any] = json.loads(self._file.read(size))
             if fields.items() <= message.items():
                 return message
 
     def close(self) -> None:
         """Leave."""
-        self._file.close()
+        with contextlib.suppress(ConnectionError):
+            self._file.close()
         self._socket.close()
 
 
@@ -75,11 +79,15 @@ def test_an_editor_attaches_to_the_first_failure(
     while editor is None:
         try:
             editor = Editor(port)
-        except ConnectionRefusedError:
+            editor.ask("initialize", adapterID="python", pathFormat="path")
+            editor.ask("attach", justMyCode=True)
+            editor.until(event="initialized")
+        except ConnectionError:
+            # It listens before it can be attached to: until then it closes what comes.
+            if editor is not None:
+                editor.close()
+            editor = None
             at.until(lambda: True)
-    editor.ask("initialize", adapterID="python", pathFormat="path")
-    editor.ask("attach", justMyCode=True)
-    editor.until(event="initialized")
     path = str(at.root / "test_it.py")
     editor.ask("setBreakpoints", source={"path": path}, breakpoints=[{"line": 3}])
     editor.ask("configurationDone")
