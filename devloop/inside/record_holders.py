@@ -54,12 +54,9 @@ class Holders:
         frame = sys._getframe(1)
         while frame.f_back is not None and frame.f_code is not code:
             frame = frame.f_back
-        held, met, now = frame.f_locals, self._met, self._recorder.owner
+        held = frame.f_locals
         for name in names:
             if name in held:
-                ref, last = met.get((kept, id(held[name])), (None, None))
-                if last is now and ref is not None and ref() is held[name]:
-                    continue  # most tests meet their objects again and again
                 own = returns and name not in code.co_cellvars and name not in code.co_freevars
                 own = own and sys.getrefcount(held[name]) <= ALONE
                 self._meet(kept, held[name], own=own)
@@ -74,13 +71,15 @@ class Holders:
         """
         now = self._recorder.owner
         key, met = (kept, id(value)), self._met
+        ref, before = met.get(key, (None, now))
+        if before is now and ref is not None and ref() is value:
+            return  # most tests meet their objects again and again
         try:
             again: Any = weakref.ref(value, lambda _: met.pop(key, None))
         except TypeError:
             if own:
                 return  # it ends with the function; its address will be that of another one
             again = None  # it may be another one of that address, which is on the safe side
-        ref, before = met.get(key, (None, now))
         if ref is not None and ref() is not value:
             before = now  # the one that was met has gone, and its address is used again
         if before is not now and now in _with_used(before):

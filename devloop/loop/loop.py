@@ -302,8 +302,9 @@ class Loop:
 
     def _take_observed(self) -> None:
         """What a run has looked at is watched from now on; what was written meanwhile counts."""
-        self._watch_what_matters()
-        unseen = self.project.take_unseen()
+        fresh, unseen = self.project.take_observed()
+        if fresh:
+            self._watch_what_matters()
         if unseen and self.scope.watch:
             applied = self.project.indexer.as_applied(unseen)
             self._cycles.heed(unseen, time.monotonic(), applied)

@@ -73,6 +73,7 @@ class Project:
         self.verdicts = Verdicts(self.codebase, store)
         self._observe(Observed.of(self.records, self._given()))
         self._scripts = entries.console_scripts(root)
+        self._fresh: frozenset[str] = frozenset()
         self._unseen: frozenset[str] = frozenset()
 
     @classmethod
@@ -116,6 +117,11 @@ class Project:
         facts = self.graph.files.get(path)
         return () if facts is None else facts.positions
 
+    def _readers(self, path: str) -> frozenset[str]:
+        """The libraries that a source imports and that may read any file."""
+        facts = self.graph.files.get(path)
+        return frozenset() if facts is None else readers(facts)
+
     def _given(self) -> Mapping[str, str]:
         """The environment that tests are given."""
         return {**for_project(os.environ, self.interpreter.path), **self.config.tests.env}
@@ -147,12 +153,12 @@ class Project:
         """
         if ran.recording is not None:
             recording = ran.recording.with_texts(self._positions)
-            recording = recording.with_readers(readers(self.graph.files))
+            recording = recording.with_readers(self._readers)
             ran = msgspec.structs.replace(ran, recording=recording)
             before = self.codebase.observed
             self._observe(before.joined(recording, self._given()))
             now = self.codebase.contents
-            fresh = self.codebase.observed.files - before.files
+            self._fresh = fresh = self.codebase.observed.files - before.files
             self._unseen = self.codebase.written_since(began, fresh.difference(contents))
             changed = {**changed, **dict.fromkeys(self._unseen, UNKNOWN)}
             contents = {
@@ -164,10 +170,15 @@ class Project:
         self.codebase.find_more(self.records.holding())
         return doubtful
 
-    def take_unseen(self) -> tuple[Change, ...]:
-        """What was written, unwatched, while the run went on that was the first to look at it."""
-        unseen, self._unseen = self._unseen, frozenset()
-        return tuple(Change(path, "modified") for path in sorted(unseen))
+    def take_observed(self) -> tuple[frozenset[str], tuple[Change, ...]]:
+        """What the last run was the first to look at.
+
+        Returns:
+            The files; and of them what was written, unwatched, while that run went on.
+        """
+        fresh, unseen = self._fresh, self._unseen
+        self._fresh = self._unseen = frozenset()
+        return fresh, tuple(Change(path, "modified") for path in sorted(unseen))
 
     def tidy(self) -> None:
         """Forget outlines of contents that nobody remembers."""

@@ -99,8 +99,7 @@ def compare(before: Outline, after: Outline, classes: Classes) -> Edit:
             function = unit.qualname if unit.binds else ""
             if unit.effect & CHOICE:
                 # Those that it defines may be served by other defaults.
-                for name in unit.binds:
-                    key = f"{unit.scope}.{name}" if unit.scope else name
+                for key in unit.qualnames:
                     functions.update(before.named(key), after.named(key))
                 names.setdefault("__doc__", unit.shown)
                 names.setdefault(ANY_SIGNATURE, unit.shown)

@@ -69,9 +69,14 @@ class Unit(msgspec.Struct, frozen=True, array_like=True, gc=False):
     asides: tuple[int, ...] = ()
 
     @property
+    def qualnames(self) -> list[str]:
+        """Of all that it binds."""
+        return [f"{self.scope}.{name}" if self.scope else name for name in self.binds]
+
+    @property
     def qualname(self) -> str:
         """Of the class, or the function, that it binds."""
-        return f"{self.scope}.{self.binds[0]}" if self.scope else self.binds[0]
+        return self.qualnames[0]
 
     @property
     def shown(self) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from devloop.graph.facts import Facts
 
 IN_C = frozenset(
@@ -16,18 +14,10 @@ IN_C = frozenset(
 Python open them, which is heard."""
 
 
-def readers(files: Mapping[str, Facts]) -> dict[str, frozenset[str]]:
-    """The sources that import such libraries.
+def readers(facts: Facts) -> frozenset[str]:
+    """Those of these libraries that a source imports.
 
     Args:
-        files: the facts of all sources.
-
-    Returns:
-        For each of them the libraries.
+        facts: of the source.
     """
-    found = {}
-    for path, facts in files.items():
-        named = frozenset(one.module.partition(".")[0] for one in facts.imports if not one.level)
-        if not named.isdisjoint(IN_C):
-            found[path] = named & IN_C
-    return found
+    return IN_C.intersection(one.module.partition(".")[0] for one in facts.imports if not one.level)

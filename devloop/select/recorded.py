@@ -22,6 +22,7 @@ relative to the root, or absolute outside of it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 import msgspec
@@ -92,19 +93,18 @@ class Recording(msgspec.Struct, frozen=True):
 
         return self._with(texts)
 
-    def with_readers(self, readers: Mapping[str, Collection[str]]) -> Recording:
+    def with_readers(self, readers: Callable[[str], Collection[str]]) -> Recording:
         """Add the libraries that may have read any file, of which nothing tells.
 
         Args:
-            readers: for each source that imports such libraries their names.
+            readers: those that a source imports, by its path.
         """
-        if not readers:
-            return self
+        known = functools.cache(readers)
 
         def unseen(name: str, deps: Deps) -> Deps:
             # A module's, and a file's, own code is told by their names.
             paths = {dep[2:].partition("::")[0] for dep in deps if dep[0] in "fp"} | {name}
-            found = {f"b {module}" for path in paths for module in readers.get(path, ())}
+            found = {f"b {module}" for path in paths for module in known(path)}
             return deps | found if found else deps
 
         return self._with(unseen)

@@ -81,8 +81,7 @@ def spread(
             bound = [*unit.binds]
             if len(bound) == 1 or unit.effect & CHOICE:
                 # Of a function, that it may be served by another default.
-                for one in bound:
-                    function = f"{unit.scope}.{one}" if unit.scope else one
+                for function in unit.qualnames:
                     for key in importers[path].named(function) or (function,):
                         served[f"f {path}::{key}"] = name
             if unit.scope:
