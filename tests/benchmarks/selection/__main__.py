@@ -4,8 +4,11 @@ Run `python -m tests.benchmarks.selection` from the checkout's folder. Seeded mu
 click and httpx source distributions are made one at a time; a full run of plain pytest says which
 outcomes each changes, and devloop and pytest-testmon say what they would have run. A missed test
 counts as unsafe if its outcome changes when it runs alone, too; effects of other tests' failures
-stand apart (beside). Mutants that break imports, or with which the tests do not end, do not count.
-Everything is kept in the folder ``--work``: interrupt it, and run it again to go on.
+stand apart (beside). A test is at risk if its outcome changes when the constant, the default or
+the decorator is replaced by one whose every use fails; the last column is the share selected
+without those of them that the other tool leaves out. Mutants that break imports, or with which
+the tests do not end, do not count. Everything is kept in the folder ``--work``: interrupt it, and
+run it again to go on.
 """
 
 from __future__ import annotations
@@ -17,10 +20,11 @@ from pathlib import Path
 
 from tests.benchmarks.real import REAL
 from tests.benchmarks.selection.evaluation import Evaluation
-from tests.benchmarks.selection.summary import Summary, summaries, table
+from tests.benchmarks.selection.summary import Summary, compared, table
 from tests.benchmarks.session import temporary_files
 
-PARTS = ("outcomes", "devloop", "testmon")
+TOOLS = ("devloop", "testmon")
+PARTS = ("outcomes", "risks", *TOOLS)
 
 
 def main() -> int:
@@ -53,10 +57,15 @@ def main() -> int:
             for part in chosen.part or PARTS:
                 if part == "outcomes":
                     evaluation.find_outcomes()
+                elif part == "risks":
+                    evaluation.find_risks()
                 else:
                     evaluation.find_selections(part)
-        for tool in PARTS[1:]:
-            found += summaries(real.name, tool, evaluation.judge(tool), evaluation.total)
+            found += compared(
+                real.name,
+                {tool: list(evaluation.judge(tool)) for tool in TOOLS},
+                evaluation.total,
+            )
     sys.stdout.write(table(found))
     if chosen.json is not None:
         shown = [one.as_dict() for one in found]

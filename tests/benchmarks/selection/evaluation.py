@@ -11,7 +11,7 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 
 from tests.benchmarks.real import Real
 from tests.benchmarks.selection.mutants import Mutant, of_project
+from tests.benchmarks.selection.risks import RISKY, spoilt
 from tests.benchmarks.selection.tools import TESTMON, Devloop, Testmon, Tool
 from tests.benchmarks.selection.trees import Outcomes, Tree
 from tests.benchmarks.session import CHECKOUT
@@ -65,6 +66,7 @@ class Judged:
         selected: those that were selected, of the clean project's.
         unsafe: those that were not, and whose outcome changes when they run alone too.
         beside: those that were not, and whose outcome only other tests' failures change.
+        at_risk: those whose outcome this or a further edit of the same place changes.
     """
 
     mutant: Mutant
@@ -72,6 +74,7 @@ class Judged:
     selected: frozenset[str]
     unsafe: frozenset[str]
     beside: frozenset[str]
+    at_risk: frozenset[str]
 
 
 class Evaluation:
@@ -102,12 +105,23 @@ class Evaluation:
         for mutant in self._mutants:
             if counted == self._count:
                 return
-            if mutant.key not in self._outcomes:
-                with self._plain.edited(mutant):
-                    found = self._plain.pytest()
-                self._outcomes.put(mutant.key, self._difference(found))
-                self._say("pytest", mutant, str(len(self._outcomes[mutant.key]["changed"])))
+            self._try(mutant)
             counted += self._outcomes[mutant.key]["state"] == COUNTED
+
+    def find_risks(self) -> None:
+        """Run plain pytest on further edits of the places of constants and the like."""
+        self._plain.clean_seconds = self._outcomes[CLEAN]["seconds"]
+        for mutant in self.counted():
+            if mutant.kind in RISKY:
+                for other in spoilt(mutant):
+                    self._try(other)
+
+    def _try(self, mutant: Mutant) -> None:
+        if mutant.key not in self._outcomes:
+            with self._plain.edited(mutant):
+                found = self._plain.pytest()
+            self._outcomes.put(mutant.key, self._difference(found))
+            self._say("pytest", mutant, str(len(self._outcomes[mutant.key]["changed"])))
 
     def _find_clean(self) -> dict[str, Any]:
         began = time.monotonic()
@@ -200,7 +214,14 @@ class Evaluation:
                 frozenset(chosen & clean.keys() - always),
                 frozenset(unsafe),
                 frozenset(missed - unsafe),
+                frozenset(changed.union(*map(self._changed, spoilt(mutant)))),
             )
+
+    def _changed(self, mutant: Mutant) -> Iterable[str]:
+        """What it changes, as far as is known, and unless no test could be collected then."""
+        known = mutant.key in self._outcomes
+        changed: list[str] = self._outcomes[mutant.key]["changed"] if known else []
+        return changed
 
     def _changes_alone(self, mutant: Mutant, nodeid: str) -> bool:
         """Whether an edit changes the outcome of a test that runs alone."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 from tests.benchmarks.selection.evaluation import Judged
-from tests.benchmarks.selection.mutants import KINDS
+from tests.benchmarks.selection.mutants import KINDS, Mutant
 
 HEAD = (
     "project",
@@ -21,6 +22,7 @@ HEAD = (
     "beside",
     "recall",
     "selected",
+    "without at risk",
 )
 
 
@@ -34,6 +36,7 @@ class Summary:
         tool: its name.
         judged: each of them.
         total: how many tests the project has.
+        others: for each mutant that another tool was asked about, what that has selected.
     """
 
     project: str
@@ -41,6 +44,7 @@ class Summary:
     tool: str
     judged: Sequence[Judged]
     total: int
+    others: Mapping[Mutant, frozenset[str]]
 
     @property
     def killing(self) -> int:
@@ -64,6 +68,18 @@ class Summary:
         """Which part of all tests was selected, on average."""
         return statistics.mean(len(one.selected) / self.total for one in self.judged)
 
+    @property
+    def without_at_risk(self) -> float:
+        """The same share without the tests that the other tool leaves out though they are at risk.
+
+        So much is what this tool may be compared by: it has more only where that is not needed.
+        """
+        return statistics.mean(
+            len(one.selected - (one.at_risk - self.others.get(one.mutant, one.selected)))
+            / self.total
+            for one in self.judged
+        )
+
     def row(self) -> tuple[str, ...]:
         """Its row of the table."""
         return (
@@ -77,6 +93,7 @@ class Summary:
             str(sum(len(one.beside) for one in self.judged)),
             f"{self.recall:.1%}",
             f"{self.share:.1%}",
+            f"{self.without_at_risk:.1%}",
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -90,27 +107,26 @@ class Summary:
             "unsafe": self.unsafe,
             "recall": self.recall,
             "share": self.share,
+            "without_at_risk": self.without_at_risk,
             "missed": {str(one.mutant): sorted(one.unsafe) for one in self.judged if one.unsafe},
             "beside": {str(one.mutant): sorted(one.beside) for one in self.judged if one.beside},
         }
 
 
-def summaries(project: str, tool: str, judged: Iterable[Judged], total: int) -> list[Summary]:
-    """One of all mutants, and one of each class.
+def compared(project: str, judged: Mapping[str, Sequence[Judged]], total: int) -> Iterator[Summary]:
+    """For each of two tools a summary of all mutants, and one of each class.
 
     Args:
         project: whose.
-        tool: its name.
-        judged: what it has done.
+        judged: what each tool has done.
         total: how many tests the project has.
     """
-    everything = list(judged)
-    found = []
-    for kind in ("all", *KINDS):
-        some = [one for one in everything if kind in ("all", one.mutant.kind)]
-        if some:
-            found.append(Summary(project, kind, tool, some, total))
-    return found
+    for (tool, some), (_, others) in permutations(judged.items(), 2):
+        selected = {one.mutant: one.selected for one in others}
+        for kind in ("all", *KINDS):
+            those = [one for one in some if kind in ("all", one.mutant.kind)]
+            if those:
+                yield Summary(project, kind, tool, those, total, selected)
 
 
 def table(found: Sequence[Summary]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import inspect
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from tests.benchmarks.peers import install_python, recent_python
 from tests.benchmarks.real import Real, fetch
-from tests.benchmarks.selection import benchmark_outcomes
+from tests.benchmarks.selection import benchmark_outcomes, benchmark_spoilt
 from tests.benchmarks.selection.mutants import Mutant
 from tests.benchmarks.session import environment
 
@@ -101,7 +102,8 @@ class Tree:
         (metadata / "METADATA").write_text(described, encoding="utf-8")
         url = {"url": self.root.as_uri(), "dir_info": {"editable": True}}
         (metadata / "direct_url.json").write_text(json.dumps(url), encoding="utf-8")
-        shutil.copy(benchmark_outcomes.__file__, site)
+        for plugin in (benchmark_outcomes, benchmark_spoilt):
+            shutil.copy(inspect.getfile(plugin), site)
         (self.root / ".venv/complete").touch()
 
     def sources(self) -> dict[str, bytes]:
