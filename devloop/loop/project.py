@@ -118,9 +118,8 @@ class Project:
         return () if facts is None else facts.positions
 
     def _readers(self, path: str) -> frozenset[str]:
-        """The libraries that a source imports and that may read any file."""
-        facts = self.graph.files.get(path)
-        return frozenset() if facts is None else readers(facts)
+        """What a source imports that may read any file."""
+        return readers(path, self.graph)
 
     def _given(self) -> Mapping[str, str]:
         """The environment that tests are given."""

@@ -16,7 +16,7 @@ relative to the root, or absolute outside of it.
 ``v NAME``                 an environment variable was read; ``v *``: all of them
 ``d name``                 a distribution was used
 ``o reason``               something was done that cannot be observed: the test is *opaque*
-``b module``               code ran that uses a library whose own code, in C, may read any file
+``b module``               code ran that uses one whose own code, in C, may read any file
 =========================  ========================================================
 """
 
@@ -94,7 +94,7 @@ class Recording(msgspec.Struct, frozen=True):
         return self._with(texts)
 
     def with_readers(self, readers: Callable[[str], Collection[str]]) -> Recording:
-        """Add the libraries that may have read any file, of which nothing tells.
+        """Add the modules in C that may have read any file, of which nothing tells.
 
         Args:
             readers: those that a source imports, by its path.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -218,6 +219,41 @@ def test_a_data_file_selects_those_that_a_library_in_c_may_have_read_it_for(
     assert project.check({"tests/test_before.py": "def test_before():\n    print(1)\n"}) == {
         "tests/test_before.py::test_before"
     }
+
+
+EXTENSION = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+data.txt
+    1
+fast/__init__.py
+    from fast import _json
+    def quoted(text):
+        return _json.encode_basestring(text)
+slow.py
+    def quoted(text):
+        return repr(text)
+tests/test_fast.py
+    import fast
+    def test_fast():
+        assert fast.quoted("a") == '"a"'
+tests/test_slow.py
+    import slow
+    def test_slow():
+        assert slow.quoted("a") == "'a'"
+"""
+
+
+def test_a_data_file_selects_those_that_an_extension_module_may_have_read_it_for(
+    recorded: MakeLab,
+) -> None:
+    """S20: as for libraries, the project's own code in C tells nothing of what it opens."""
+    project = recorded(EXTENSION, record=False)
+    where = [project.python, "-c", "import _json; print(_json.__file__, end='')"]
+    shutil.copy(subprocess.check_output(where, text=True), project.root / "fast")
+    project.record()
+    assert project.check({"data.txt": "2\n"}) == {"tests/test_fast.py::test_fast"}
 
 
 PROCESSES = """
