@@ -105,23 +105,23 @@ class Evaluation:
         for mutant in self._mutants:
             if counted == self._count:
                 return
-            self._try(mutant)
-            counted += self._outcomes[mutant.key]["state"] == COUNTED
+            counted += self._try(mutant) == COUNTED
 
     def find_risks(self) -> None:
         """Run plain pytest on further edits of the places of constants and the like."""
         self._plain.clean_seconds = self._outcomes[CLEAN]["seconds"]
         for mutant in self.counted():
             if mutant.kind in RISKY:
-                for other in spoilt(mutant):
-                    self._try(other)
+                any(self._try(other) == COUNTED for other in spoilt(mutant))
 
-    def _try(self, mutant: Mutant) -> None:
+    def _try(self, mutant: Mutant) -> str:
         if mutant.key not in self._outcomes:
             with self._plain.edited(mutant):
                 found = self._plain.pytest()
             self._outcomes.put(mutant.key, self._difference(found))
             self._say("pytest", mutant, str(len(self._outcomes[mutant.key]["changed"])))
+        state: str = self._outcomes[mutant.key]["state"]
+        return state
 
     def _find_clean(self) -> dict[str, Any]:
         began = time.monotonic()

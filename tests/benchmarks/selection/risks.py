@@ -2,8 +2,8 @@
 
 A mutant changes a value a little, and many tests that use the value pass all the same. They are
 at risk nevertheless: the next edit of the same place may break them. So what stands there is
-also replaced by a value whose every use fails, and by one that is merely of no use; a test whose
-outcome one of these changes is shown to be at risk.
+also replaced by a value whose every use fails, or, where the project cannot even be imported
+then, by one that is merely of no use; a test whose outcome that changes is shown to be at risk.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SPOILT = '__import__("benchmark_spoilt").'
 
 
 def spoilt(mutant: Mutant) -> tuple[Mutant, ...]:
-    """Further edits of the place of a mutant.
+    """Further edits of the place of a mutant, the sharpest first.
 
     Args:
         mutant: of one of the `RISKY` classes.
