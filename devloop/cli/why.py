@@ -22,7 +22,7 @@ def command(target: str, file: str | None) -> int:
     """
     loaded = options.find_project()
     named = target in loaded.config.apps or target in loaded.config.steps
-    target = target if named else options.project_path(loaded.root, target)
+    target = target if named else options.project_path(loaded.root, target, must_exist=False)
     file = file and options.project_path(loaded.root, file, must_exist=False)
     from devloop.loop import inspection
 

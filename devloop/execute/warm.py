@@ -43,6 +43,7 @@ from devloop.plan.warm import (
     library_of,
     third_party,
     wants_spare,
+    within,
 )
 
 LITTLE = 0.01
@@ -289,6 +290,7 @@ class Warm:
         own = first_party(modules, self._root, self._library)
         third = third_party(modules, self._root, self._library)
         record = self.record.learn(third, {name for name, _ in own})
+        record = record.with_own(within(own, self._root), anew=first)
         if first:
             self._answered = True
             self._path = tuple(message["path"])
@@ -337,7 +339,9 @@ class Warm:
         misled = self._is_misled(message, warm=warm, layered=layered)
         modules = [(name, file) for name, file in message["modules"]]
         self._files.update((name, file) for name, file in modules if file is not None)
-        self.record = self.record.add(third_party(modules, self._root, self._library))
+        record = self.record.add(third_party(modules, self._root, self._library))
+        own = first_party(modules, self._root, self._library)
+        self.record = record.with_own(within(own, self._root))
         self._news.set()
         return misled
 

@@ -17,7 +17,7 @@ from devloop.execute.terminal import Size, Terminal
 from devloop.loop.project import Applied, Project
 from devloop.plan.plan import at_start
 from devloop.plan.warm import WarmRecord
-from devloop.select.apps import affected_apps, broken
+from devloop.select.apps import AppTarget, affected_apps, broken
 from devloop.select.selection import SelectedTarget
 from devloop.store.store import Store
 from devloop.watch.vigil import Vigil
@@ -155,7 +155,7 @@ class Apps:
             supervisor.changed(sorted(applied.touched | applied.changed))
         affected = affected_apps(
             self._project.graph,
-            self._project.app_targets(),
+            self._targets(),
             applied.changed,
             applied.touched,
             self._project.categorise,
@@ -227,8 +227,8 @@ class Apps:
             return {}
         graph = self._project.graph
         found = {}
-        for target in self._project.app_targets():
-            bad = broken(graph, sorted(graph.closure(target.entry.paths)))
+        for target in self._targets():
+            bad = broken(graph, sorted(graph.closure(target.sources)))
             if bad:
                 found[target.name] = bad[0]
         return found
@@ -251,6 +251,15 @@ class Apps:
         async with anyio.create_task_group() as stopping:
             for supervisor in self._supervisors.values():
                 stopping.start_soon(supervisor.stop)
+
+    def _targets(self) -> tuple[AppTarget, ...]:
+        """What selection is to know of them."""
+        imported = {
+            name: supervisor.warm.record.own
+            for name, supervisor in self._supervisors.items()
+            if supervisor.warm is not None
+        }
+        return self._project.app_targets(imported)
 
     async def _await_settled(self, supervisor: AppSupervisor, number: int) -> None:
         self._tell(supervisor.name, await supervisor.settled(), number)

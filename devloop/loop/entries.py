@@ -25,6 +25,7 @@ def targets(
     root: Path,
     apps: Mapping[str, App],
     graph: Graph,
+    imported: Mapping[str, frozenset[str]],
     *,
     scripts: Mapping[str, str],
     is_script: Callable[[str], bool],
@@ -36,6 +37,7 @@ def targets(
         root: the project's.
         apps: as configured.
         graph: of its sources.
+        imported: those that the apps were last seen to import, by the app's name.
         scripts: the project's own console scripts.
         is_script: tells whether a program is a Python script of the project's environment.
         library: the top-level modules of the standard library that its interpreter has.
@@ -55,6 +57,7 @@ def targets(
             app.watch,
             app.env_file,
             app.needs,
+            imported.get(name, frozenset()),
         )
         for name, app in apps.items()
     )

@@ -23,10 +23,11 @@ from devloop.plan.plan import planned, targets
 from devloop.report import tables
 from devloop.report.paint import Paint
 from devloop.select import tests as select_tests
-from devloop.select.apps import affected_apps
+from devloop.select.apps import AppTarget, affected_apps
 from devloop.select.foresight import foresee, seen
 from devloop.select.records import Verdict
 from devloop.select.steps import affected_steps
+from devloop.store import peek
 from devloop.watch import revisions
 
 
@@ -101,7 +102,7 @@ def find_affected(project: Project, ahead: Ahead | None = None) -> Affected:
         for file in due.files
         for test in planned(file, [verdict.nodeid for verdict in known.get(file.path, ())])
     ]
-    apps = affected_apps(project.graph, project.app_targets(), changed, touched, project.categorise)
+    apps = affected_apps(project.graph, _apps(project), changed, touched, project.categorise)
     return Affected(
         changes,
         tuple(tests),
@@ -165,8 +166,14 @@ def _by(project: Project, target: str, file: str) -> Reason | None:
     if target in project.config.steps:
         steps = affected_steps(project.config.steps, [file])
         return next((step.reason for step in steps if step.name == target), None)
-    apps = affected_apps(project.graph, project.app_targets(), [file], [file], project.categorise)
+    apps = affected_apps(project.graph, _apps(project), [file], [file], project.categorise)
     return next((app.reason for app in apps if app.name == target), None)
+
+
+def _apps(project: Project) -> tuple[AppTarget, ...]:
+    """What is known of the apps, from a `watch` of them, too."""
+    imported = {name: record.own for name, record in peek.warm(project.loaded.root).items()}
+    return project.app_targets(imported)
 
 
 def _test_file(project: Project, target: str) -> str:

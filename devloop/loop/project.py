@@ -243,12 +243,17 @@ class Project:
         """The tests that are due, by the records."""
         return self.verdicts.due(complete=self.complete)
 
-    def app_targets(self) -> tuple[AppTarget, ...]:
-        """What selection knows of the apps."""
+    def app_targets(self, imported: Mapping[str, frozenset[str]]) -> tuple[AppTarget, ...]:
+        """What selection knows of the apps.
+
+        Args:
+            imported: the sources that they were last seen to import, by the app's name.
+        """
         return entries.targets(
             self.root,
             self.config.apps,
             self.graph,
+            imported,
             scripts=self._scripts,
             is_script=self.toolchain.is_script,
             library=self.interpreter.library,

@@ -90,7 +90,7 @@ class Unplaced:
 
     def _entry(self, app: str) -> str | None:
         """The file that the command of an app names."""
-        for target in self._project.app_targets():
+        for target in self._project.app_targets({}):
             if target.name == app:
                 entry = target.entry
                 named = [p for p in entry.named if (self._project.root / p).is_file()]

@@ -81,6 +81,7 @@ class WarmRecord(msgspec.Struct, frozen=True):
         anew: paths of the project's modules that cannot be held, and why.
         not_kept: functions whose results cannot be kept, and why.
         not_ahead: why the command does not begin before a start is wanted.
+        own: the project's sources that its last start has imported, relative to the root.
     """
 
     modules: tuple[str, ...] = ()
@@ -98,6 +99,7 @@ class WarmRecord(msgspec.Struct, frozen=True):
     anew: Mapping[str, str] = {}
     not_kept: Mapping[str, str] = {}
     not_ahead: str | None = None
+    own: frozenset[str] = frozenset()
 
     def for_installed(self, installed: str) -> WarmRecord:
         """The record as far as it holds for what is installed now.
@@ -116,7 +118,7 @@ class WarmRecord(msgspec.Struct, frozen=True):
             for name, one in self.quarantine.items()
             if one.distribution and not one.reason.startswith("imports ")
         }
-        return WarmRecord(self.modules, quarantine=unsafe, installed=installed)
+        return WarmRecord(self.modules, quarantine=unsafe, installed=installed, own=self.own)
 
     def learn(self, modules: Iterable[str], own: Collection[str] = ()) -> WarmRecord:
         """Take in what a process has imported.
@@ -151,6 +153,19 @@ class WarmRecord(msgspec.Struct, frozen=True):
         known = set(self.modules)
         new = tuple(name for name in modules if name not in known)
         return msgspec.structs.replace(self, modules=(*self.modules, *new)) if new else self
+
+    def with_own(self, paths: frozenset[str], *, anew: bool = False) -> WarmRecord:
+        """Take in which of the project's sources a process has imported.
+
+        Args:
+            paths: relative to the root.
+            anew: what earlier ones have imported does not count any more.
+
+        Returns:
+            A new value.
+        """
+        own = paths if anew else paths | self.own
+        return self if own == self.own else msgspec.structs.replace(self, own=own)
 
     def audit(self, shape: Shape, *, warm: bool) -> WarmRecord:
         """Take in what a start came to.
@@ -242,6 +257,17 @@ def first_party(
         for name, file in modules
         if file is not None and not name.startswith(_NEVER) and is_first_party(file, root, library)
     )
+
+
+def within(modules: Iterable[tuple[str, str]], root: str) -> frozenset[str]:
+    """The files of modules that lie in the project's folder, relative to it.
+
+    Args:
+        modules: names and files.
+        root: the project's folder.
+    """
+    start = root.rstrip(os.sep) + os.sep
+    return frozenset(file[len(start) :] for _, file in modules if file.startswith(start))
 
 
 def is_first_party(file: str, root: str, library: str) -> bool:

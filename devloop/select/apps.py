@@ -20,10 +20,11 @@ class AppTarget(msgspec.Struct, frozen=True):
 
     Args:
         name: in the configuration.
-        entry: where its command enters the project.
+        entry: where its command enters the project, by its words.
         patterns: its `watch` patterns.
         env_file: relative to the root.
         needs: the steps that it needs.
+        imported: the sources that its last start was seen to import, relative to the root.
     """
 
     name: str
@@ -31,6 +32,12 @@ class AppTarget(msgspec.Struct, frozen=True):
     patterns: tuple[str, ...] = ()
     env_file: str | None = None
     needs: tuple[str, ...] = ()
+    imported: frozenset[str] = frozenset()
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """What it runs, as far as that is known: all that these import is run, too."""
+        return self.imported.union(self.entry.paths)
 
 
 def affected_apps(
@@ -103,18 +110,16 @@ def _reason(
 
 
 def _python_reason(graph: Graph, target: AppTarget, code: list[str]) -> Reason | None:
-    if target.entry.foreign:
-        return None
-    if not target.entry.paths:
-        for path in sorted(code):
-            if not graph.layout.is_test_module(path):
-                detail = "where the command enters the project is not known"
-                return Reason("unknown-entry", (target.name, path), detail)
-        return None
     affected = graph.affected(code)
-    reached = [path for path in target.entry.paths if path in affected]
-    if not reached:
+    reached = target.sources & affected.keys()
+    if reached:
+        nearest = min(reached, key=lambda path: (affected[path].distance, path))
+        link = affected[nearest]
+        return Reason(link.kind or "edited", (target.name, *graph.chain(nearest, affected)))
+    if target.entry.foreign or target.entry.paths:
         return None
-    nearest = min(reached, key=lambda path: affected[path].distance)
-    link = affected[nearest]
-    return Reason(link.kind or "edited", (target.name, *graph.chain(nearest, affected)))
+    for path in sorted(code):
+        if not graph.layout.is_test_module(path):
+            detail = "where the command enters the project is not known"
+            return Reason("unknown-entry", (target.name, path), detail)
+    return None

@@ -145,8 +145,13 @@ def _words(argv: Iterable[str]) -> Iterator[str]:
 
 def _sources(word: str, prefix: str, graph: Graph) -> tuple[str, ...]:
     name = word.partition(":")[0]
-    if prefix + name in graph.files:
-        return (prefix + name,)
+    # Flask, and Python of a folder, take paths without a suffix, too.
+    for end in ("", ".py"):
+        if prefix + name + end in graph.files:
+            return (prefix + name + end,)
+    package = (f"{prefix}{name.rstrip('/')}/{file}" for file in ("__init__.py", "__main__.py"))
+    if found := tuple(path for path in package if path in graph.files):
+        return found
     return _modules(name, graph) if _REFERENCE.fullmatch(word) else ()
 
 

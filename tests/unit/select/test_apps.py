@@ -49,6 +49,16 @@ def test_an_edit_within_the_import_closure_restarts_a_python_app(graph: Graph) -
     assert restarted(graph, WEB, "shop/web.py") == ("edited", ("web", "shop/web.py"))
 
 
+def test_what_it_was_seen_to_import_restarts_it_whatever_its_words(graph: Graph) -> None:
+    """A name in a configuration file, or in the environment, is none of its words."""
+    chain = ("tool", "shop/web.py", "shop/prices.py")
+    for entry in (Entry(True, ("shop/other.py",)), Entry(True, foreign=True)):
+        target = AppTarget("tool", entry)
+        assert restarted(graph, target, "shop/prices.py") is None
+        target = AppTarget("tool", entry, imported=frozenset({"shop/web.py"}))
+        assert restarted(graph, target, "shop/prices.py") == ("imports", chain)
+
+
 @pytest.mark.parametrize("path", ["shop/other.py", "tests/test_web.py", "data.json", "README.md"])
 def test_what_lies_beside_the_closure_does_not(graph: Graph, path: str) -> None:
     """Editing a test, another module or a file that nobody declared leaves the app alone."""
