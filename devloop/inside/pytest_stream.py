@@ -21,6 +21,7 @@ import pytest
 
 if TYPE_CHECKING:
     from devloop.inside import messages, record
+    from devloop.inside import pytest_foresight as foresight
     from devloop.inside import pytest_warm as warm
     from devloop.inside.pytest_choice import Choice
     from devloop.inside.pytest_places import Places, plain, summary, traceback_text
@@ -30,6 +31,7 @@ else:
     messages = sys.modules["_devloop_messages"]
     record = sys.modules["_devloop_record"]
     Record = sys.modules["_devloop_pytest_record"].Record
+    foresight = sys.modules["_devloop_pytest_foresight"]
     warm = sys.modules["_devloop_pytest_warm"]
     Choice = sys.modules["_devloop_pytest_choice"].Choice
     Places = sys.modules["_devloop_pytest_places"].Places
@@ -124,12 +126,14 @@ def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-def pytest_load_initial_conftests() -> Generator[None, Any, None]:
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, Any, None]:
     """A conftest.py that does not import is a failure with a place, not a wrong use of pytest.
 
     Up to here nothing has been read but pytest's settings: whoever has gone ahead waits here.
     """
     if (ahead := sys.modules.get("_devloop.ahead")) is not None:
+        if ahead.unwanted():
+            foresight.foresee(early_config.pluginmanager.get_plugins())
         ahead.meet()
     outcome = yield
     if outcome.excinfo is not None and _channel is not None:
@@ -301,6 +305,7 @@ class Stream:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Tell how the run is set up."""
+        foresight.forget()
         self._session = session
         self._distributed = self._config.pluginmanager.hasplugin("dsession")
         self._channel.send(

@@ -133,6 +133,9 @@ def held(rewritten: list[str], outside: list[str]) -> Iterator[None]:
                 del os.environ["PYTEST_VERSION"]
     # Each run asks what is installed; the lists of folders' contents are kept for that.
     importlib.metadata.entry_points()
+    # Each run names it, and a recent one reads it from its metadata at each look.
+    pluggy: Any = sys.modules["pluggy"]
+    pluggy.__version__ = pluggy.__version__
     from . import run_pytest
 
     for name in run_pytest.MODULES:

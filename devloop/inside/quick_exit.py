@@ -29,12 +29,21 @@ def leave(code: int) -> None:
         return
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    for file in [one for one in gc.get_objects() if isinstance(one, _FILES)]:
+    kinds = _Kinds()
+    for file in [one for one in gc.get_objects() if kinds[type(one)]]:
         _flush(file)
     for text in (sys.stdout, sys.stderr):
         if text is not None:
             _flush(text)
     libc.exit(code)
+
+
+class _Kinds(dict[type, bool]):
+    """Whether what is of a type is such a file; `isinstance` would ask each proxy, too."""
+
+    def __missing__(self, kind: type) -> bool:
+        found = self[kind] = issubclass(kind, _FILES)
+        return found
 
 
 def _flush(file: Any) -> None:

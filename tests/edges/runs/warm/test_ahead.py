@@ -90,6 +90,27 @@ async def test_the_root_of_a_run_is_that_of_now(pair: Callable[[str], Pair]) -> 
     assert (await made.run(args=("sub",))).finished.outcome == "passed"
 
 
+async def test_fixtures_of_plugins_are_found_whoever_has_put_them_there(
+    pair: Callable[[str], Pair],
+) -> None:
+    """Those that plugins define, and one that a conftest.py adds to a plugin."""
+    made = pair("""
+        conftest.py
+            import pytest, pytest_shapes
+            @pytest.fixture
+            def late():
+                return 3
+            pytest_shapes.added = late
+            del late
+        test_it.py
+            def test_it(shape, added, tmp_path):
+                assert shape(added, 3)
+    """)
+    assert (await made.teach()).finished.outcome == "passed"
+    await gone_ahead(made)
+    assert await outcome(made) == "passed"
+
+
 async def test_a_plugin_of_the_projects_own_is_imported_when_it_is_wanted(
     pair: Callable[[str], Pair],
 ) -> None:
