@@ -14,7 +14,7 @@ import anyio
 
 from devloop.inside import messages
 
-CHUNK = 1 << 18
+CHUNK = 1 << 16
 """Bytes that are read at once."""
 
 MOST = 64

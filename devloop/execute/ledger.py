@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from devloop.inside import messages
-from devloop.inside.ledger import MOST, NOTHING, REPORT, RETIRE
+from devloop.inside.ledger import NOTHING, REPORT, RETIRE
 
 _ASKED = {"report": REPORT, "retire": RETIRE}
 
@@ -47,7 +47,9 @@ class Ledger:
         found: list[dict[str, Any]] = []
         if self._fd < 0:
             return found
-        data = os.pread(self._fd, 2 * MOST, self._read)
+        # Room for as much as there could be would be asked for at each look, and the holes that
+        # it left would grow the process.
+        data = os.pread(self._fd, max(0, os.fstat(self._fd).st_size - self._read), self._read)
         head = messages.HEADER.size
         while len(data) >= head:
             end = head + messages.HEADER.unpack_from(data)[0]

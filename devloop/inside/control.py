@@ -165,7 +165,7 @@ class Control:
             try:
                 flags = 0 if wait else _socket.MSG_DONTWAIT
                 with _Socket(self._fd) as end:
-                    data, ancillary, _, _ = end.recvmsg(1 << 18, ROOM, flags)
+                    data, ancillary, _, _ = end.recvmsg(1 << 16, ROOM, flags)
             except ConnectionError:
                 return None
             for level, kind, rights in ancillary:

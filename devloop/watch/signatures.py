@@ -102,7 +102,7 @@ def read(path: str) -> Known | None:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return None
         left = LARGE + 1
-        while left and (part := os.read(fd, min(left, 1 << 18))):
+        while left and (part := os.read(fd, min(left, 1 << 16))):
             digest.update(part)
             left -= len(part)
     except OSError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -62,6 +63,20 @@ def test_it_does_not_grow_without_end(ours: Ledger, theirs: inside.Ledger) -> No
     os.write(ledger.theirs, frame[:100])
     assert ledger.take() == []
     ledger.close()
+
+
+def test_a_look_takes_no_more_memory_than_what_is_told(ours: Ledger, theirs: inside.Ledger) -> None:
+    """Each restart looks several times: room for all that there could be would add up."""
+    theirs.append(messages.pack({"m": "news", "modules": []}))
+    tracemalloc.start()
+    try:
+        assert len(ours.take()) == 1
+        os.ftruncate(ours.theirs, 0)
+        assert ours.take() == []
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1 << 16
 
 
 def test_a_program_that_closes_what_it_finds_open(ours: Ledger) -> None:
