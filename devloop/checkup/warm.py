@@ -14,7 +14,6 @@ from devloop.execute.environment import for_project
 from devloop.execute.warm_tests import WarmTests
 from devloop.execute.zygote import FORKS
 from devloop.plan.reloader import Tamed, tame
-from devloop.plan.servers import binds_in
 from devloop.plan.warm import WarmRecord
 from devloop.store import peek
 
@@ -45,12 +44,13 @@ def check(
         words = argv(app.command)
         command = parse((tame(words, env) or Tamed(words)).argv, env, str(root / (app.cwd or "")))
         record = records.get(name)
-        if (language := binds_in(words)) is not None:
+        if record is not None and record.not_handed_over:
             yield Finding(
                 f"handover of {name}",
                 "ok",
-                f"its server opens its sockets in {language}, where they cannot be taken over: at "
-                "a restart requests are refused until it listens again",
+                f"it listens at {', '.join(record.not_handed_over)} without the socket module of "
+                "Python, or in a program of its own, where the next process cannot take over: it "
+                "waits for the end of the one before, and requests are refused until it listens",
             )
         if app.start == "cold":
             yield Finding(subject, "ok", 'turned off: start = "cold"')

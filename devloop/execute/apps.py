@@ -326,6 +326,8 @@ class AppSupervisor:
         await anyio.sleep(SETTLING)
         if life is self._line.current and life.begun.running is not None:
             self._held.settle()
+            if self.warm is not None:
+                self.warm.listens(self._held.others_of(life.process.pid, life.loose))
             await self._ask_for_imports(life)
 
     async def _ask_for_imports(self, life: Life) -> None:

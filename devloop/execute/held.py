@@ -12,14 +12,14 @@ import math
 import os
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from devloop.errors import CommandError
-from devloop.execute import letting_go
+from devloop.execute import letting_go, listening
 from devloop.inside import addresses
 
 BACKLOG = 4095
@@ -195,6 +195,19 @@ class Held:
         """
         held = self._sockets.get(name)
         return None if held is None or not held.queue else _queue(held.sock) != held.queue
+
+    def others_of(self, pid: int, loose: Collection[int]) -> list[str]:
+        """Where a tree of processes listens that nobody takes over, as what is bound in C.
+
+        Args:
+            pid: of the process.
+            loose: the inodes of sockets that are in nobody's way.
+
+        Returns:
+            See `listening.others_of`.
+        """
+        held = {os.fstat(sock.fileno()).st_ino for sock in self.sockets}
+        return listening.others_of(pid, held | {*loose})
 
     def settle(self) -> None:
         """The process is ready: let go of what it has not taken over."""

@@ -121,6 +121,10 @@ class Life:
 
         self.has_reported = False
 
+        self.loose: set[int] = set()
+        """The inodes of sockets that it listens on and that its successor may have beside it: of
+        any free port, or of several that share one."""
+
         self.how: Ended | None = None
         """How it has ended; None while it lives, and where the guardian died before."""
 
@@ -347,6 +351,8 @@ class Life:
             self._listens.append(message["address"])
             self._heard_of_listening.set()
             self._heard_of_listening = anyio.Event()
+        elif message["m"] == "loose":
+            self.loose.add(message["inode"])
         elif message["m"] == "told":
             self._has_told.set()
         self._tell.told(self, message, fds)

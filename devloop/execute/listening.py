@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Collection
 from contextlib import suppress
-from pathlib import Path
 
 from devloop.execute import sock_diag, tree
 
@@ -46,6 +46,30 @@ def address_of(
     listening |= _listening_unix(pid)
     found = (listening[inode] for inode in sorted(inodes & listening.keys()))
     return next((at for at in found if port is None or at == f":{port}"), None)
+
+
+def others_of(pid: int, known: Collection[int]) -> list[str]:
+    """Where a process, or one that came of it, listens beside what is known, on Linux.
+
+    Args:
+        pid: of an app.
+        known: inodes of sockets that do not count.
+
+    Returns:
+        ``:PORT`` of each, in order; none also where the kernel does not tell.
+    """
+    if sys.platform != "linux":
+        return []
+    inodes: set[int] = set()
+    for member in tree.family([pid]):
+        with suppress(OSError):
+            inodes |= sockets(member)
+    inodes.difference_update(known)
+    try:
+        ports = {tcp.port for tcp in sock_diag.dump(sock_diag.LISTENING) if tcp.inode in inodes}
+    except OSError:
+        return []  # a kernel, or a container, without sock_diag
+    return [f":{port}" for port in sorted(ports)]
 
 
 def sockets(pid: int) -> set[int]:
@@ -88,7 +112,10 @@ def unix_table(pid: int) -> list[list[str]]:
         The columns Num, RefCount, Protocol, Flags, Type, St, Inode and Path of each (unix(7)).
     """
     try:
-        table = Path(f"/proc/{pid}/net/unix").read_text(encoding="utf-8", errors="surrogateescape")
+        with open(  # noqa: PTH123 - pathlib would keep the name
+            f"/proc/{pid}/net/unix", encoding="utf-8", errors="surrogateescape"
+        ) as file:
+            table = file.read()
     except OSError:
         return []
     lines = [line.split(maxsplit=7) for line in table.splitlines()[1:]]

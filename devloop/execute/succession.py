@@ -129,6 +129,8 @@ class Succession:
     async def _handover(self, old: Life) -> Handover:
         """How the next process follows this one."""
         holds = bool(self._held) and old.begun.running is not None
+        if holds and self._held.others_of(old.process.pid, old.loose):
+            return "stop-first"  # the next one could not listen there beside it
         if holds and not await self._held.can_retire(old.process.pid):
             return "stop-first"
         if not self._retires or (not holds and old.address is not None):

@@ -261,6 +261,16 @@ class Warm:
         if isinstance(self._zygote, Zygote):
             await self._zygote.pages.learn(pid)
 
+    def listens(self, others: Sequence[str]) -> None:
+        """What was started listens wherever it will by now.
+
+        Args:
+            others: where it does on what nobody can take over.
+        """
+        if self.record.not_handed_over != tuple(others):
+            self.record = msgspec.structs.replace(self.record, not_handed_over=tuple(others))
+            self._news.set()
+
     def settled(self) -> None:
         """What was started is up, or will not be: now there is time for other work."""
         self._starting = False

@@ -174,7 +174,10 @@ def _share_alone(fd: int, *, listens: bool) -> None:
     name = _bound.pop(retiring.identity(fd), None)
     # Of several SO_REUSEPORT listeners the first alone: what is held and not attended would
     # go on to get its share of the connections.
-    if name is None or name in _held or not orders.reachable():
+    if name is None or name in _held:
+        orders.send({"m": "loose", "inode": retiring.identity(fd)})
+        return
+    if not orders.reachable():
         return
     path = addresses.path(name)
     held = _hold(name, fd, addresses.file_at(path) if path else None)

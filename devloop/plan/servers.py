@@ -17,21 +17,6 @@ _SUBCOMMANDS: dict[str, set[str] | None] = {
     "streamlit": {"run"},
 }
 
-_BIND_ELSEWHERE = {"granian": "Rust"}
-"""Servers that open their sockets where the injected code does not see them."""
-
-
-def binds_in(argv: tuple[str, ...]) -> str | None:
-    """In which language a command's server opens its sockets, if it is not Python.
-
-    Args:
-        argv: the program and its arguments.
-
-    Returns:
-        The language; None also where nothing is known.
-    """
-    return _BIND_ELSEWHERE.get(unwrap(argv).name)
-
 
 def is_server(argv: tuple[str, ...]) -> bool:
     """Whether a command is known to end up listening.

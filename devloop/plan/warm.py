@@ -82,6 +82,7 @@ class WarmRecord(msgspec.Struct, frozen=True):
         not_kept: functions whose results cannot be kept, and why.
         not_ahead: why the command does not begin before a start is wanted.
         own: the project's sources that its last start has imported, relative to the root.
+        not_handed_over: where it listens on what nobody can take over, as ``:PORT``.
     """
 
     modules: tuple[str, ...] = ()
@@ -100,6 +101,7 @@ class WarmRecord(msgspec.Struct, frozen=True):
     not_kept: Mapping[str, str] = {}
     not_ahead: str | None = None
     own: frozenset[str] = frozenset()
+    not_handed_over: tuple[str, ...] = ()
 
     def for_installed(self, installed: str) -> WarmRecord:
         """The record as far as it holds for what is installed now.

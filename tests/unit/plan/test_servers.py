@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devloop.plan.servers import binds_in, is_server
+from devloop.plan.servers import is_server
 
 
 @pytest.mark.parametrize(
@@ -32,10 +32,3 @@ def test_servers_are_known(command: str) -> None:
 def test_of_others_nothing_is_known(command: str) -> None:
     """A second of life has to do for them."""
     assert not is_server(tuple(command.split()))
-
-
-def test_servers_whose_sockets_are_not_seen_are_known() -> None:
-    """They open them in another language, so that no restart can hand them over."""
-    assert binds_in(("/env/bin/granian", "--interface", "asgi", "app:app")) == "Rust"
-    assert binds_in(("python", "-m", "granian", "app:app")) == "Rust"
-    assert binds_in(("uvicorn", "app:app")) is None

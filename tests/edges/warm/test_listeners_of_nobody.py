@@ -1,0 +1,126 @@
+"""Sockets that no process can take over decide how the next one follows, whoever binds them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from devloop.events import AppExited, AppStarted, AppStopping
+from devloop.execute import apps, tree
+from devloop.execute.app_state import Stopping
+from devloop.execute.guard import Guard
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.usefixtures("patient"),
+    pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not tell"),
+]
+
+Supervised = Callable[..., AbstractAsyncContextManager[Any]]
+
+CODE = """
+import _socket, os, signal, socket, subprocess, sys, time
+
+def end(*_):
+    while not os.path.exists("go"):
+        time.sleep(0.005)
+    os._exit(0)
+
+signal.signal(signal.SIGTERM, end)
+how, port, other = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+address = ("127.0.0.1", other)
+if how == "in C":
+    # As a library does that binds in C: the class of the `socket` module is not met.
+    beside = _socket.socket()
+    beside.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    beside.bind(address)
+    beside.listen()
+elif how == "in a program of its own":
+    code = (
+        "import socket, sys\\n"
+        "server = socket.create_server(('127.0.0.1', int(sys.argv[1])))\\n"
+        "print('listens', flush=True)\\n"
+        "server.accept()"
+    )
+    program = [sys.executable, "-I", "-S", "-c", code, str(other)]
+    child = subprocess.Popen(program, stdout=subprocess.PIPE)
+    assert child.stdout.readline()
+elif how == "at any port":
+    beside = socket.create_server(("127.0.0.1", 0))
+elif how == "at a shared port":
+    beside = [socket.create_server(address, reuse_port=True) for _ in range(2)]
+server = socket.create_server(("127.0.0.1", port))
+while True:
+    time.sleep(0.1)  # a signal just before a sleep is handled after it
+"""
+"""It listens at a port that is handed over, and elsewhere; it ends when somebody wants."""
+
+FIXED = ("in C", "in a program of its own")
+
+
+async def ready(session: Any) -> int:
+    """Restart the app, and see it ready; gives its process id."""
+    session.app.restart()
+    assert await session.app.settled() == "ready", session.output
+    pid: int = session.all(AppStarted)[-1].pid
+    return pid
+
+
+@pytest.mark.parametrize("how", FIXED)
+async def test_who_listens_on_what_nobody_takes_over_is_waited_for(
+    supervised: Supervised, guard: Guard, tmp_path: Path, free_port: Callable[[], int], how: str
+) -> None:
+    """The next process could not listen there beside it; that another socket is held is no help."""
+    (tmp_path / "app.py").write_text(CODE)
+    command = (sys.executable, "app.py", how, str(free_port()), str(free_port()))
+    async with supervised(guard, tmp_path, command=command, stop_timeout="1h") as session:
+        first = await ready(session)
+        session.app.restart()
+        await session.until(AppStopping)
+        assert session.app.state == Stopping(session.app.state.process)
+        (tmp_path / "go").touch()
+        assert await session.app.settled() == "ready", session.output
+        second = session.app.pid
+        order = [e for e in session.events if isinstance(e, AppStarted | AppExited)]
+        assert [event.pid for event in order] == [first, first, second]
+
+
+@pytest.mark.parametrize("how", ["at any port", "at a shared port"])
+async def test_what_is_in_nobodys_way_is_drained_beside_the_next(
+    supervised: Supervised, guard: Guard, tmp_path: Path, free_port: Callable[[], int], how: str
+) -> None:
+    """Another process may listen on a port of its own, and on one that both ask to share."""
+    (tmp_path / "app.py").write_text(CODE)
+    command = (sys.executable, "app.py", how, str(free_port()), str(free_port()))
+    async with supervised(guard, tmp_path, command=command, stop_timeout="1h") as session:
+        first = await ready(session)
+        await ready(session)
+        assert tree.started(first)
+        (tmp_path / "go").touch()
+
+
+@pytest.mark.parametrize("how", [*FIXED, "at any port"])
+async def test_where_it_cannot_be_followed_without_a_gap_is_known(
+    supervised: Supervised, guard: Guard, tmp_path: Path, free_port: Callable[[], int],
+    monkeypatch: pytest.MonkeyPatch, how: str,
+) -> None:  # fmt: skip
+    """The doctor can tell of it, from the first start on."""
+    monkeypatch.setattr(apps, "SETTLING", 0.0)
+    (tmp_path / "app.py").write_text(CODE)
+    other = free_port()
+    command = (sys.executable, "app.py", how, str(free_port()), str(other))
+    async with supervised(guard, tmp_path, command=command, stop_timeout="200ms") as session:
+        await ready(session)
+        with anyio.fail_after(60):
+            while not session.app.warm.record.modules:  # noqa: ASYNC110 - it says so in no other way
+                await anyio.sleep(0.01)
+            if how in FIXED:
+                while session.app.warm.record.not_handed_over != (f":{other}",):  # noqa: ASYNC110
+                    await anyio.sleep(0.01)
+        assert session.app.warm.record.not_handed_over == ((f":{other}",) if how in FIXED else ())
