@@ -13,6 +13,13 @@ from dis import opmap
 from types import CodeType
 from typing import Any
 
+CLOSED = "!"
+"""Stands for a variable of a function around: what is kept there only functions within that can
+meet, and they run whenever they do."""
+_RUNNING = frozenset(
+    "property staticmethod classmethod setter getter deleter abstractmethod override final"
+    " contextmanager asynccontextmanager".split()
+)
 _STORES = bytes(opmap[name] for name in ("STORE_ATTR", "STORE_SUBSCR", "STORE_GLOBAL"))
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _MADE = (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp)
@@ -38,29 +45,36 @@ def keeping(tree: ast.Module, suspects: Collection[str] | None) -> set[str]:
     Returns:
         Entries: the key of a function that looks at a place outside of it on some branch, and
         fills it; where all such places are on objects that variables of it hold, the names of
-        these follow, each after a space (``C.f self``). Else anybody may meet what it keeps.
+        these follow, each after a space (``C.f self``). `CLOSED` follows where all of them are
+        variables of a function around it. Else anybody may meet what it keeps.
     """
     found = set()
-    todo: list[tuple[Any, str]] = [(one, "") for one in tree.body]
+    todo: list[tuple[Any, str, tuple[Any, ...]]] = [(one, "", ()) for one in tree.body]
     while todo:
-        node, prefix = todo.pop()
+        node, prefix, around = todo.pop()
         if isinstance(node, _FUNCTIONS):
             key = prefix + node.name
-            holders = _holders(node) if suspects is None or key in suspects else set()
-            if holders:
-                found.add(key if "" in holders else " ".join([key, *sorted(holders)]))
-            prefix = f"{key}.<locals>."
+            holders = _holders(node, around) if suspects is None or key in suspects else set()
+            if holders == {CLOSED} and all(map(_is_run, node.decorator_list)):
+                found.add(key + CLOSED)
+            elif holders:
+                anybody = not holders.isdisjoint(("", CLOSED))
+                found.add(key if anybody else " ".join([key, *sorted(holders)]))
+            prefix, around = f"{key}.<locals>.", (*around, node)
         elif isinstance(node, ast.ClassDef):
             prefix += f"{node.name}."
         for field in ("body", "orelse", "finalbody", "handlers", "cases"):
             inner = getattr(node, field, None)
             if inner.__class__ is list:
-                todo += [(one, prefix) for one in inner]
+                todo += [(one, prefix, around) for one in inner]
     return found
 
 
-def _holders(function: Any) -> set[str]:
-    """The variables that hold what a function fills after it has looked; "" stands for no one's."""
+def _holders(function: Any, around: tuple[Any, ...]) -> set[str]:
+    """The variables that hold what a function fills after it has looked.
+
+    `CLOSED` stands for those of a function around it, "" for what no function holds.
+    """
     nodes = list(_own_nodes(function.body))
     shared: set[str] = set()
     assigned: dict[str, list[ast.AST]] = {}
@@ -71,7 +85,9 @@ def _holders(function: Any) -> set[str]:
         elif isinstance(node, (ast.If, ast.IfExp, ast.While)):
             asked.append(node.test)
         elif isinstance(node, ast.Try):
-            asked += node.body if node.handlers else []
+            # After an attempt to delete something it is gone, and was there or not.
+            tried = node.body[:-1] if _only_deletes(node) else node.body
+            asked += tried if node.handlers else []
         elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)) and node.value:
             if isinstance(node.value, ast.BoolOp):
                 asked.append(node.value)
@@ -99,14 +115,79 @@ def _holders(function: Any) -> set[str]:
         fresh.add(function.args.args[0].arg)
     found = set()
     for node in nodes:
+        if isinstance(node, (ast.Tuple, ast.List, ast.Starred)):
+            continue  # what is in it is looked at by itself
         if isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)):
             place, holder = _filled(node, shared)
             # What an object gets while it is made is nobody's yet, nor are keyword arguments;
             # and who redirects a stream puts it back.
             kept = place in looked and holder not in fresh
             if kept and not _is_made(assigned.get(holder, ())):
-                found.add(holder if holder in own else "")
+                is_closed = holder not in own and _is_closed(node, around)
+                found.add(holder if holder in own else CLOSED if is_closed else "")
     return found
+
+
+def _is_closed(node: Any, around: tuple[Any, ...]) -> bool:
+    """Whether the place that is filled is a variable of a function around.
+
+    Or one in a container that such a variable holds, and that is given to nobody.
+    """
+    whole = isinstance(node, ast.Name)
+    name = getattr(node if whole else getattr(node, "value", None), "id", "")
+    for outer in reversed(around):
+        nodes = list(_own_nodes(outer.body))
+        if any(isinstance(one, (ast.Yield, ast.YieldFrom, ast.Await)) for one in nodes):
+            return False  # it goes on later, and meets what is kept
+        arguments = [one for one in ast.walk(outer.args) if isinstance(one, ast.arg)]
+        if any(isinstance(one, ast.Global) and name in one.names for one in ast.walk(outer)):
+            return False
+        if any(isinstance(one, ast.Nonlocal) and name in one.names for one in nodes):
+            continue
+        bound = [one for one in nodes if isinstance(one, ast.Name) and one.id == name]
+        if not any(isinstance(one.ctx, ast.Store) for one in bound):
+            if any(one.arg == name for one in arguments):
+                return whole
+            continue
+        given = any(one.arg == name for one in arguments) or _is_given(outer, name)
+        return whole or not given
+    return False
+
+
+def _is_given(function: Any, name: str) -> bool:
+    """Whether some code hands on what a variable holds, or gives it what it has from elsewhere."""
+    used: set[int] = set()
+    for node in ast.walk(function):
+        if isinstance(node, (ast.Subscript, ast.Attribute)):
+            used.add(id(node.value))
+        elif isinstance(node, ast.Compare):
+            used.update(map(id, node.comparators))
+        elif isinstance(node, (ast.If, ast.While, ast.IfExp)):
+            used.add(id(node.test))
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(
+            node.value, (*_MADE, ast.Call)
+        ):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            used.update(map(id, targets))
+    return any(
+        isinstance(node, ast.Name) and node.id == name and id(node) not in used
+        for node in ast.walk(function)
+    )
+
+
+def _only_deletes(attempt: ast.Try) -> bool:
+    """Whether an attempt ends with a deletion, and nothing depends on whether that has failed."""
+    return (
+        isinstance(attempt.body[-1], ast.Delete)
+        and not attempt.orelse
+        and all(isinstance(one, ast.Pass) for handler in attempt.handlers for one in handler.body)
+    )
+
+
+def _is_run(decorator: Any) -> bool:
+    """Whether what a decorator gives runs the function each time that it is used."""
+    name = decorator.id if isinstance(decorator, ast.Name) else getattr(decorator, "attr", "")
+    return name in _RUNNING
 
 
 def _is_made(values: Collection[ast.AST]) -> bool:

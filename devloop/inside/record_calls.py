@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from devloop.inside import naming
-    from devloop.inside.memos import keeping
+    from devloop.inside.memos import CLOSED, keeping
     from devloop.inside.record_contexts import Context, Recorder
     from devloop.inside.record_ground import Ground
     from devloop.inside.record_holders import Holders
 else:
     naming = sys.modules["_devloop_naming"]
     Holders = sys.modules["_devloop_record_holders"].Holders
+    CLOSED: str = sys.modules["_devloop_memos"].CLOSED
     keeping = sys.modules["_devloop_memos"].keeping
 
 POSSIBLE = hasattr(sys, "monitoring")
@@ -57,7 +58,9 @@ class Calls:
     ) -> None:
         self._recorder = recorder
         self._ground = ground
-        self._memos = dict(map(_key_and_holders, memos or ()))
+        self._memos: dict[str, tuple[str, ...]] = {}
+        self._closed: set[str] = set()
+        self._take_memos(memos or ())
         self._unread = memos is None
         self._apart = apart
         self._holders = Holders(recorder)
@@ -122,6 +125,7 @@ class Calls:
         usual, keeping = self._usual, self._keeping
         disable, identify = self._monitoring.DISABLE, _ident
         fired = recorder.top.fired
+        holders = self._holders
 
         def told(code: CodeType, _: int) -> Any:
             ident = identify(code)
@@ -144,6 +148,8 @@ class Calls:
         def rearm(context: Context) -> None:
             nonlocal fired
             fired = context.fired
+            if holders.held:
+                holders.release()
             for ident in disarmed.keys() - fired.keys():
                 code = disarmed.pop(ident)
                 set_local(teller, code, 0)
@@ -197,7 +203,7 @@ class Calls:
             kept = recorder.named("memo", memo)
             kept.deps.add(number)
             events = self._keeping
-            if holders := self._memos.get(memo):
+            if holders := self._memos.get(memo.removesuffix(CLOSED)):
                 self._looking[ident] = kept, holders
             else:
                 self._kept[ident] = kept
@@ -276,7 +282,9 @@ class Calls:
         memo = f"{path}::{key}"
         if self._unread and path not in self._lines:
             self._look_through(path, code.co_filename)
-        return memo if memo in self._memos or self._is_decorated(code, path) else None
+        if memo in self._memos:
+            return memo + CLOSED if memo in self._closed else memo
+        return memo if self._is_decorated(code, path) else None
 
     def _look_through(self, path: str, filename: str) -> None:
         """Find the functions of a file that keep results: nobody has read it before us."""
@@ -287,7 +295,16 @@ class Calls:
                 found = keeping(ast.parse(text), None)
             except SyntaxError:
                 return  # it was edited since it was imported: the run proves nothing of it
-        self._memos.update(_key_and_holders(f"{path}::{memo}") for memo in found)
+        self._take_memos(f"{path}::{memo}" for memo in found)
+
+    def _take_memos(self, memos: Iterable[str]) -> None:
+        for memo in memos:
+            path, _, rest = memo.rpartition("::")
+            qualname, *holders = rest.split(" ")
+            key = f"{path}::{qualname.removesuffix(CLOSED)}"
+            self._memos[key] = tuple(holders)
+            if qualname.endswith(CLOSED):
+                self._closed.add(key)
 
     def _is_decorated(self, code: CodeType, path: str) -> bool:
         lines = self._lines.get(path)
@@ -336,12 +353,6 @@ class Calls:
             key = naming.key_of(inner)
             if path is not None and key is not None:
                 self._wrapped[_ident(outer)] = (outer, f"{path}::{key}")
-
-
-def _key_and_holders(memo: str) -> tuple[str, tuple[str, ...]]:
-    path, _, rest = memo.rpartition("::")
-    qualname, *holders = rest.split(" ")
-    return f"{path}::{qualname}", tuple(holders)
 
 
 def _read(filename: str) -> str:

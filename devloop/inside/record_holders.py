@@ -30,16 +30,50 @@ def _alone() -> int:
 ALONE = _alone() if sys.version_info < (3, 14) else 0
 
 
+_CONTAINERS = (list, dict)
+
+
+class _Held:
+    """Holds an object that there can be no weak reference to, as one would.
+
+    Args:
+        value: the object.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __call__(self) -> Any:
+        return self.value
+
+
+LET_GO = sys.getrefcount(_Held([]).value)
+"""How many references there are, seen from outside, to what only we hold."""
+
+
 class Holders:
     """Knows who has met which object last.
 
     Args:
         recorder: is told of functions whose objects several tests have met.
+
+    Attributes:
+        held: what we hold ourselves, so that its address does not become another one's.
     """
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._met: dict[tuple[Context, int], tuple[Any, Context]] = {}
+        self.held: list[tuple[Context, int]] = []
+
+    def release(self) -> None:
+        """Let go of what nobody else holds any more."""
+        for key in self.held:
+            if sys.getrefcount(self._met[key][0].value) <= LET_GO:
+                del self._met[key]
+        self.held[:] = [key for key in self.held if key in self._met]
 
     def look(self, code: CodeType, kept: Context, names: tuple[str, ...], *, returns: bool) -> None:
         """Look at the objects of a function that is about to end, or to pause.
@@ -79,7 +113,10 @@ class Holders:
         except TypeError:
             if own:
                 return  # it ends with the function; its address will be that of another one
-            again = None  # it may be another one of that address, which is on the safe side
+            again = ref  # it may be another one of that address, which is on the safe side
+            if ref is None and value.__class__ in _CONTAINERS and not value:
+                again = _Held(value)  # nothing else lives on for that
+                self.held.append(key)
         if ref is not None and ref() is not value:
             before = now  # the one that was met has gone, and its address is used again
         if before is not now and now in _with_used(before):

@@ -27,6 +27,9 @@ from devloop.select.records import ABSENT, UNRECORDED, Contents, Records
 from devloop.select.scenes import Scene, Scenes
 from devloop.select.taint import Taint
 
+CLOSED = "!"
+"""After the key of a function that keeps results where only functions beside it can meet them; see
+`inside/memos.py`."""
 UNKNOWN = b"?"
 """The content of a file of which nobody knows what it says."""
 FEW = 200
@@ -189,6 +192,14 @@ class Delta:
                     self._twins.setdefault(what.rpartition("#")[0], []).append(number)
         one = self._number("f", function)
         return [*self._twins.get(function, ()), *([one] if one >= 0 else ())]
+
+    def _meeting(self, memo: str) -> list[int]:
+        """The dependencies on a function that keeps results, and on those beside it."""
+        if not memo.endswith(CLOSED):
+            return self._numbers(memo)
+        outer = memo.partition(".<locals>.")[0]
+        known = self._present.records.of_kind("f")
+        return [number for what, number in known.items() if what.startswith(f"{outer}.<locals>.")]
 
     def _note(self, kind: str, what: str, reason: Reason) -> None:
         number = self._present.records.number_of.get(f"{kind} {what}")
@@ -367,18 +378,22 @@ class Delta:
             known = self._changed if not self._named else {**self._named, **self._changed}
             found: dict[str, Reason] = {}
             for key, members in waiting.items():
-                numbers = [*members, *self._numbers(key)]
+                numbers = [*members, *self._numbers(key.removesuffix(CLOSED))]
                 causes = [known[number] for number in numbers if number in known]
                 if causes:
                     cause = min(causes, key=lambda one: (len(one.chain), one.chain))
-                    chain = cause.chain if cause.chain[0] == key else (key, *cause.chain)
+                    name = key.removesuffix(CLOSED)
+                    chain = cause.chain if cause.chain[0] == name else (name, *cause.chain)
                     found[key] = Reason("memo", chain, "it keeps what it has computed")
             if not found:
                 return
             for key, reason in found.items():
                 del waiting[key]
-                for number in self._numbers(key):
+                for number in self._meeting(key):
                     self._changed.setdefault(number, reason)
+            found = {key: reason for key, reason in found.items() if not key.endswith(CLOSED)}
+            if not found:
+                continue
             scene = self._scene({key.partition("::")[0] for key in found}, ())
             if scene is None:
                 files = {key.partition("::")[0] for key in found}

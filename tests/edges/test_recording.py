@@ -326,6 +326,30 @@ async def test_what_was_kept_before_an_exception_is_met_too(record: Record) -> N
     assert "f lib.py::make" in recording.memos["lib.py::App.get"]
 
 
+async def test_lists_that_were_used_up_are_told_apart(record: Record) -> None:
+    """Not by their addresses, which others get: only what several tests have met counts (S8)."""
+    recording = await record(
+        """
+        lib.py
+            queue = ["a"]
+            def use_up(chunks):
+                while chunks: make(chunks[-1]); del chunks[-1]
+            def use_up_all(chunks):
+                while chunks: make_all(chunks[-1]); del chunks[-1]
+            def make(chunk): return chunk
+            def make_all(chunk): return chunk
+            def own(): chunks = ["b"]; use_up(chunks); return len(chunks)
+        test_a.py
+            import lib
+            def test_1(): lib.own(); lib.use_up_all(lib.queue)
+            def test_2(): lib.own(); lib.use_up_all(lib.queue)
+        """,
+        memos=("lib.py::use_up chunks", "lib.py::use_up_all chunks"),
+    )
+    assert "f lib.py::make" not in recording.memos.get("lib.py::use_up", ())
+    assert "f lib.py::make_all" in recording.memos["lib.py::use_up_all"]
+
+
 # Who owns it
 
 

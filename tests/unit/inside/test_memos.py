@@ -29,12 +29,15 @@ def keeps(text: str) -> set[str]:
         "k._kept = k._kept or make(k)\n    return k._kept",
         "try:\n        return k._kept\n    except AttributeError:\n        k._kept = make(k)",
         "if k not in k.kept:\n        k.kept[k] = make(k)\n    return k.kept[k]",
+        "try:\n        del memo[k]\n    except KeyError:\n        return\n    memo[k] = make(k)",
+        "try:\n        del m[k]\n        g()\n    except KeyError:\n        pass\n    m[k] = k",
     ],
 )
 def test_who_looks_at_a_place_and_fills_it_keeps_something(body: str) -> None:
     """However that is written (S8)."""
     found = keeps(f"def f(k):\n    {body}\n")
-    assert found == ({"f"} if "memo" in body or "global" in body else {"f k"})
+    anybody = any(word in body for word in ("memo", "global", "m[k]"))
+    assert found == ({"f"} if anybody else {"f k"})
 
 
 @pytest.mark.parametrize(
@@ -47,6 +50,8 @@ def test_who_looks_at_a_place_and_fills_it_keeps_something(body: str) -> None:
         "k.a = make(k.a or 1)",
         "own: list[int] = []\n    while own:\n        own[0] = 1",
         "try:\n        sys.stdout.write(k)\n    except OSError:\n        sys.stdout = None",
+        "a, b = k\n    return a if b == '' else b",
+        "try:\n        del memo[k]\n    except KeyError:\n        pass\n    memo[k] = make(k)",
     ],
 )
 def test_who_does_not_look_where_it_fills_keeps_nothing(body: str) -> None:
@@ -72,3 +77,48 @@ def test_what_is_reached_from_a_variable_names_it() -> None:
     """A local one, too: whether its object outlives a test is seen when the test runs."""
     body = "d = k.state()\n    if d.x is None:\n        d.x = 1"
     assert keeps(f"def f(k):\n    {body}\n") == {"f d"}
+
+
+CLOSURE = """
+def f(make):
+    memo = {}
+    def g(k):
+        if k not in memo:
+            memo[k] = make(k)
+        return memo[k]
+    return g
+"""
+NONLOCAL = """
+def f(kept, make):
+    def g():
+        nonlocal kept
+        if kept is None:
+            kept = make()
+        return kept
+    return g
+"""
+
+
+def test_what_is_kept_in_a_variable_of_a_function_around_only_those_within_meet() -> None:
+    """A sign says so: they run whenever they look at it."""
+    assert keeps(CLOSURE) == {"f.<locals>.g!"}
+    assert keeps(NONLOCAL) == {"f.<locals>.g!"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("return g", "return g, memo"),
+        ("return g", "g.memo = memo\n    return g"),
+        ("memo = {}", "memo = make.memo"),
+        ("memo = {}", "pass"),
+        ("(make):\n    memo = {}", "(make, memo):\n    pass"),
+        ("memo = {}", "global memo\n    memo = {}"),
+        ("    return g", "    yield g"),
+        ("    def g", "    @kept\n    def g"),
+    ],
+)
+def test_what_others_may_meet_is_not_closed(old: str, new: str) -> None:
+    """It is given to someone, or comes from elsewhere; or who asks need not run the function."""
+    assert old in CLOSURE
+    assert not any(key.endswith("!") for key in keeps(CLOSURE.replace(old, new)))

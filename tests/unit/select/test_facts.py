@@ -308,6 +308,21 @@ def test_a_cached_function_stands_for_the_values_behind_the_names_it_has_read(
     assert project.names() == {"test_one", "test_two"}
 
 
+def test_what_a_closure_keeps_is_met_by_those_who_run_what_is_within(project: Project) -> None:
+    """Not by who mentions another thing of that name."""
+    made = "def make():\n    def cached():\n        return 1\n    def beside():\n        return 1\n"
+    project.edit("lib.py", "class Shape:", f"{made}class Shape:")
+    project.edit("test_other.py", "    pass", "    use.cached()")
+    project.files["test_other.py"] = "import lib as use\n" + project.files["test_other.py"]
+    memos = {"lib.py::make.<locals>.cached!": frozenset({"f lib.py::two"})}
+    project.run(
+        more={"test_lib.py::test_one": {"f lib.py::make.<locals>.beside"}},
+        memos=memos,
+    )
+    project.edit("lib.py", "return DOUBLE", "return DOUBLE + 1")
+    assert project.names() == {"test_one", "test_two"}
+
+
 def test_a_module_that_an_earlier_test_imported_counts_for_later_ones(project: Project) -> None:
     """S4: the later one did not import it."""
     project.files["lazy.py"] = "VALUE = call()\n"
