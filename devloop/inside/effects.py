@@ -41,6 +41,11 @@ _DECORATORS = frozenset(
     " singledispatch unique no_type_check runtime_checkable setter getter deleter"
     " dataclass_transform".split()
 )
+_DOCUMENTED = frozenset(
+    "property staticmethod classmethod abstractmethod final override contextmanager"
+    " asynccontextmanager lru_cache cache cached_property".split()
+)
+"""Those of them that hand on the docstring of what they are given."""
 _BASES = frozenset(
     "object NamedTuple TypedDict Protocol Generic Enum IntEnum StrEnum Flag IntFlag ABC"
     " UserDict UserList UserString OrderedDict defaultdict Counter deque Mapping"
@@ -258,6 +263,15 @@ class Effects:
             calls.add(f"@{name}" if function is decorator else f"@{name}()")
             return True
         return False
+
+    def keeps_document(self, decorator: Any) -> bool:
+        """Whether what a decorator makes of a function has the docstring of that.
+
+        Args:
+            decorator: the expression after the sign.
+        """
+        function = decorator.func if isinstance(decorator, ast.Call) else decorator
+        return self.library(function, _DOCUMENTED, _DOCUMENTED)
 
     def harmless_base(self, base: Any) -> bool:
         """Whether to be derived from a class of the standard library has no effect elsewhere.

@@ -19,6 +19,7 @@ from .naming import key as key_of
 from .reflection import GETATTR, PLAIN, by_computed_names, renamed, unsaid
 from .refusals import refusal
 from .skeleton import IDENTIFIER, LONGEST, Skeleton
+from .spoken import spoken
 from .tame import tame
 
 _HAS_DOCSTRING = 0x4000000
@@ -68,7 +69,8 @@ def outline(tree: ast.Module, functions: Mapping[str, Iterable[Part]]) -> bytes:
     Returns:
         Compressed JSON: a list of identifiers; for each function its key, digest and the
         identifiers' indices, and what `tame` knows of it; for each unit of the skeleton its
-        scope, names, digest, indices, effect, bases, decorators, calls and further indices. See
+        scope, names, digest, indices, effect, bases, decorators, calls, further indices and a
+        digest of the docstring. See
         `devloop.select.outlines.Outline`.
     """
     flags = {
@@ -79,7 +81,9 @@ def outline(tree: ast.Module, functions: Mapping[str, Iterable[Part]]) -> bytes:
     words = GETATTR.union(PLAIN, renamed(tree))
     suspects = [key for key, names in mentions.items() if not names.isdisjoint(words)]
     if suspects:
-        for key, read in by_computed_names(tree, suspects).items():
+        calls, literals = spoken(tree)
+        computed = by_computed_names(tree, suspects, calls)
+        for key, read in (*computed.items(), *literals.items()):
             for one in named_apart(mentions, {key}):
                 mentions[one] |= read
     skeleton = Skeleton(tree, flags)
@@ -119,6 +123,7 @@ def outline(tree: ast.Module, functions: Mapping[str, Iterable[Part]]) -> bytes:
                 u.wraps,
                 u.calls,
                 sorted(index[n] for n in u.asides),
+                u.documents,
             ]
             for u in units
         ],

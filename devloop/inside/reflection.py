@@ -14,15 +14,19 @@ OWN_NAME = "any name of its module"
 """Stands among those of what may so read the names of its own module."""
 ANY_SIGNATURE = "any signature"
 """Stands among those of what may read how any function is defined, without saying its name."""
+BY = "any name by "
+"""Before the name of a function of the module: that may read any name, as `ANY_NAME` says, unless
+no other module mentions the function."""
 _COMPUTED = frozenset({ANY_NAME, ANY_SIGNATURE})
 
 _NAMES = frozenset("__subclasses__ __reduce__ __reduce_ex__".split())
 _BOTH = frozenset(
     "attrgetter methodcaller getmembers getmembers_static __getattribute__ get_type_hints"
-    " __annotations__ get_annotations getfullargspec __defaults__ __kwdefaults__ __code__".split()
+    " __annotations__ get_annotations getfullargspec __defaults__ __kwdefaults__ __code__ __dir__"
+    " WRAPPER_ASSIGNMENTS autospec create_autospec".split()
 )
-_PLAIN_NAMES = frozenset("vars dir globals fields asdict astuple __dict__".split())
-_PLAIN_BOTH = frozenset("eval exec signature".split())
+_PLAIN_NAMES = frozenset("vars globals fields asdict astuple __dict__".split())
+_PLAIN_BOTH = frozenset("dir eval exec signature".split())
 PLAIN = _PLAIN_NAMES | _PLAIN_BOTH
 """Words that many objects have as attributes, too; a function of a module is meant, or the names
 of a class or a module."""
@@ -146,13 +150,16 @@ def meaning(tree: ast.Module, suspects: Collection[str], words: Collection[str])
     return {key for key, node in _inner(tree, suspects) if modules.meant(node, words)}
 
 
-def by_computed_names(tree: ast.Module, suspects: Collection[str]) -> dict[str, set[str]]:
+def by_computed_names(
+    tree: ast.Module, suspects: Collection[str], spoken: Collection[int] = ()
+) -> dict[str, set[str]]:
     """Find what functions may read without saying it, by what they call.
 
     Args:
         tree: of the module.
         suspects: the keys (`naming`) of the functions that name `getattr`, or a `PLAIN` word,
             or what may have been renamed so.
+        spoken: calls of `getattr` with names that are said elsewhere (`spoken`), by `id`.
 
     Returns:
         For those among them that call `getattr` with a name that is not a literal, or pass it
@@ -161,22 +168,42 @@ def by_computed_names(tree: ast.Module, suspects: Collection[str]) -> dict[str, 
     """
     modules = Modules(tree)
     found: dict[str, set[str]] = {}
-    for key, node in _inner(tree, suspects):
+    spelling: set[str] = set()
+    for key, node in _inner(tree, suspects, spoken):
         if modules.meant(node, GETATTR):
-            found.setdefault(key, set()).update(_COMPUTED)
+            # Who wants a signature so says the name of it elsewhere, or makes it of parts here.
+            found.setdefault(key, set()).add(ANY_NAME)
         elif word := modules.meant(node, _ALL):
             found.setdefault(key, set()).update(unsaid((word,)))
         elif node.__class__ is ast.Call and _is_of_scope(node) == "globals":
             found.setdefault(key, set()).add(OWN_NAME)
+        elif node.__class__ is ast.Constant and _is_part_of_dunder(node.value):
+            spelling.add(key)
+    for key in spelling:
+        if ANY_NAME in found.get(key, ()):
+            found[key].add(ANY_SIGNATURE)
     return found
 
 
-def _inner(tree: ast.Module, suspects: Collection[str]) -> Iterator[tuple[str, Any]]:
+def _is_part_of_dunder(value: object) -> bool:
+    """Whether a constant may become a name such as `__defaults__` when something is added."""
+    if not isinstance(value, str) or not (value.startswith("_") or value.endswith("_")):
+        return False
+    if not value.strip("_"):
+        return True
+    whole = value.startswith("__") and value.endswith("__") and value.isidentifier()
+    return "__" in value and not whole
+
+
+def _inner(
+    tree: ast.Module, suspects: Collection[str], spoken: Collection[int] = ()
+) -> Iterator[tuple[str, Any]]:
     """Go through what some functions consist of.
 
     Args:
         tree: of the module.
         suspects: the keys of the functions.
+        spoken: calls that count as such with a literal, by `id`.
 
     Yields:
         Each node with the key of its function; what a call of `getattr` with a literal calls is
@@ -205,7 +232,7 @@ def _inner(tree: ast.Module, suspects: Collection[str]) -> Iterator[tuple[str, A
                 continue
         elif kind in _ANONYMOUS and not key:
             key = prefix + _ANONYMOUS[kind]
-        elif kind is ast.Call and _says_the_name(node):
+        elif kind is ast.Call and (id(node) in spoken or _says_the_name(node)):
             todo += [(one, key, prefix) for one in node.args]
             continue
         elif kind is ast.Call and _is_of_scope(node):

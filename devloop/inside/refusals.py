@@ -9,6 +9,7 @@ others and to raise AttributeError, an edit that leaves it so has no effect on t
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from typing import Any
 
 from .effects import LIBRARY, Effects
@@ -25,7 +26,7 @@ def refusal(tree: ast.Module, effects: Effects) -> str | None:
     Returns:
         What it raises, as text; None where it may do anything else.
     """
-    found = [one for one in ast.walk(tree) if getattr(one, "name", None) == GETATTR]
+    found = [one for one in _own(tree) if getattr(one, "name", None) == GETATTR]
     if len(found) != 1 or found[0] not in tree.body or not isinstance(found[0], ast.FunctionDef):
         return None
     function = found[0]
@@ -53,6 +54,16 @@ def refusal(tree: ast.Module, effects: Effects) -> str | None:
             if not isinstance(inner, (ast.JoinedStr, ast.FormattedValue, ast.Constant, ast.Load)):
                 return None
     return ast.dump(raised)
+
+
+def _own(tree: ast.Module) -> Iterator[ast.AST]:
+    """The syntax of a module's own statements, without what is in functions and classes."""
+    todo: list[ast.AST] = [tree]
+    while todo:
+        node = todo.pop()
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            todo += ast.iter_child_nodes(node)
 
 
 def _passes(statement: Any, name: str) -> bool:

@@ -55,6 +55,8 @@ class Unit:
         effect: a union of the flags of this module.
         bases: of a class's header: the last names of the bases that only the project can know.
         wraps: a digest of a function's decorators and its kind; of a class's decorators, if any.
+        documents: a digest of a function's docstring, and of the decorators that may give it
+            another one.
         said: all identifiers in it, in annotations as well.
         calls: what it calls of the project (`Effects.pure`); where one of these may do anything,
             so may this.
@@ -62,8 +64,8 @@ class Unit:
     """
 
     __slots__ = (
-        "asides", "bases", "binds", "calls", "digest", "effect", "mentions", "said", "scope",
-        "wraps",
+        "asides", "bases", "binds", "calls", "digest", "documents", "effect", "mentions", "said",
+        "scope", "wraps",
     )  # fmt: skip
 
     def __init__(
@@ -77,6 +79,7 @@ class Unit:
         self.effect = effect
         self.bases = sorted(bases)
         self.wraps = ""
+        self.documents = ""
         self.calls: list[str] = []
         self.asides: set[str] = set()
 
@@ -125,6 +128,7 @@ class _Said:
                 self.mentions.update(IDENTIFIER.findall(node.value), unsaid((), [node.value]))
         elif kind is ast.keyword and node.arg:
             self.mentions.add(node.arg)
+            self._spelled.add(node.arg)
         elif kind is ast.alias:
             self.mentions.update(node.name.split("."))
             self.stored.add(node.asname or node.name.partition(".")[0])
@@ -269,6 +273,8 @@ class Skeleton:
         unit = self._add(scope, {statement.name}, said, effect)
         wraps = _Said(statement.decorator_list, self._flags.get(name, ""))
         unit.wraps = wraps.digest().hex()
+        others = [one for one in statement.decorator_list if not self.effects.keeps_document(one)]
+        unit.documents = _Said(others, document).digest().hex()
         if known:
             unit.calls, unit.asides = sorted(calls), asides
 

@@ -105,7 +105,8 @@ def compare(before: Outline, after: Outline, classes: Classes) -> Edit:
                 names.setdefault(ANY_SIGNATURE, unit.shown)
             elif _is_def(outline, unit, function) and same:
                 functions.update(before.named(function), after.named(function))
-                names.setdefault("__doc__", unit.shown)
+                if {unit.documents} != {one.documents for one in same}:
+                    names.setdefault("__doc__", unit.shown)
                 names.setdefault(ANY_SIGNATURE, unit.shown)
                 # Whoever is served by another default has run it, and so has whoever called
                 # what a decorator that is known has made of it.

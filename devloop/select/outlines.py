@@ -18,6 +18,7 @@ CHOICE = 64
 ANY_NAME = "any name"
 OWN_NAME = "any name of its module"
 ANY_SIGNATURE = "any signature"
+BY = "any name by "
 """Stand among the identifiers of what may read a value, or how a function is defined, without
 saying whose; see `inside/reflection.py`."""
 
@@ -56,6 +57,8 @@ class Unit(msgspec.Struct, frozen=True, array_like=True, gc=False):
         wraps: a digest of a function's decorators and its kind; of a class's decorators, if any.
         calls: what it calls of the project; where one of these may do anything, so may this.
         asides: indices of what more it mentions to whoever may do anything.
+        documents: a digest of a function's docstring, and of the decorators that may give it
+            another one.
     """
 
     scope: str
@@ -67,6 +70,7 @@ class Unit(msgspec.Struct, frozen=True, array_like=True, gc=False):
     wraps: str = ""
     calls: tuple[str, ...] = ()
     asides: tuple[int, ...] = ()
+    documents: str = ""
 
     @property
     def qualnames(self) -> list[str]:

@@ -8,12 +8,13 @@ file. This is wider than any resolution of names, and needs none.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 
 import msgspec
 
 from devloop.select.classes import Classes
-from devloop.select.outlines import CHOICE, CLASS, MENTIONED, OWN_NAME, Outline, Unit
+from devloop.select.outlines import ANY_NAME, BY, CHOICE, CLASS, MENTIONED, OWN_NAME, Outline, Unit
 
 
 class Taint(msgspec.Struct, frozen=True):
@@ -100,6 +101,8 @@ def _hits(names: frozenset[str], readers: Mapping[str, Outline]) -> Mapping[str,
         indices = {i: name for i, name in enumerate(outline.names) if name in names}
         if OWN_NAME in outline.names and (name := outline.owns(names)):
             indices[outline.names.index(OWN_NAME)] = name
+        if ANY_NAME in names:
+            indices.update(dict.fromkeys(_read_by_others(path, outline, readers), ANY_NAME))
         if not indices:
             continue
         for function in outline.functions:
@@ -107,4 +110,17 @@ def _hits(names: frozenset[str], readers: Mapping[str, Outline]) -> Mapping[str,
             if named:
                 # Names say more to a person than what may be any.
                 found[f"f {path}::{function.key}"] = min(named, key=lambda name: " " in name)
+    return found
+
+
+def _read_by_others(path: str, outline: Outline, readers: Mapping[str, Outline]) -> list[int]:
+    """Which of a source's names stand for a function of it that others mention, too (`BY`)."""
+    found = []
+    for index in range(bisect_left(outline.names, BY), len(outline.names)):
+        name = outline.names[index]
+        if not name.startswith(BY):
+            break
+        function = name.removeprefix(BY)
+        if any(function in other.names for at, other in readers.items() if at != path):
+            found.append(index)
     return found

@@ -156,6 +156,88 @@ def test_an_edit_of_a_value_selects_those_that_can_read_it(recorded: MakeLab) ->
     check("src/shop/exports.py", '["one"]', '["one", "two"]', "test_exported")
 
 
+SAID = """
+pyproject.toml
+    [tool.pytest.ini_options]
+    pythonpath = ["."]
+lib.py
+    class Colour:
+        red = 1
+        blue = 1
+    class Proxy:
+        def __init__(self, inner):
+            self._inner = inner
+        def __getattr__(self, name):
+            return getattr(self._inner, name)
+    def _of(x, name):
+        return getattr(x, name)
+    def red():
+        return _of(Colour, "red")
+    def served(n=1):
+        return n
+    def default(f, name):
+        return getattr(f, name)
+    def keeper():
+        kept = {}
+        def get():
+            if "x" not in kept:
+                kept["x"] = make()
+            return kept["x"]
+        def look():
+            return kept["x"] if "x" in kept else get()
+        return get, look
+    def make():
+        return 1
+    get, look = keeper()
+tests/test_said.py
+    from unittest import mock
+    import lib
+    def test_red():
+        assert lib.red() == 1
+    def test_blue():
+        assert lib._of(lib.Colour, "".join(["bl", "ue"])) == 1
+    def test_proxy():
+        assert lib.Proxy(lib.Colour).blue == 1
+    def test_double():
+        assert mock.create_autospec(lib.served)() is not None
+    def test_patched():
+        with mock.patch("lib.served", autospec=True):
+            assert lib.served() is not None
+    def test_get():
+        assert lib.get() == 1
+    def test_look():
+        assert lib.look() == 1
+tests/test_defaults.py
+    import pytest
+    import lib
+    @pytest.mark.parametrize("name", ["__defaults__"])
+    def test_default(name):
+        assert lib.default(lib.served, name) == (1,)
+"""
+
+
+def test_who_reads_a_name_that_others_say_is_found(recorded: MakeLab) -> None:
+    """A private function's literals, what a proxy is asked for, the signature of a double.
+
+    And what a closure keeps, by whom of those within it is met.
+    """
+    project = recorded(SAID)
+
+    def check(old: str, new: str, *expected: str) -> set[str]:
+        edit = project.edit("lib.py", old, new)
+        found = project.check(edit, *(f"::{name}" for name in expected))
+        return {nodeid.rpartition("::")[2] for nodeid in found}
+
+    assert "test_get" not in check("red = 1", "red = 2", "test_red")
+    assert "test_get" not in check("blue = 1", "blue = 2", "test_blue", "test_proxy")
+    assert "test_red" not in check(
+        "served(n=1)", "served(n)", "test_default[__defaults__]", "test_double", "test_patched"
+    )
+    assert check("return 1\nget", "return 2\nget", "test_get", "test_look") == {
+        "test_get", "test_look"
+    }  # fmt: skip
+
+
 TWINS = """
 pytest.ini
     [pytest]

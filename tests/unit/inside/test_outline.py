@@ -91,20 +91,34 @@ def test_what_may_read_any_name_says_so() -> None:
     """By its code, or by code within its strings; what reads any object's signature, too."""
     both = {ANY_NAME, ANY_SIGNATURE}
     assert unsaid("return x.__dict__") == {ANY_NAME}
-    assert unsaid("return [dir(x)]") == {ANY_NAME}
-    assert unsaid("return getattr(x, name)") == both
-    assert unsaid("return map(getattr, x)") == both
+    assert unsaid("return [dir(x)]") == both
+    assert unsaid("return getattr(x, name)") == {ANY_NAME}
+    assert unsaid("return map(getattr, x)") == {ANY_NAME}
     assert unsaid("return x.__code__.co_names") == both
     assert unsaid("return signature(x)", "from inspect import signature") == both
     assert unsaid("return inspect.signature(x)") == both
     assert unsaid("return sig(x)", "from inspect import signature as sig") == both
-    assert unsaid("return attr(x, name)", "from builtins import getattr as attr") == both
+    assert unsaid("return attr(x, name)", "from builtins import getattr as attr") == {ANY_NAME}
     assert unsaid("return b.eval(name)", "import builtins as b") == both
     assert unsaid("return fields(x)", "from dataclasses import fields") == {ANY_NAME}
     assert unsaid("return run('-c', 'print(vars(x))')") == both
     assert unsaid("return resolve('dataclasses:asdict')") == both
     assert unsaid("return getattr(builtins, 'eval')(name)") == both
     assert unsaid("return f'{name}.__dict__'") == both
+
+
+def test_a_name_that_is_computed_is_that_of_a_signature_where_its_parts_are() -> None:
+    """Else who wants a signature says so where the name comes from; so does who makes a double."""
+    both = {ANY_NAME, ANY_SIGNATURE}
+    assert unsaid("return getattr(x, f'__{name}__')") == both
+    assert unsaid("return getattr(x, '__' + name)") == both
+    assert unsaid("return getattr(x, '__%s__' % name)") == both
+    assert unsaid("return getattr(x, '_' * 2 + name)") == both
+    assert unsaid("return getattr(x, '_' + name)") == both
+    assert unsaid("return getattr(x, name) or x['__name__'] or 'a_b'") == {ANY_NAME}
+    assert unsaid("return '__defaults__'") == both
+    assert unsaid("return mock.create_autospec(x)") == both
+    assert unsaid("return mock.patch('a.f', autospec=True)") == both
 
 
 def test_words_and_own_variables_read_no_name_unsaid() -> None:
@@ -135,6 +149,7 @@ def test_a_statement_may_read_any_name_too() -> None:
     assert names("X = locals()") == {ANY_NAME}
     assert names("X = print.__dict__") == {ANY_NAME}
     assert names("X = getattr(print, name)") == {ANY_NAME, ANY_SIGNATURE}
+    assert names("@patch('a.f', autospec=True)\ndef f(): ...") == {ANY_NAME, ANY_SIGNATURE}
     assert names("X = 'eval $(fields)'") == set()
 
 
@@ -196,9 +211,23 @@ def test_a_default_is_served_to_those_who_run_the_function() -> None:
     """An annotation, too, whatever stands there as the default."""
     found = edit("b=LIMIT", "b: int = LIMIT")
     assert found.functions == {"plain"}
-    assert set(found.names) == {"__doc__", ANY_SIGNATURE}
+    assert set(found.names) == {ANY_SIGNATURE}
     assert edit("b=LIMIT", "b=TABLE").functions == {"plain"}
-    assert set(edit("b=LIMIT", "b=TABLE").names) == {"__doc__", ANY_SIGNATURE}
+    assert set(edit("b=LIMIT", "b=TABLE").names) == {ANY_SIGNATURE}
+
+
+def test_another_decorator_may_give_another_docstring() -> None:
+    """Those of the standard library that are known to hand it on do not."""
+    lines = "import functools\n{}def f():\n    'Says so.'\n"
+    wraps = "def wraps(f):\n    def run():\n        return f()\n    return run\n"
+
+    def docs(before: str, after: str, more: str = "") -> bool:
+        one, other = (outline(more + lines.format(text)) for text in (before, after))
+        return "__doc__" in compare(one, other, Classes([one, other])).names
+
+    assert not docs("@functools.cache\n", "")
+    assert not docs("@functools.cache\n", "@functools.lru_cache(maxsize=5)\n")
+    assert docs("@wraps\n", "", wraps)
 
 
 def test_an_import_of_the_standard_library_is_the_name_that_it_binds() -> None:

@@ -78,6 +78,16 @@ def test_where_it_may_do_anything_else_the_refusal_is_edited(old: str, new: str)
     assert "__getattr__#_" in edited(old, new)
 
 
+def test_methods_of_that_name_are_no_refusals_of_the_module() -> None:
+    """Nor is there none because of them."""
+    proxy = "class Proxy:\n    def __getattr__(self, name):\n        return find(name)\n"
+    assert refused(proxy + PLAIN) == refused(PLAIN) is not None
+    assert refused(proxy) is None
+    assert (
+        refused(PLAIN + "if old:\n    def __getattr__(name):\n        return find(name)\n") is None
+    )
+
+
 @pytest.mark.parametrize("old", ["", '"older", '])
 def test_what_is_taken_for_a_refusal_is_one(old: str) -> None:
     """It raises AttributeError, and has called nothing."""

@@ -86,6 +86,26 @@ def test_globals_are_those_of_the_module_that_asks() -> None:
     assert found("import a\ndef reads(name):\n    return vars(name)")
 
 
+def test_what_a_private_function_is_given_as_a_literal_is_all_that_it_reads() -> None:
+    """Unless another module mentions the function, which may give it any name."""
+    text = "class A:\n    limit = 1\n    other = 1\n"
+    text += "def _reads(x, name):\n    return getattr(x, name)\n"
+    text += "def of(x):\n    return _reads(x, 'limit')\n"
+    sources = {"a.py": text, "b.py": "import a\ndef uses(x):\n    return a.of(x)\n"}
+    assert "a.py::_reads" in hits(sources, "limit = 1", "limit = 2")
+    assert hits(sources, "other = 1", "other = 2") == set()
+    more = {**sources, "c.py": "import a\ndef uses(x):\n    return a._reads(x, x.name)\n"}
+    assert hits(more, "other = 1", "other = 2") == {"a.py::_reads"}
+
+
+def test_who_asks_a_proxy_says_the_name() -> None:
+    """The proxy reads what it is asked for."""
+    text = "LIMIT = 1\nclass Proxy:\n    def __getattr__(self, name):\n"
+    text += "        return getattr(self._inner, name)\n"
+    sources = {"a.py": text, "b.py": "import a\ndef uses(x):\n    return a.Proxy(x).LIMIT\n"}
+    assert hits(sources, "= 1", "= 2") == {"b.py::uses"}
+
+
 def test_another_default_is_not_read_by_who_reads_values_only() -> None:
     """But by who looks at how functions are defined."""
     sources = {
