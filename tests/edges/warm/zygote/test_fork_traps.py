@@ -139,7 +139,11 @@ async def test_numpy_works_in_threads_and_rolls_other_dice(
 
 
 async def test_logging_does_not_hang(start: Starter) -> None:
-    """Its locks are free in a child, and its clock begins with the child."""
+    """Its locks are free in a child, and its clock begins with the child (W3).
+
+    A module that starts a thread is not held (W1), so that nobody else can have a lock at a fork;
+    and logging itself makes its locks anew in a child (``os.register_at_fork``).
+    """
     start.write("main.py", LOGGING)
     both = await start.both("python", "main.py", modules=["logging", "threading"])
     assert both.same().endswith("logged True\n")
