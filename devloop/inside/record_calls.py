@@ -32,14 +32,42 @@ else:
 POSSIBLE = hasattr(sys, "monitoring")
 """Whether functions can be told apart here; since Python 3.12."""
 
-OFTEN = 3
-"""How often a function is told of in one context: arming it again costs as much as that."""
+OFTEN = 6
+LONG = 50
+"""How often a function is told of in one context: that many times, and once more for each so many
+bytes of its code. Arming it again goes through all of them, and costs as much as that."""
 
 _ident: Callable[[object], int] = object.__hash__
 """Tells objects apart by where they are, as `id` does: that has an audit event, which we hear."""
 
 CACHING = ("cache", "memo")
 """What the decorators of functions have in their names that keep results."""
+
+
+class Known:
+    """A function of the project that has run.
+
+    Args:
+        code: its own.
+        number: of the dependency that it is.
+
+    Attributes:
+        kept: the context of what it keeps; None where it keeps nothing.
+        holders: its variables that hold what that is kept on; none where anybody may meet it.
+        noted: the dependencies among which it was noted last.
+        left: how often it is still to be told of there.
+    """
+
+    __slots__ = ("code", "holders", "kept", "left", "limit", "noted", "number")
+
+    def __init__(self, code: CodeType, number: int) -> None:
+        self.code = code  # its address must not become another's
+        self.number = number
+        self.limit = OFTEN + len(code.co_code) // LONG
+        self.kept: Context | None = None
+        self.holders: tuple[str, ...] = ()
+        self.noted: set[int] | None = None
+        self.left = 0
 
 
 class Calls:
@@ -64,12 +92,12 @@ class Calls:
         self._unread = memos is None
         self._apart = apart
         self._holders = Holders(recorder)
-        self._looking: dict[int, tuple[Context, tuple[str, ...]]] = {}
-        self._numbers: dict[int, int] = {}
-        self._codes: dict[int, CodeType] = {}
+        self._known: dict[int, Known] = {}
+        self._first: dict[str, Known] = {}
+        """By their qualified names, which are at hand; of several of one name the first."""
+        self._keepers: set[str] = {"<module>"}
+        """The qualified names of what opens a context, or keeps something on objects."""
         self._twins: dict[int, tuple[CodeType, int]] = {}
-        self._disarmed: dict[int, CodeType] = {}
-        self._kept: dict[int, Context] = {}
         self._open: dict[int, list[Any]] = {}
         self._wrapped: dict[int, tuple[CodeType, str]] = {}
         self._lines: dict[str, list[str]] = {}
@@ -98,12 +126,13 @@ class Calls:
         told, self._recorder.switched = self._teller_and_rearmer()
         for tool, event, callback in (
             (finder, events.PY_START, self._found()),
-            (finder, events.PY_THROW, self._thrown),
+            (finder, events.PY_THROW, self._thrown()),
             (finder, events.PY_UNWIND, self._unwound()),
             (teller, events.PY_START, told),
             (teller, events.PY_RESUME, told),
-            (teller, events.PY_RETURN, self._left),
-            (teller, events.PY_YIELD, self._paused),
+            # A generator that pauses goes on later.
+            (teller, events.PY_RETURN, self._left(returns=True)),
+            (teller, events.PY_YIELD, self._left(returns=False)),
         ):
             monitoring.register_callback(tool, event, callback)
         # These three have no local form, or are of use before a function is known.
@@ -119,41 +148,44 @@ class Calls:
 
         The first is called some hundred times a test.
         """
-        recorder, numbers, disarmed = self._recorder, self._numbers, self._disarmed
-        kept, looking, main, thread = self._kept, self._looking, self._main, _thread.get_ident
+        first, every, enter = self._first, self._known, self._enter
+        main, thread, identify = self._main, _thread.get_ident, _ident
         set_local, teller = self._set_local, self._teller
-        usual, keeping = self._usual, self._keeping
-        disable, identify = self._monitoring.DISABLE, _ident
-        fired = recorder.top.fired
-        holders = self._holders
+        usual, keeping, disable = self._usual, self._keeping, self._monitoring.DISABLE
+        disarmed: set[Known] = set()
+        now, holders = self._recorder.top.deps, self._holders
 
         def told(code: CodeType, _: int) -> Any:
-            ident = identify(code)
-            now = fired  # another thread may change the context
-            times = now.get(ident)
-            if times is None:
-                now.deps.add(numbers[ident])
-                if ident in kept:
-                    self._enter(code, kept[ident])
-                    kept[ident].deps.add(numbers[ident])
+            known = first[code.co_qualname]  # type: ignore[attr-defined,unused-ignore]
+            if known.code is not code:
+                known = every[identify(code)]
+            deps = now  # another thread may change the context
+            if known.noted is not deps:
+                deps.add(known.number)
+                if known.kept is not None and not known.holders:
+                    enter(code, known.kept)
+                    known.kept.deps.add(known.number)
                 else:
-                    now[ident] = 1
+                    known.left = known.limit
+                    known.noted = deps
                 return None
-            now[ident] = times + 1
-            if times < OFTEN or thread() != main:
+            if known.left:
+                known.left -= 1
+                return None
+            if thread() != main:
                 return None  # another thread's could be disabled for another context
-            disarmed[ident] = code
+            disarmed.add(known)
             return disable
 
         def rearm(context: Context) -> None:
-            nonlocal fired
-            fired = context.fired
+            nonlocal now
+            now = deps = context.deps
             if holders.held:
                 holders.release()
-            for ident in disarmed.keys() - fired.keys():
-                code = disarmed.pop(ident)
-                set_local(teller, code, 0)
-                set_local(teller, code, keeping if ident in looking else usual)
+            for known in [known for known in disarmed if known.number not in deps]:
+                disarmed.discard(known)
+                set_local(teller, known.code, 0)
+                set_local(teller, known.code, keeping if known.holders else usual)
 
         return told, rearm
 
@@ -180,8 +212,8 @@ class Calls:
     def _take(self, code: CodeType, path: str) -> None:
         ident = _ident(code)
         recorder = self._recorder
-        if ident in self._numbers:
-            recorder.top.deps.add(self._numbers[ident])
+        if ident in self._known:
+            recorder.top.deps.add(self._known[ident].number)
             return
         # A template that was compiled is no source.
         key = naming.key_of(code) if path.endswith(".py") else None
@@ -195,18 +227,19 @@ class Calls:
             return
         else:
             return
-        number = self._numbers[ident] = recorder.number(dep)
-        self._codes[ident] = code  # its id must not become another's
+        number = recorder.number(dep)
+        known = self._known[ident] = Known(code, number)
+        name = code.co_qualname  # type: ignore[attr-defined,unused-ignore]
+        self._first.setdefault(name, known)
         recorder.top.deps.add(number)
         events = self._usual
         if self._apart and key is not None and (memo := self._memo(code, path, key)) is not None:
-            kept = recorder.named("memo", memo)
+            kept = known.kept = recorder.named("memo", memo)
             kept.deps.add(number)
             events = self._keeping
-            if holders := self._memos.get(memo.removesuffix(CLOSED)):
-                self._looking[ident] = kept, holders
-            else:
-                self._kept[ident] = kept
+            self._keepers.add(name)
+            known.holders = self._memos.get(memo.removesuffix(CLOSED), ())
+            if not known.holders:
                 self._enter(code, kept)
         self._set_local(self._teller, code, events)
 
@@ -239,18 +272,24 @@ class Calls:
         self._open[_ident(code)] = [code, context, 1]
         self._recorder.enter(context)
 
-    def _left(self, code: CodeType, _: int, __: object) -> None:
-        """The body of a module or of a function that keeps results has come to its end."""
-        self._leave(code, returns=True)
+    def _left(self, *, returns: bool) -> Callable[[CodeType, int, object], None]:
+        """What is called where the body of a module or of a function that keeps results is left."""
+        first, every, look, close = self._first, self._known, self._holders.look, self._close
+        frame_at, identify = sys._getframe, _ident
 
-    def _paused(self, code: CodeType, _: int, __: object) -> None:
-        """A generator that keeps results, or a coroutine, goes on later."""
-        self._leave(code, returns=False)
+        def left(code: CodeType, _: int, __: object) -> None:
+            known = first.get(code.co_qualname)  # type: ignore[attr-defined,unused-ignore]
+            if known is None or known.code is not code:
+                known = every.get(identify(code))
+            if known is not None and known.kept is not None and known.holders:
+                look(frame_at(1), code, known.kept, known.holders, returns=returns)
+            else:
+                close(code)
 
-    def _leave(self, code: CodeType, *, returns: bool) -> None:
-        if _ident(code) in self._looking:
-            self._holders.look(code, *self._looking[_ident(code)], returns=returns)
-            return
+        return left
+
+    def _close(self, code: CodeType) -> None:
+        """Leave the context that some code has opened, once it has ended as often as it began."""
         opened = self._open.get(_ident(code))
         if opened is not None:
             opened[2] -= 1
@@ -260,19 +299,35 @@ class Calls:
 
     def _unwound(self) -> Callable[[CodeType, int, object], None]:
         """What is called where an exception ends a function, of whomever it is."""
-        opened, looking, identify = self._open, self._looking, _ident
+        keepers = self._keepers
+        known, holders = self._known, self._holders
 
         def unwound(code: CodeType, _: int, __: object) -> None:
-            if (opened or looking) and ((ident := identify(code)) in opened or ident in looking):
-                self._leave(code, returns=False)  # its frame lives on in the exception
+            if code.co_qualname not in keepers:  # type: ignore[attr-defined,unused-ignore]
+                return
+            one = known.get(_ident(code))
+            if one is not None and one.kept is not None and one.holders:
+                # Its frame lives on in the exception.
+                holders.look(sys._getframe(1), code, one.kept, one.holders, returns=False)
+            else:
+                self._close(code)
 
         return unwound
 
-    def _thrown(self, code: CodeType, _: int, __: object) -> None:
-        """An exception is thrown into a generator or coroutine; also by closing it."""
-        number = self._numbers.get(_ident(code))
-        if number is not None:
-            self._recorder.top.deps.add(number)
+    def _thrown(self) -> Callable[[CodeType, int, object], None]:
+        """What is called where an exception is thrown into a generator or coroutine, of whomever.
+
+        To close it is to throw one, too.
+        """
+        first, every, recorder = self._first, self._known, self._recorder
+
+        def thrown(code: CodeType, _: int, __: object) -> None:
+            if code.co_qualname in first:  # type: ignore[attr-defined,unused-ignore]
+                known = every.get(_ident(code))
+                if known is not None:
+                    recorder.top.deps.add(known.number)
+
+        return thrown
 
     def _memo(self, code: CodeType, path: str, key: str) -> str | None:
         """The key under which results are kept of what some code does; None where none are."""

@@ -19,19 +19,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Fired(dict[int, int]):
-    """How often code objects were told of, by their ids, in one context.
-
-    Args:
-        deps: the context's, in which each of them is noted.
-    """
-
-    __slots__ = ("deps",)
-
-    def __init__(self, deps: set[int]) -> None:
-        self.deps = deps
-
-
 class Context:
     """Something that owns what happens while it is the innermost one.
 
@@ -41,7 +28,6 @@ class Context:
 
     Attributes:
         deps: the numbers of its dependencies.
-        fired: the code objects that were told of.
         variables: the environment variables that are noted.
         looked: the paths that are noted, as they were given.
         uses: the fixtures that it has used.
@@ -52,15 +38,13 @@ class Context:
     """
 
     __slots__ = (
-        "announced", "deps", "done", "fired", "kind", "looked", "name", "told", "used",
-        "uses", "variables",
+        "announced", "deps", "done", "kind", "looked", "name", "told", "used", "uses", "variables",
     )  # fmt: skip
 
     def __init__(self, kind: str, name: str) -> None:
         self.kind = kind
         self.name = name
         self.deps: set[int] = set()
-        self.fired = Fired(self.deps)
         self.looked: set[Any] = set()
         self.variables: set[Any] = set()
         self.uses: set[Context] = set()
@@ -198,8 +182,7 @@ class Recorder:
             deps: takes it.
         """
         one = Context("process", self.process.name)
-        one.deps, one.fired = deps, Fired(deps)
-        one.fired.update(self.top.fired)
+        one.deps = deps
         self.top = self.process = one
         self._stack, self.flat = [one], True
         self.switched(one)
@@ -223,6 +206,8 @@ class Recorder:
     @property
     def owner(self) -> Context:
         """The innermost context that is not a cached function's body."""
+        if self.top.kind != "memo":
+            return self.top  # most are such
         return next(one for one in reversed(self._stack) if one.kind != "memo")
 
     def broke(self, error: BaseException) -> None:
@@ -237,7 +222,6 @@ class Recorder:
 
     def _settle(self, context: Context) -> None:
         if context.kind != "memo":  # which is entered again and again
-            context.fired.clear()
             context.looked.clear()
             context.variables.clear()
 

@@ -13,7 +13,8 @@ import weakref
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType
+    from collections.abc import Callable, Mapping
+    from types import CodeType, FrameType
     from typing import Any
 
     from devloop.inside.record_contexts import Context, Recorder
@@ -28,6 +29,9 @@ def _alone() -> int:
 
 # From 3.14 on a variable may borrow what another one holds.
 ALONE = _alone() if sys.version_info < (3, 14) else 0
+
+_ident: Callable[[object], int] = object.__hash__
+"""Tells objects apart by where they are, as `id` does: that has an audit event, which we hear."""
 
 
 _CONTAINERS = (list, dict)
@@ -75,49 +79,58 @@ class Holders:
                 del self._met[key]
         self.held[:] = [key for key in self.held if key in self._met]
 
-    def look(self, code: CodeType, kept: Context, names: tuple[str, ...], *, returns: bool) -> None:
+    def look(
+        self,
+        frame: FrameType,
+        code: CodeType,
+        kept: Context,
+        names: tuple[str, ...],
+        *,
+        returns: bool,
+    ) -> None:
         """Look at the objects of a function that is about to end, or to pause.
 
         Args:
-            code: of the function, which is the innermost one that runs but for ours.
+            frame: its own, or of what it has called.
+            code: of the function.
             kept: takes what the function has reached.
             names: its variables that hold the objects.
             returns: its variables end with it; a generator that pauses has them later, and an
                 exception may keep them.
         """
-        frame = sys._getframe(1)
-        while frame.f_back is not None and frame.f_code is not code:
+        while frame.f_code is not code and frame.f_back is not None:
             frame = frame.f_back
         held = frame.f_locals
         for name in names:
             if name in held:
-                own = returns and name not in code.co_cellvars and name not in code.co_freevars
-                own = own and sys.getrefcount(held[name]) <= ALONE
-                self._meet(kept, held[name], own=own)
+                self._meet(kept, held, name, code if returns else None)
 
-    def _meet(self, kept: Context, value: Any, *, own: bool) -> None:
+    def _meet(
+        self, kept: Context, held: Mapping[str, Any], name: str, ending: CodeType | None
+    ) -> None:
         """A test meets an object.
 
         Args:
             kept: as in `look`.
-            value: the object.
-            own: nothing holds it but the variable of the function that ends.
+            held: the variables of the function.
+            name: of the one that holds the object.
+            ending: the function's code, where its variables end with it.
         """
         now = self._recorder.owner
-        key, met = (kept, id(value)), self._met
+        key, met = (kept, _ident(held[name])), self._met
         ref, before = met.get(key, (None, now))
-        if before is now and ref is not None and ref() is value:
+        if before is now and ref is not None and ref() is held[name]:
             return  # most tests meet their objects again and again
         try:
-            again: Any = weakref.ref(value, lambda _: met.pop(key, None))
+            again: Any = weakref.ref(held[name], lambda _: met.pop(key, None))
         except TypeError:
-            if own:
+            if ending is not None and _is_alone(held, name, ending):
                 return  # it ends with the function; its address will be that of another one
             again = ref  # it may be another one of that address, which is on the safe side
-            if ref is None and value.__class__ in _CONTAINERS and not value:
-                again = _Held(value)  # nothing else lives on for that
+            if ref is None and held[name].__class__ in _CONTAINERS and not held[name]:
+                again = _Held(held[name])  # nothing else lives on for that
                 self.held.append(key)
-        if ref is not None and ref() is not value:
+        if ref is not None and ref() is not held[name]:
             before = now  # the one that was met has gone, and its address is used again
         if before is not now and now in _with_used(before):
             return  # a fixture's finalizer: the test has all that it depends on
@@ -128,6 +141,13 @@ class Holders:
         for one in _with_used(before):
             kept.deps |= one.deps
         self._recorder.touch(kept)
+
+
+def _is_alone(held: Mapping[str, Any], name: str, code: CodeType) -> bool:
+    """Whether nothing holds an object but the variable of the function that ends."""
+    if name in code.co_cellvars or name in code.co_freevars:
+        return False
+    return sys.getrefcount(held[name]) <= ALONE
 
 
 def _with_used(context: Context) -> set[Context]:

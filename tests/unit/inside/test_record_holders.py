@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 
 from devloop.inside.record_contexts import Context, Recorder
@@ -19,7 +20,7 @@ def test_what_has_gone_is_forgotten() -> None:
     kept = recorder.named("memo", "lib.py::get")
 
     def get(holder: Holder) -> None:
-        holders.look(get.__code__, kept, ("holder",), returns=True)
+        holders.look(sys._getframe(), get.__code__, kept, ("holder",), returns=True)
 
     lasting = Holder()
     for number in range(3):
@@ -58,7 +59,7 @@ def test_a_dictionary_that_only_a_variable_holds_is_nobodys_to_meet() -> None:
         look(attribute, "options")
 
     def look(function: Callable[[dict[str, int]], None], name: str) -> None:
-        holders.look(function.__code__, kept, (name,), returns=True)
+        holders.look(sys._getframe(), function.__code__, kept, (name,), returns=True)
 
     for function, met in ((own, False), (argument, True), (closure, True), (attribute, True)):
         recorder = Recorder("main")
@@ -80,7 +81,7 @@ def test_a_dictionary_of_a_generator_that_goes_on_is_met_again() -> None:
     def goes_on() -> Iterator[None]:
         options: dict[str, int] = {}
         while not options:
-            holders.look(goes_on.__code__, kept, ("options",), returns=False)
+            holders.look(sys._getframe(), goes_on.__code__, kept, ("options",), returns=False)
             yield
 
     generator = goes_on()
