@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import socket
 import subprocess
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from devloop.execute.warm_tests import RUNNER
-from devloop.inside import messages
+from devloop.inside import memos, messages
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.peers import environment_of, install_python, recent_python
 from tests.benchmarks.real import REAL, fetch
@@ -41,6 +42,7 @@ def measure(work: Path, rounds: int) -> Iterator[Figure]:
             yield Figure(f"{real.name}, recorded", "x", [], TARGET, note=str(error))
             continue
         python = str(venv / "bin/python")
+        kept = _memos(root)
         env = {**environment_of(venv), "PYTHONPATH": str(root / real.source)}
         alone: list[float] = []
         streamed: list[float] = []
@@ -48,8 +50,8 @@ def measure(work: Path, rounds: int) -> Iterator[Figure]:
         _alone(python, root, env)  # bytecode is written
         for _ in range(rounds):
             alone.append(_alone(python, root, env))
-            streamed.append(_streamed(python, root, env, record=False))
-            recorded.append(_streamed(python, root, env, record=True))
+            streamed.append(_streamed(python, root, env, kept, record=False))
+            recorded.append(_streamed(python, root, env, kept, record=True))
         yield Figure(f"{real.name}, whole suite: pytest alone", "s", alone)
         for name, seconds, target in (
             ("under devloop, not recorded", streamed, None),
@@ -66,10 +68,27 @@ def _alone(python: str, root: Path, env: Mapping[str, str]) -> float:
     return time.perf_counter() - began
 
 
-def _streamed(python: str, root: Path, env: Mapping[str, str], *, record: bool) -> float:
+def _memos(root: Path) -> list[str]:
+    """The functions that keep results, as a session tells them to the recorder.
+
+    It knows all sources by then; in a first run the recorder looks through the sources itself.
+    """
+    found: list[str] = []
+    for file in sorted(root.rglob("*.py")):
+        try:
+            keeping = memos.keeping(ast.parse(file.read_bytes()), None)
+        except SyntaxError:
+            continue
+        found += (f"{file.relative_to(root).as_posix()}::{memo}" for memo in sorted(keeping))
+    return found
+
+
+def _streamed(
+    python: str, root: Path, env: Mapping[str, str], kept: list[str], *, record: bool
+) -> float:
     """A run as devloop starts it, and somebody who only reads what it sends."""
     ours, theirs = socket.socketpair()
-    choice: dict[str, Any] = {"files": None, "whole": [], "teach": False, "memos": []}
+    choice: dict[str, Any] = {"files": None, "whole": [], "teach": False, "memos": kept}
     choice["record"] = record
     with ours, theirs:
         ours.sendall(messages.pack({"m": "select", "root": str(root.resolve()), **choice}))
