@@ -22,6 +22,9 @@ _BUILTINS = frozenset(
     " object oct ord pow property range repr reversed round set slice sorted staticmethod str sum"
     " super tuple type zip".split()
 )
+_NONE: frozenset[str] = frozenset()
+_SCOPES = frozenset({"locals", "globals"})
+"""Builtins that give the names of the module where they are called without arguments."""
 _CALLABLES = frozenset(
     "compile getLogger local Lock RLock ContextVar TypeVar ParamSpec TypeVarTuple NewType cast"
     " namedtuple NamedTuple TypedDict Decimal Fraction Path PurePath PurePosixPath timedelta"
@@ -68,6 +71,10 @@ _VALUES = (
 )  # fmt: skip
 
 
+DISPLAYS = (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp)
+"""Containers that are spelled out."""
+
+
 class Effects:
     """What is known of the names that a module uses.
 
@@ -82,6 +89,8 @@ class Effects:
         from the project; None where it is made otherwise."""
         self._made: dict[str, str] = {}
         """For each name that is bound to what a class of another distribution makes that class."""
+        self._displays: set[str] = set()
+        """The names that are bound once, to a list, a dictionary or a set that is spelled out."""
         for statement in body:
             self._note(statement)
 
@@ -103,9 +112,9 @@ class Effects:
                 self._note(one)
         elif isinstance(statement, ast.Assign):
             self._note_made(statement)
-            self._bind_targets(statement.targets)
+            self._bind_all(statement.targets, statement.value)
         elif isinstance(statement, ast.AnnAssign):
-            self._bind_targets([statement.target])
+            self._bind_all([statement.target], statement.value)
         elif not isinstance(statement, ast.Expr):
             self._bind_targets([statement])
 
@@ -115,6 +124,13 @@ class Effects:
             origin = self._from.get(value.func.id) if isinstance(value.func, ast.Name) else None
             if origin and target.id not in self._from and len(statement.targets) == 1:
                 self._made[target.id] = origin
+
+    def _bind_all(self, targets: list[Any], value: Any) -> None:
+        (name, *others) = [getattr(one, "id", "") for one in targets]
+        new = name not in self._from
+        self._bind_targets(targets)
+        if new and not others and isinstance(value, DISPLAYS):
+            self._displays.add(name)
 
     def _bind_targets(self, nodes: list[Any]) -> None:
         for node in nodes:
@@ -128,6 +144,7 @@ class Effects:
     def _bind(self, name: str, origin: str | None) -> None:
         if name in self._from:
             self._made.pop(name, None)
+            self._displays.discard(name)
             if self._from[name] != origin:
                 origin = None  # it has two meanings
         self._from[name] = origin
@@ -161,6 +178,15 @@ class Effects:
 
     def _is_library(self, origin: str, names: frozenset[str]) -> bool:
         return origin.partition(".")[0] in LIBRARY and origin.rpartition(".")[2] in names
+
+    def builtin(self, function: Any, *names: str) -> bool:
+        """Whether an expression is one of some builtins.
+
+        Args:
+            function: the expression.
+            *names: of the builtins.
+        """
+        return isinstance(function, ast.Name) and self.library(function, _NONE, frozenset(names))
 
     def other(self, function: Any, known: Mapping[str, frozenset[str]]) -> bool:
         """Whether an expression is a well-known name of another distribution.
@@ -211,6 +237,8 @@ class Effects:
     def _pure_call(self, node: ast.Call, calls: set[str] | None) -> bool:
         if self.library(node.func, _CALLABLES, _BUILTINS):
             return True
+        if not node.args and not node.keywords and self.library(node.func, _NONE, _SCOPES):
+            return True
         if self.other(node.func, libraries.VALUES) or self._is_known_method(node.func):
             return True
         if calls is not None and (name := self._own(node.func)):
@@ -219,6 +247,8 @@ class Effects:
         if not isinstance(node.func, ast.Attribute) or node.func.attr not in _METHODS:
             return False
         owner = node.func.value
+        if isinstance(owner, ast.Name) and owner.id in self._displays:
+            return True
         # A method of a literal, or of what a pure call gave; of a name nobody knows what it is.
         return isinstance(owner, (ast.Constant, ast.JoinedStr, ast.Tuple, ast.List, ast.Dict)) or (
             isinstance(owner, ast.Call) and self._pure_call(owner, calls)

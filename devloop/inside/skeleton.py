@@ -15,6 +15,7 @@ from hashlib import blake2b
 from typing import Any
 
 from .effects import LIBRARY, Effects
+from .idioms import attempted, enumerated, exported, filled
 from .reflection import ANY_NAME, ANY_SIGNATURE, GETATTR, unsaid
 from .statements import has_type_checking
 
@@ -38,6 +39,15 @@ OWN = 32
 
 CHOICE = 64
 """It is an `if` around statements that only bind: which of them do, is all that it decides."""
+
+ATTEMPT = 128
+"""It is an import that may fail, with what stands in its place then: which of the two it is, names
+that come and go elsewhere decide."""
+EXPORTS = 256
+"""It says of the objects behind the names that it mentions in which module they are."""
+
+ANY_IMPORT = "any import"
+"""Stands among the identifiers of what depends on whether others bind what it imports."""
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _OPAQUE_NAMES = frozenset({"__all__", "__path__", "__getattr__", "__dir__"})
@@ -160,6 +170,7 @@ class Skeleton:
     def __init__(self, tree: ast.Module, flags: Mapping[str, str]) -> None:
         self.units: list[Unit] = []
         self.effects = Effects(tree.body)
+        self._tree = tree
         self._flags = flags
         self._body("", tree.body, annotated=False)
 
@@ -187,10 +198,22 @@ class Skeleton:
                 if getattr(statement, "level", 0) and not any(a.asname for a in statement.names):
                     effect |= OWN
                 self._add(scope, said.stored - {"*"}, said, effect)
+            elif not scope and self._filled(statement):
+                continue
             elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
                 self._assignment(scope, statement, annotated)
             elif isinstance(statement, ast.If) and not has_type_checking(statement.test):
-                self._choice(scope, statement)
+                self._choice(scope, statement, [statement])
+            elif isinstance(statement, ast.Try) and (
+                (instead := attempted(statement, self.effects)) is not None
+            ):
+                self._choice(scope, statement, instead)
+            elif isinstance(statement, ast.For) and (
+                (names := exported(statement, self._tree.body, self.effects)) is not None
+            ):
+                said = _Said([statement])
+                unit = self._add(scope, said.stored, said, CHANGED | EXPORTS)
+                unit.mentions, unit.said = names, unit.said | names
             elif not (
                 isinstance(statement, ast.If)
                 and not statement.orelse
@@ -206,12 +229,37 @@ class Skeleton:
         self.units.append(Unit(scope, binds, said, effect, bases))
         return self.units[-1]
 
-    def _choice(self, scope: str, statement: Any) -> None:
-        """Take up an `if` as one unit: its own statements, and those of all its branches."""
-        words: list[str] = []
-        parts: list[Any] = []
+    def _filled(self, statement: Any) -> bool:
+        """Take up a statement of the module that fills a container, or an enumeration, of it."""
         calls: set[str] = set()
-        todo = [statement]
+        body, effect = self._tree.body, 0
+        if isinstance(statement, ast.For):
+            name, effect = enumerated(statement, body, self.effects), CHANGED
+        else:
+            name = filled(statement, body, self.effects, calls)
+        if not name:
+            return False
+        said = _Said([statement])
+        # The attributes of an enumeration are its own; who reads one has it by its name.
+        unit = self._add("", said.stored if effect else {name}, said, effect)
+        unit.calls = sorted(calls)
+        if effect:
+            unit.mentions = {name}
+        return True
+
+    def _choice(self, scope: str, statement: Any, branches: list[Any]) -> None:
+        """Take up an `if`, or an attempt to import something, as one unit.
+
+        Args:
+            scope: the qualified name of its class.
+            statement: it.
+            branches: the statements of which some run.
+        """
+        words: list[str] = []
+        attempts = isinstance(statement, ast.Try)
+        parts: list[Any] = [*statement.body] if attempts else []
+        calls: set[str] = set()
+        todo = [*branches]
         known = not scope  # what a class is made of, others may act on
         while todo and known:
             one = todo.pop()
@@ -234,11 +282,15 @@ class Skeleton:
         said = _Said([statement], " ".join(words))
         if any(map(_is_dunder, said.stored)):
             known = False
-        unit = self._add(scope, said.stored, said, CHOICE if known else CHANGED | MENTIONED)
+        effect = CHOICE | ATTEMPT | CHANGED if attempts else CHOICE
+        unit = self._add(scope, said.stored, said, effect if known else CHANGED | MENTIONED)
         if known:
             unit.asides = said.mentions if calls else set()
             said = _Said(parts)
             unit.mentions, unit.calls = said.mentions, sorted(calls)
+            if attempts:
+                unit.mentions = unit.mentions | {ANY_IMPORT}
+                unit.said = unit.said | {ANY_IMPORT}
 
     def _assignment(self, scope: str, statement: Any, annotated: bool) -> None:
         said = _Said([statement])

@@ -9,6 +9,7 @@ import msgspec
 
 from devloop.select.classes import Classes
 from devloop.select.outlines import (
+    ANY_IMPORT,
     ANY_NAME,
     ANY_SIGNATURE,
     CHANGED,
@@ -96,6 +97,8 @@ def compare(before: Outline, after: Outline, classes: Classes) -> Edit:
             same = list(others.get((unit.scope, unit.binds), ()))
             if _is_wild(unit, same, wild_scopes) or classes.may_do_anything(unit):
                 return Edit(frozenset(functions), names, unit.shown)
+            if not same and not unit.scope:
+                names.setdefault(ANY_IMPORT, unit.shown)
             function = unit.qualname if unit.binds else ""
             if unit.effect & CHOICE:
                 # Those that it defines may be served by other defaults.

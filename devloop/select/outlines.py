@@ -14,10 +14,13 @@ HEADLESS = 8
 IMPORT = 16
 OWN = 32
 CHOICE = 64
+ATTEMPT = 128
+EXPORTS = 256
 """The flags of `Unit.effect`; see `inside/skeleton.py`."""
 ANY_NAME = "any name"
 OWN_NAME = "any name of its module"
 ANY_SIGNATURE = "any signature"
+ANY_IMPORT = "any import"
 BY = "any name by "
 """Stand among the identifiers of what may read a value, or how a function is defined, without
 saying whose; see `inside/reflection.py`."""

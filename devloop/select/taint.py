@@ -14,7 +14,20 @@ from collections.abc import Mapping
 import msgspec
 
 from devloop.select.classes import Classes
-from devloop.select.outlines import ANY_NAME, BY, CHOICE, CLASS, MENTIONED, OWN_NAME, Outline, Unit
+from devloop.select.outlines import (
+    ANY_IMPORT,
+    ANY_NAME,
+    ATTEMPT,
+    BY,
+    CHOICE,
+    CLASS,
+    EXPORTS,
+    IMPORT,
+    MENTIONED,
+    OWN_NAME,
+    Outline,
+    Unit,
+)
 
 
 class Taint(msgspec.Struct, frozen=True):
@@ -65,12 +78,13 @@ def spread(
     while todo:
         name = todo.pop()
         for path, unit in by_name.get(name, ()):
-            if path in wild:
+            if path in wild or (unit.effect & EXPORTS and _is_defined(name, importers)):
                 continue
             if path not in scopes:
                 scopes[path] = classes.wild_scopes(importers[path])
             if (
-                unit.effect & MENTIONED
+                unit.effect & (MENTIONED | EXPORTS)
+                or name == ANY_IMPORT
                 or unit.scope in scopes[path]
                 or classes.may_do_anything(unit)
             ):
@@ -92,6 +106,17 @@ def spread(
                     names[other] = (f"{path}: {unit.shown}", *names[name])
                     todo.append(other)
     return Taint(names, wild, {**served, **_hits(frozenset(names), readers)})
+
+
+def _is_defined(name: str, sources: Mapping[str, Outline]) -> bool:
+    """Whether classes and functions alone have a name, which stay such ones."""
+    for outline in sources.values():
+        for unit in outline.units:
+            if unit.scope or name not in unit.binds or unit.effect & (CLASS | IMPORT) or unit.wraps:
+                continue
+            if not unit.effect & ATTEMPT or not outline.named(name):
+                return False
+    return True
 
 
 def _hits(names: frozenset[str], readers: Mapping[str, Outline]) -> Mapping[str, str]:

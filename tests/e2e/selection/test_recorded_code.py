@@ -238,6 +238,83 @@ def test_who_reads_a_name_that_others_say_is_found(recorded: MakeLab) -> None:
     }  # fmt: skip
 
 
+IDIOMS = """
+pyproject.toml
+    [tool.pytest.ini_options]
+    pythonpath = ["."]
+shop/__init__.py
+    from .codes import *
+    from .prices import *
+    try:
+        from .extra import extra
+    except ImportError:
+        def extra():
+            return "none"
+    __all__ = ["Codes", "Price", "extra"]
+    __locals = locals()
+    for __name in __all__:
+        setattr(__locals[__name], "__module__", "shop")
+shop/codes.py
+    from enum import IntEnum
+    __all__ = ["Codes"]
+    class Codes(IntEnum):
+        OK = 1
+        BAD = 2
+    for code in Codes:
+        setattr(Codes, code.name.lower(), int(code))
+shop/prices.py
+    __all__ = ["Price"]
+    EXTRA = 1
+    UNIT = 1
+    TABLE = {"one": UNIT}
+    TABLE.update({"two": UNIT + 1})
+    class Price:
+        low = 1
+        def of(self, name):
+            return TABLE[name]
+shop/extra.py
+    from .prices import EXTRA
+    def extra():
+        return "some"
+tests/test_codes.py
+    from shop import Codes
+    def test_code():
+        assert Codes.ok == 1
+    def test_alone():
+        assert True
+tests/test_prices.py
+    import shop
+    def test_low():
+        assert shop.Price.low == 1
+    def test_price():
+        assert shop.Price().of("two") == 2
+    def test_module():
+        assert shop.Price.__module__ == "shop"
+    def test_extra():
+        assert shop.extra() == "some"
+    def test_alone():
+        assert True
+"""
+
+
+def test_statements_that_do_more_than_to_bind_names_are_followed(recorded: MakeLab) -> None:
+    """Loops over exports and enumerations, filled containers, imports that may fail."""
+    project = recorded(IDIOMS)
+
+    def check(path: str, old: str, new: str, *expected: str) -> set[str]:
+        edit = project.edit(f"shop/{path}", old, new)
+        found = project.check(edit, *(f"::{name}" for name in expected))
+        return {nodeid.rpartition("::")[2] for nodeid in found}
+
+    assert "test_alone" not in check("codes.py", "OK = 1", "OK = 3", "test_code")
+    assert "test_alone" not in check("prices.py", "low = 1", "low = 2", "test_low")
+    assert "test_alone" not in check("prices.py", "UNIT + 1", "UNIT + 2", "test_price")
+    assert "test_alone" not in check("prices.py", "UNIT = 1", "UNIT = 2", "test_price")
+    check("prices.py", "EXTRA", "MORE", "test_extra")
+    check("codes.py", "name.lower", "name.title", "test_code")
+    check("__init__.py", '"shop")', '"store")', "test_module")
+
+
 TWINS = """
 pytest.ini
     [pytest]

@@ -5,7 +5,14 @@ from __future__ import annotations
 from devloop.inside import source
 from devloop.select.classes import Classes
 from devloop.select.edits import Edit, compare
-from devloop.select.outlines import ANY_NAME, ANY_SIGNATURE, CHANGED, Outline, decode
+from devloop.select.outlines import (
+    ANY_IMPORT,
+    ANY_NAME,
+    ANY_SIGNATURE,
+    CHANGED,
+    Outline,
+    decode,
+)
 
 BASE = '''
 """A module."""
@@ -252,7 +259,7 @@ def test_a_function_that_comes_is_its_name() -> None:
     """It may stand in the place of another one; a method that Python calls may do more."""
     found = edit("def outer():", "def another():\n    pass\n\ndef outer():")
     assert found.functions == {"another"}
-    assert set(found.names) == {"another", ANY_NAME}
+    assert set(found.names) == {"another", ANY_NAME, ANY_IMPORT}
     base = "class Base:\n    pass"
     method = "    sides = 0\n    def __eq__(self, other):\n        return True"
     assert edit("    sides = 0", method, base).wild == "Shape.__eq__"
