@@ -562,3 +562,22 @@ async def test_an_interpreter_that_is_not_there(start: Starter) -> None:
     start.env["PATH"] = "/nowhere"
     with pytest.raises(Declined, match="command not found: 'python'"):
         await Blank.start(start.guard, command, start.env, str(start.root), None)
+
+
+async def test_a_thread_that_comes_later_ends_the_forks(start: Starter) -> None:
+    """It could have a lock while a process is forked, which nobody would open there (W3)."""
+    library(
+        start,
+        late="""
+        import os, threading
+        def begin():
+            threading.Thread(target=threading.Event().wait, daemon=True).start()
+        os.register_at_fork(after_in_parent=begin)
+        """,
+    )
+    start.write("main.py", "print('runs')")
+    zygote = await start.zygote("python", "main.py", modules=["late"])
+    life = await start.run(await zygote.take(), "python", "main.py")
+    assert await life.end() == Ended(code=0)
+    with pytest.raises(Declined, match="a held module has started a thread"):
+        await zygote.take()
