@@ -3,5 +3,5 @@
 MODULES = (
     "naming", "record_ground", "record_contexts", "record_askers", "record_bodies",
     "memos", "record_holders", "record_calls", "record_files", "volatile", "record_environ",
-    "record_imports", "record_programs", "record",
+    "record_imports", "record_commands", "record_programs", "record",
 )  # fmt: skip

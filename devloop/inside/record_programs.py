@@ -23,50 +23,26 @@ if TYPE_CHECKING:
 
     from devloop.inside import record_askers as askers
     from devloop.inside.record_askers import Askers
+    from devloop.inside.record_commands import Command, pairs
     from devloop.inside.record_contexts import Context, Recorder, Written
     from devloop.inside.record_ground import Ground
 else:
     askers = sys.modules["_devloop_record_askers"]
+    Command = sys.modules["_devloop_record_commands"].Command
+    pairs = sys.modules["_devloop_record_commands"].pairs
     Context = sys.modules["_devloop_record_contexts"].Context
     Written = sys.modules["_devloop_record_contexts"].Written
 
 # What is loaded here is loaded in every Python program that tests start.
-# ruff: noqa: PTH109, PTH110, PTH113, PTH116, PTH118, PTH119, PTH120, PTH123
+# ruff: noqa: PTH110, PTH116, PTH118, PTH120, PTH123
 
 VARIABLE = "DEVLOOP_RECORD"
 """Names, in a Python program's environment, its file and its id."""
 
 LAUNCHER = os.path.join(os.path.dirname(__file__), "record_child")
 
-HARMLESS = frozenset(
-    {
-        "true", "false", "echo", "printf", "sleep", "uname", "whoami", "hostname", "id", "date",
-        "kill", "ps", "tty", "stty", "tput", "infocmp", "locale", "getconf", "ldconfig", "nproc",
-        "arch",
-    }
-)  # fmt: skip
-"""Programs that read nothing of a project, unless an argument names it."""
-
-FILTERS = frozenset({"cat", "head", "tail", "wc", "tac", "rev", "nl", "tr", "cut", "less"})
-"""Programs that read their standard input, and the files that arguments name."""
-
-PLACES = ("/bin/", "/sbin/", "/usr/", "/nix/store/", "/opt/homebrew/", "/opt/local/")
-"""Where the machine's own programs lie: those of other places are of these names only."""
-
-PREPARING = (b"LESSOPEN=", b"LESSKEY", b"LESSCLOSE=", b"LESSEDIT=")
-"""The beginnings of the variables by which `less` is told to read more, or to run something."""
-
-NAMING_FILES = frozenset("koOtT")
-"""The options by which it is."""
-
-UNRECORDED_OPTIONS = frozenset("IES")
-"""Options of the interpreter by which it would not be recorded."""
-
 RARELY = 16
 """How many tests end between two looks at what is still written for one that has ended."""
-
-SHELL_WORDS = frozenset("|&;<>()$`\\*?[]{}~#\n!=")
-"""What makes a command more than one program with its arguments, in a shell."""
 
 
 class Programs:
@@ -129,7 +105,7 @@ class Programs:
         execve = os.execve
 
         def executed(path: Any, args: Any, env: Any = None) -> Any:
-            now = self._start(args, (path,), None, _pairs(env))
+            now = self._start(args, (path,), None, pairs(env))
             execve(path, args, dict(one.split(b"=", 1) for one in now))
 
         os.execve = executed  # type: ignore[assignment]
@@ -137,7 +113,7 @@ class Programs:
 
     def _spawning(self, real: Any) -> Any:
         def spawn(path: Any, argv: Any, env: Any, **options: Any) -> Any:
-            now = self._start(argv, (path,), None, _pairs(env))
+            now = self._start(argv, (path,), None, pairs(env))
             return real(path, argv, dict(one.split(b"=", 1) for one in now), **options)
 
         return spawn
@@ -176,90 +152,27 @@ class Programs:
             return env
 
     def _judge(self, args: Any, executables: Any, cwd: Any, env: list[bytes] | None) -> Any:
-        words = [os.fsdecode(word) for word in args]
         paths = [os.fsdecode(path) for path in executables]
         path = next((path for path in paths if os.path.exists(path)), None)
         if path is None:
             return env  # it will fail
-        name = os.path.basename(path)
-        if len(words) == 3 and words[1] == "-c" and name in ("sh", "bash", "dash"):
-            inner = words[2].split()
-            if inner and SHELL_WORDS.isdisjoint(words[2]):
-                found = _which(inner[0], env)
-                if found is None:
-                    return env
-                words, path, name = inner, found, os.path.basename(found)
-        if "multiprocessing.resource_tracker" in " ".join(words[1:5]):
+        words = [os.fsdecode(word) for word in args]
+        folder = None if cwd is None else os.fsdecode(cwd)
+        command = Command(path, words, folder, env, self._ground).within()
+        if command is None or "multiprocessing.resource_tracker" in " ".join(command.words[1:5]):
             return env
-        if self._is_python(path):
-            if not any(
-                word[:1] == "-" and word[1:2] != "-" and not UNRECORDED_OPTIONS.isdisjoint(word[1:])
-                for word in _options(words)
-            ):
+        if command.is_python():
+            options = command.unrecorded()
+            if options is None:
                 return self._recorded(env)
-            self._recorder.add(f"o runs {name} {' '.join(_options(words))}, which records nothing")
+            self._recorder.add(f"o runs {command.name} {options}, which records nothing")
             return env
-        if os.path.realpath(path).startswith(PLACES):
-            if name in HARMLESS and not any(self._is_ours(word, cwd) for word in words[1:]):
-                return env
-            if name in FILTERS and self._filters(words, cwd, env):
-                return env
-        self._recorder.add(f"o runs {name}: what that reads cannot be known")
-        return env
-
-    def _filters(self, words: list[str], cwd: Any, env: list[bytes] | None) -> bool:
-        """Note which files a filter reads; whether these are all that it does."""
-        if os.path.basename(words[0]) == "less" and self._less_reads_more(words, env):
-            return False
-        base = os.fsdecode(cwd) if cwd is not None else os.getcwd()
-        deps = []
-        for word in words[1:]:
-            if word[:1] == "+" or (word[:2] == "--" and "=" in word):
-                return False
-            path = os.path.join(base, word)
-            ours = self._ground.path(path) if word[:1] != "-" else None
-            if ours is None:
-                # An option's own argument may stand in the same word.
-                if word[:1] == "-" and os.sep in word:
-                    return False
-            elif os.path.isfile(path):
-                deps.append(f"{'t' if path.endswith('.py') else 'r'} {ours}")
-            elif os.path.exists(path):
-                return False
-            else:
-                deps.append(f"x {ours}")
+        deps = command.reads()
+        if deps is None:
+            deps = [f"o runs {command.name}: what that reads cannot be known"]
         for dep in deps:
             self._recorder.add(dep)
-        return True
-
-    def _less_reads_more(self, words: list[str], env: list[bytes] | None) -> bool:
-        given = _pairs(None) if env is None else env
-        if any(one.startswith(PREPARING) for one in given):
-            return True
-        of = {name: value for name, _, value in (os.fsdecode(one).partition("=") for one in given)}
-        options = [word for word in words[1:] if word[:1] == "-"] + of.get("LESS", "").split()
-        keys = self._ground.path(os.path.join(of.get("HOME", "/"), ".lesskey")) or "/"
-        return keys[:1] != "/" or not all(
-            word == "--" or (word[:2] != "--" and NAMING_FILES.isdisjoint(word)) for word in options
-        )
-
-    def _is_ours(self, word: str, cwd: Any) -> bool:
-        """Whether an argument names something of the project."""
-        base = os.fsdecode(cwd) if cwd is not None else os.getcwd()
-        path = os.path.join(base, word.rpartition("=")[2])
-        return os.path.exists(path) and self._ground.path(path) is not None
-
-    def _is_python(self, path: str) -> bool:
-        if os.path.basename(path).startswith(("python", "pypy")):
-            return True
-        if os.path.realpath(path) == os.path.realpath(sys.executable):
-            return True
-        try:
-            with open(path, "rb") as file:
-                first = file.read(256).partition(b"\n")[0]
-        except OSError:
-            return False
-        return first.startswith(b"#!") and b"python" in first
+        return env
 
     def _recorded(self, env: list[bytes] | None) -> list[bytes]:
         file = self._file_of(self._recorder.top)
@@ -267,7 +180,7 @@ class Programs:
         ident = f"{os.getpid()}.{self._count}"
         _append(file, f"? {ident}")
         if env is None:
-            env = _pairs(None)
+            env = pairs(None)
         before = next((one[11:] for one in env if one.startswith(b"PYTHONPATH=")), b"")
         launcher = os.fsencode(LAUNCHER)
         ours = [
@@ -408,44 +321,8 @@ def _append(path: str, line: str) -> None:
         os.close(fd)
 
 
-def _pairs(env: Any) -> list[bytes]:
-    """An environment as a program is given it.
-
-    Args:
-        env: a mapping; None for that of this process.
-    """
-    given = os.environ._data if env is None else env  # type: ignore[attr-defined]
-    return [os.fsencode(name) + b"=" + os.fsencode(value) for name, value in given.items()]
-
-
 def _listed(env: Any) -> list[bytes] | None:
     return None if env is None else list(env)
-
-
-def _options(words: list[str]) -> list[str]:
-    """The interpreter's own options."""
-    found: list[str] = []
-    for word in words[1:]:
-        if word[:1] != "-" or word == "-":
-            break
-        if word[:2] in ("-c", "-m"):
-            break
-        found.append(word)
-    return found
-
-
-def _which(program: str, env: list[bytes] | None) -> str | None:
-    if os.sep in program:
-        return program if os.path.exists(program) else None
-    path = os.environ.get("PATH", os.defpath)
-    for one in env or ():
-        if one.startswith(b"PATH="):
-            path = os.fsdecode(one[5:])
-    for folder in path.split(os.pathsep):
-        found = os.path.join(folder, program)
-        if os.access(found, os.X_OK):
-            return found
-    return None
 
 
 def begun(file: str, ident: str) -> int:
