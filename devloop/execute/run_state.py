@@ -35,8 +35,8 @@ class RunResult(msgspec.Struct, frozen=True):
     Args:
         finished: its last event.
         ran: the outcomes, and the files that are wholly known, in the words of selection.
-        collected: for each file that was collected the nodeids of all its tests, whether or not
-            they ran; what is not among them has vanished.
+        collected: for each file that was collected wholly the nodeids of all its tests, whether
+            or not they ran; what is not among them has vanished.
         deselected: tests that the user's own options left out.
         broken: for each file that could not be collected, why; a folder's or a conftest.py's
             path where that is at fault.
@@ -84,12 +84,16 @@ class RunState:
         self._broken: dict[str, str] = {}
         self._complete = False
         self._partial = False
+        self._narrowed_files: frozenset[str] = frozenset()
         self._interrupted: str | None = None
         self._internal: str | None = None
         self.stopping = False
         self.passthrough = False
         self.distributed = False
         self.differs = False
+        self.shifted: frozenset[str] = frozenset()
+        """Files that do not hold the tests that they were known to hold: nothing has run."""
+
         self.excuse_difference = False
         self.finish_code: int | None = None
         self.lingered = False
@@ -113,6 +117,8 @@ class RunState:
             self._recorded.take(message)
         elif kind == "collected" and not self.stopping:
             self._take_collected(message)
+        elif kind == "again":
+            self.shifted |= set(message["files"])
         elif kind == "broken" and not self.stopping:
             # pytest 7 and 8 take an interrupt during an import for the file's fault, and go on.
             self._take_broken(message)
@@ -210,7 +216,7 @@ class RunState:
                 frozenset(self._broken),
                 recording=self._recorded.recording(self._nodeid) if self._recorded else None,
             ),
-            {} if self._partial else self._collected,
+            {} if self._partial else self._listed(),
             frozenset(self._deselected),
             self._broken,
             tuple(self._running),
@@ -236,11 +242,16 @@ class RunState:
             return "pytest reports a failure, and no test failed"
         return f"pytest ended with {ended}"
 
+    def _listed(self) -> dict[str, tuple[str, ...]]:
+        """The files that were collected with all that is in them."""
+        narrowed = self._narrowed_files
+        return {path: ids for path, ids in self._collected.items() if path not in narrowed}
+
     def _whole(self) -> dict[str, frozenset[str]]:
         if not self._complete or self._partial:
             return {}
         whole: dict[str, frozenset[str]] = {}
-        for path, nodeids in self._collected.items():
+        for path, nodeids in self._listed().items():
             due = frozenset(nodeids) - self._deselected
             if due <= self._outcomes.keys() and (not self._narrowed or len(due) == len(nodeids)):
                 whole[path] = due
@@ -262,6 +273,7 @@ class RunState:
             return  # another worker's, and the same
         self._complete = True
         self._partial = message["partial"]
+        self._narrowed_files = frozenset(message["narrowed"])
         self._collected = {
             path: tuple(dict.fromkeys(nodeids))
             for path, nodeids in message["files"].items()

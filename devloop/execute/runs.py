@@ -73,6 +73,13 @@ class Chosen(msgspec.Struct, frozen=True):
     record: bool = True
     memos: tuple[str, ...] | None = None
 
+    def without_listings(self) -> Chosen:
+        """The same, with all that is in the chosen files made."""
+        files = self.selection and tuple(
+            msgspec.structs.replace(file, listed=False) for file in self.selection
+        )
+        return msgspec.structs.replace(self, selection=files)
+
 
 class TestRun:
     """One run of pytest. `wait` runs it; the other methods may be called meanwhile.
@@ -113,6 +120,9 @@ class TestRun:
         self._settings = settings
         self._env = env
         self._emit = emit
+        self.shifted: frozenset[str] = frozenset()
+        """The files that turned out to hold other tests than they were known to hold."""
+
         self._state = self._fresh()
         self._tail = Tail()
         self._order: Literal["finish", "interrupt"] | None = None
@@ -170,6 +180,12 @@ class TestRun:
         workers = self._choose_workers()
         self._state.excuse_difference = workers.ours
         result = await self._attempt(workers, begun)
+        if self._state.shifted and self._order is None:
+            self.shifted = self._state.shifted
+            self._tests = self._tests.without_listings()
+            self._state = self._fresh()
+            self._state.excuse_difference = workers.ours
+            result = await self._attempt(workers, begun)
         if self._state.differs and workers.ours and self._order is None:
             self._emit(
                 Notice(
@@ -330,6 +346,7 @@ class TestRun:
             "m": "select",
             "root": root,
             "files": files,
+            "listed": [file.path for file in selection or () if file.listed],
             "whole": self._tests.whole,
             "teach": self._warm is not None,
             "record": self._tests.record,

@@ -9,12 +9,18 @@ command line.
 from __future__ import annotations
 
 import os
+import sys
 from collections import defaultdict
-from collections.abc import Callable, Container, Generator
+from collections.abc import Callable, Collection, Container, Generator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from devloop.inside.pytest_narrow import Narrow
+else:
+    Narrow = sys.modules["_devloop_pytest_narrow"].Narrow
 
 
 class Choice:
@@ -24,6 +30,7 @@ class Choice:
         relative: makes the path that devloop writes of an absolute one.
         files: each chosen file with the nodeids that are due in it, none for all of them; None
             for everything that pytest finds.
+        listed: those among them of which it is known which tests they hold.
         whole: all files that devloop knows to hold tests are chosen whole, so that what only pytest
             knows of, as a plugin that collects files of another kind, is wanted too.
         publish: takes the message about what was collected.
@@ -33,6 +40,7 @@ class Choice:
         self,
         relative: Callable[[str], str],
         files: list[tuple[str, list[str]]] | None,
+        listed: Collection[str],
         whole: bool,
         publish: Callable[[dict[str, Any]], None],
     ) -> None:
@@ -40,6 +48,10 @@ class Choice:
         self._whole = whole
         self._publish = publish
         self._wanted = None if files is None else {path: set(ids) for path, ids in files}
+        self._narrow = Narrow(
+            {path: ids for path, ids in (self._wanted or {}).items() if path in listed},
+            self.nodeid,
+        )
         self._order = {path: place for place, path in enumerate(self._wanted or ())}
         self._folders = _folders(self._order)
         self._found: defaultdict[str, list[str]] = defaultdict(list)
@@ -69,6 +81,8 @@ class Choice:
     def pytest_configure(self, config: pytest.Config) -> None:
         """Learn what pytest's nodeids are relative to."""
         self._rootdir = str(config.rootpath)
+        if not _asks_for_some(config):
+            config.pluginmanager.register(self._narrow)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
@@ -92,6 +106,10 @@ class Choice:
         ids = [self.nodeid(item.nodeid) for item in items]
         for nodeid in ids:
             self._found[nodeid.partition("::")[0]].append(nodeid)
+        if self._is_to_come_again():
+            items.clear()
+            yield
+            return
         if self._wanted is not None:
             due = {
                 nodeid
@@ -112,6 +130,14 @@ class Choice:
         yield
         self._complete = True
 
+    def _is_to_come_again(self) -> bool:
+        """Whether a file holds others than were known: they are found where all are made."""
+        wanted = self._wanted or {}
+        lost = [path for path in self._narrow.left if vanished(wanted[path], {*self._found[path]})]
+        if lost:
+            self._publish({"m": "again", "files": lost})
+        return bool(lost)
+
     def _takes(self, path: str, wanted: Container[str]) -> bool:
         """Whether a file is chosen, or only pytest knows what it holds, and that is wanted too."""
         return path in wanted or (self._whole and not path.endswith(".py"))
@@ -126,19 +152,24 @@ class Choice:
         """Tell what there is and how much of it runs."""
         if not self._complete:
             return  # pytest calls this too when something has broken collection off
-        config = session.config
-        # Last-failed leaves tests out while they are collected, and an argument may name a
-        # single one: then a file's list says nothing of what else is in it.
-        partial = bool(config.getoption("lf", False)) or any("::" in arg for arg in config.args)
         self._publish(
             {
                 "m": "collected",
                 "files": dict(self._found),  # execnet takes no other mapping
                 "deselected": self._deselected,
-                "partial": partial,
+                "partial": _asks_for_some(session.config),
+                "narrowed": sorted(self._narrow.left),
                 "total": len(session.items),
             }
         )
+
+
+def _asks_for_some(config: pytest.Config) -> bool:
+    """Whether a file's list says nothing of what else is in it.
+
+    Last-failed leaves tests out while they are collected, and an argument may name a single one.
+    """
+    return bool(config.getoption("lf", False)) or any("::" in arg for arg in config.args)
 
 
 def resolve(wanted: set[str], found: list[str]) -> set[str]:
@@ -154,15 +185,23 @@ def resolve(wanted: set[str], found: list[str]) -> set[str]:
         knows what it is called now.
     """
     there = set(found)
-    if not wanted:
+    if not wanted or vanished(wanted, there):
         return there
-    due = wanted & there
-    for outer in wanted - there:
-        inner = {nodeid for nodeid in there if nodeid.startswith((outer + "::", outer + "["))}
-        if not inner:
-            return there
-        due |= inner
-    return due
+    outer = tuple(one + mark for one in wanted - there for mark in ("::", "["))
+    return {nodeid for nodeid in there if nodeid in wanted or nodeid.startswith(outer)}
+
+
+def vanished(wanted: set[str], there: set[str]) -> bool:
+    """Whether something that is wanted is not there.
+
+    Args:
+        wanted: as of `resolve`.
+        there: the nodeids of the same file now.
+    """
+    return any(
+        not any(nodeid.startswith((outer + "::", outer + "[")) for nodeid in there)
+        for outer in wanted - there
+    )
 
 
 def _folders(paths: dict[str, int]) -> set[str]:

@@ -7,53 +7,38 @@ waits.
 
 from __future__ import annotations
 
-import operator
 import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
+_OURS = ("_pytest.", "_devloop")
+"""How the names of pytest's own modules begin, and of those beside this one."""
 
-class _Module:
-    """The names of a module that are fixtures, as long as it holds what it held then.
+
+class _Known:
+    """What a module defines, or a class and its bases do, and which of that are fixtures.
 
     Args:
-        module: it.
+        holder: it.
         is_fixture: tells one.
     """
 
-    def __init__(self, module: types.ModuleType, is_fixture: Callable[[Any], bool]) -> None:
-        held = vars(module)
-        self._module = module
-        self._keys = list(held)
-        self._values = list(held.values())
-        self._fixtures = sorted(name for name, value in held.items() if is_fixture(value))
+    def __init__(self, holder: types.ModuleType | type, is_fixture: Callable[[Any], bool]) -> None:
+        self.holder = holder
+        places = holder.__mro__ if isinstance(holder, type) else (holder,)
+        self._places = [(vars(place), dict(vars(place))) for place in places]
+        names = [name for name in dir(holder) if is_fixture(getattr(holder, name, None))]
+        self._fixtures = frozenset(names)
 
-    def names(self) -> list[str] | None:
-        """Those names; None where the module holds something else now."""
-        held = vars(self._module)
-        same = list(held) == self._keys and all(map(operator.is_, held.values(), self._values))
-        return self._fixtures if same else None
-
-
-class _Kind:
-    """The same of a class, of whose objects pytest looks at what the class defines.
-
-    Args:
-        kind: it.
-        is_fixture: tells one.
-    """
-
-    def __init__(self, kind: type, is_fixture: Callable[[Any], bool]) -> None:
-        self._kind = kind
-        self._sizes = self._count()
-        self._fixtures = sorted(name for name in dir(kind) if is_fixture(getattr(kind, name, None)))
-
-    def _count(self) -> list[int]:
-        return [len(vars(base)) for base in self._kind.__mro__]
-
-    def names(self) -> list[str] | None:
-        """Those names; None where something was added to the class since."""
-        return self._fixtures if self._count() == self._sizes else None
+    def names(self) -> list[str]:
+        """Those that pytest needs to look at: fixtures, and what has become something else."""
+        changed = [
+            name
+            for now, then in self._places
+            for name, value in now.items()
+            if then.get(name, self) is not value
+        ]
+        return sorted({*self._fixtures, *changed})
 
 
 def foresee(plugins: Iterable[object]) -> None:
@@ -69,24 +54,23 @@ def foresee(plugins: Iterable[object]) -> None:
     is_fixture = _test_of(namespace)
     if is_fixture is None:
         return
-    modules = [
-        one for one in plugins if type(one) is types.ModuleType and "__dir__" not in vars(one)
-    ]
-    kinds = {
+    there = list(plugins)
+    modules = [one for one in there if type(one) is types.ModuleType and "__dir__" not in vars(one)]
+    kinds = {type(one) for one in there if type(one).__module__.startswith(_OURS)}
+    kinds |= {
         kind
         for module in modules
-        if module.__name__.startswith(("_pytest.", "_devloop"))
+        if module.__name__.startswith(_OURS)
         for kind in [*vars(module).values()]
         if isinstance(kind, type) and any(name.startswith("pytest_") for name in dir(kind))
     }
-    of_modules = {id(module): _Module(module, is_fixture) for module in modules}
-    of_kinds = {kind: _Kind(kind, is_fixture) for kind in kinds if "__dir__" not in vars(kind)}
+    of_modules = {id(module): _Known(module, is_fixture) for module in modules}
+    of_kinds = {kind: _Known(kind, is_fixture) for kind in kinds if "__dir__" not in vars(kind)}
 
     def names(*of: object) -> list[str]:
         holder = of[0] if of else None
         known = of_modules.get(id(holder)) or of_kinds.get(type(holder))
-        found = None if known is None else known.names()
-        return dir(*of) if found is None else found
+        return dir(*of) if known is None else known.names()
 
     # Just its way of finding fixtures asks for names there (`FixtureManager.parsefactories`).
     namespace.dir = names

@@ -173,7 +173,9 @@ def pytest_configure(config: pytest.Config) -> None:
         worker = Worker(config, settings, lambda: warm.told(config))
         files = settings["files"]
         files = files and [(path, ids) for path, ids in files]
-        choice = Choice(places.relative, files, settings["whole"], worker.publish)
+        choice = Choice(
+            places.relative, files, settings["listed"], settings["whole"], worker.publish
+        )
         plugins: list[object] = [worker, choice, Attach(places)]
         send = worker.publish
     elif _channel is not None:
@@ -181,8 +183,10 @@ def pytest_configure(config: pytest.Config) -> None:
         if chosen is None:
             pytest.exit("devloop is gone", returncode=3)
         places = Places(chosen["root"])
-        choice = Choice(places.relative, chosen["files"], chosen["whole"], _channel.send)
-        handed_on = ("root", "files", "whole", "teach", "record", "memos")
+        choice = Choice(
+            places.relative, chosen["files"], chosen["listed"], chosen["whole"], _channel.send
+        )
+        handed_on = ("root", "files", "listed", "whole", "teach", "record", "memos")
         settings = {key: chosen[key] for key in handed_on}
         controller = Controller(_modules, settings, _channel.send)
         stream = Stream(config, _channel, choice, places, controller, teach=chosen["teach"])

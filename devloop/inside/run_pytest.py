@@ -44,7 +44,7 @@ def load(name: str) -> ModuleType:
 
 
 MODULES = (
-    "messages", "pytest_places", "pytest_choice", "pytest_workers", "pytest_warm",
+    "messages", "pytest_places", "pytest_narrow", "pytest_choice", "pytest_workers", "pytest_warm",
     "pytest_foresight",
     *load("record_names").MODULES, "pytest_record", "pytest_stream",
 )  # fmt: skip

@@ -107,6 +107,7 @@ class Tests:
         self._code = 0
         self._gone: tuple[str, ...] = ()
         self._ran: set[str] = set()
+        self._shifting: frozenset[str] = frozenset()
         self._due: Due | None = None
         self._advised = advised
         self._asked = Due(())
@@ -266,7 +267,7 @@ class Tests:
             project.interpreter,
             project.root,
             Chosen(
-                selection=files,
+                selection=tuple(self._listed(file) for file in files),
                 whole={f.path for f in files if not f.nodeids}.issuperset(project.test_files),
                 paths=tests.paths,
                 args=tests.args,
@@ -283,6 +284,12 @@ class Tests:
             self._warm if shadow is None else None,
             low=low,
         )
+
+    def _listed(self, file: SelectedFile) -> SelectedFile:
+        """A file whose tests go by other names each time is not known to hold any."""
+        if file.path not in self._shifting:
+            return file
+        return msgspec.structs.replace(file, listed=False)
 
     def shadow_run(self, files: tuple[SelectedFile, ...], emit: Callable[[Event], None]) -> TestRun:
         """A run of what was left out, told to nobody else; in a session of the lowest priority.
@@ -333,6 +340,7 @@ class Tests:
         """
         assert self._running is not None
         running, self._running = self._running, None
+        self._shifting |= running.run.shifted
         self._code = result.code
         if result.finished.outcome == "cancelled" and not self._asked.files:
             # What has come in between takes nothing away from what was asked for.

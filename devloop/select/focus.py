@@ -132,7 +132,8 @@ def joined(due: Due, asked: Due) -> Due:
             both = dict.fromkeys((*file.nodeids, *other.nodeids)) if other.nodeids else ()
             file = SelectedFile(file.path, file.reason, tuple(both))
         files.append(file)
-    files.extend(more.values())
+    # What they held may be known of earlier contents.
+    files.extend(msgspec.structs.replace(file, listed=False) for file in more.values())
     return Due(tuple(files), asked.all_reason or (due.all_reason if not more else None))
 
 

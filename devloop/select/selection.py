@@ -17,12 +17,14 @@ class SelectedFile(msgspec.Struct, frozen=True):
         reason: why.
         nodeids: the tests in it that are due; empty means all of them.
         reasons: of single tests, where they have their own.
+        listed: which tests it holds is known, and there are others than these.
     """
 
     path: str
     reason: Reason
     nodeids: tuple[str, ...] = ()
     reasons: Mapping[str, Reason] = {}
+    listed: bool = False
 
     def reason_of(self, nodeid: str) -> Reason:
         """Why a test of the file is selected."""

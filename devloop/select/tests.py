@@ -71,21 +71,24 @@ def _due_of(path: str, records: Records, judge: Judge) -> tuple[SelectedFile | N
         everything = delta.everything
         return SelectedFile(path, found), everything.detail if everything else None
     reasons = {}
-    for nodeid in judge.tests(listing):
+    there = judge.tests(listing)
+    for nodeid in there:
         verdict = records.verdicts.get(nodeid)
         if verdict is None:
             reasons[nodeid] = Reason("new", (nodeid,), "has not run yet")
         elif (found := judge.why_due(verdict)) is not None:
             reasons[nodeid] = found
-    return _partly(path, reasons), None
+    return _partly(path, reasons, listed=len(reasons) < len(there)), None
 
 
-def _partly(path: str, reasons: Mapping[str, Reason]) -> SelectedFile | None:
+def _partly(
+    path: str, reasons: Mapping[str, Reason], *, listed: bool = False
+) -> SelectedFile | None:
     """Select single tests of a file; the most telling reason stands for the file."""
     if not reasons:
         return None
     first = min(reasons.values(), key=lambda one: (_ORDER.get(one.kind, 2), len(one.chain)))
-    return SelectedFile(path, first, tuple(reasons), reasons)
+    return SelectedFile(path, first, tuple(reasons), reasons, listed)
 
 
 def renewed(present: Present) -> Learned:

@@ -24,6 +24,8 @@ from devloop.plan.warm import WarmRecord
 from devloop.select.selection import SelectedFile
 
 AnEvent = TypeVar("AnEvent", bound=Event)
+Selected = str | tuple[str, Iterable[str]] | SelectedFile
+"""A file, a file and nodeids in it, or how it is put to a run."""
 
 
 def clean_environment() -> dict[str, str]:
@@ -68,6 +70,13 @@ async def until(true: Callable[[], bool]) -> None:
             await anyio.sleep(0.01)
 
 
+def _selected(one: Selected) -> SelectedFile:
+    if isinstance(one, SelectedFile):
+        return one
+    path, nodeids = (one, ()) if isinstance(one, str) else one
+    return SelectedFile(path, Reason("edited"), tuple(nodeids))
+
+
 class Project:
     """A folder with tests, and what has happened in its runs.
 
@@ -93,12 +102,9 @@ class Project:
         self._guard = guard
         self._listeners: list[tuple[Callable[[Event], bool], anyio.Event]] = []
 
-    def start(
-        self, *chosen: str | tuple[str, Iterable[str]], root: Path | None = None, **more: Any
-    ) -> TestRun:
+    def start(self, *chosen: Selected, root: Path | None = None, **more: Any) -> TestRun:
         """A run of the chosen files (with nodeids, where they are given), or of everything."""
-        files = [(one, ()) if isinstance(one, str) else one for one in chosen]
-        selection = tuple(SelectedFile(path, Reason("edited"), tuple(ids)) for path, ids in files)
+        selection = tuple(_selected(one) for one in chosen)
         root = root or self.root
         tests = Chosen(selection=selection or None, **more)
         settings = pytest_settings.read(root)
@@ -108,7 +114,7 @@ class Project:
             run.after(warm)
         return run
 
-    async def run(self, *chosen: str | tuple[str, Iterable[str]], **more: Any) -> RunResult:
+    async def run(self, *chosen: Selected, **more: Any) -> RunResult:
         """Run to the end."""
         return await self.start(*chosen, **more).wait()
 

@@ -139,6 +139,18 @@ def test_failures_come_before_what_was_not_edited(graph: Graph) -> None:
     assert list(files(found)) == ["test_alone.py", "test_lib.py", "test_far.py"]
 
 
+def test_what_else_a_file_holds_is_known_where_its_collection_stands(graph: Graph) -> None:
+    """Then its other tests need not be made; an edit that reaches the file may bring new ones."""
+    run = ran({**GREEN, "test_lib.py::test_a": FAILED, "test_far.py::test": FAILED})
+    before = records(graph, (run, contents(graph)))
+    files = {f.path: f for f in due(present(graph, before, contents(graph))).files}
+    assert files["test_lib.py"].nodeids == ("test_lib.py::test_a",)
+    assert files["test_lib.py"].listed
+    assert not files["test_far.py"].listed  # there is nothing else in it
+    edited = due(present(graph, before, contents(graph, lib="2"))).files
+    assert not any(file.listed for file in edited)
+
+
 def test_an_edit_taken_back_makes_nothing_due(graph: Graph) -> None:
     """What passed on this content has passed (S30)."""
     known = records(graph)
