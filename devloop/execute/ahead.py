@@ -7,7 +7,7 @@ of these has changed since then, or another command is wanted, another process i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,11 +44,12 @@ class Ahead:
         self.refused: str | None = None
         """Why the command does not go ahead that was tried last."""
 
-    async def prepare(self, order: Order) -> None:
+    async def prepare(self, order: Order, codes: Sequence[str] = ()) -> None:
         """Have the process that stands ready go ahead, if that may be.
 
         Args:
             order: what it will probably become; its descriptors are of no account.
+            codes: cached files of modules that it will probably import.
 
         Raises:
             Declined: none can be forked.
@@ -64,7 +65,7 @@ class Ahead:
         blank = await self._zygote.stand_by(self._suits(order))
         if not blank.is_ahead:
             try:
-                await blank.go_ahead(order)
+                await blank.go_ahead(order, codes)
             except Declined as declined:
                 self.refused = declined.reason
 

@@ -279,17 +279,18 @@ class Blank:
         if ranges:
             await self._control.send({"m": "copy", "ranges": list(ranges), "n": 0})
 
-    async def go_ahead(self, order: Order) -> None:
+    async def go_ahead(self, order: Order, codes: Sequence[str] = ()) -> None:
         """Have it begin with a command that is not wanted yet; `run` then has it go on.
 
         Args:
             order: which; its descriptors are of no account.
+            codes: cached files of modules that it will probably import.
 
         Raises:
             Declined: it cannot; it has ended by that.
         """
         self._ahead = self._settled(order)
-        await self._go_ahead(self._ahead, trace=False)
+        await self._go_ahead(self._ahead, codes, trace=False)
         self.waits = True
 
     async def probe(self, order: Order) -> Layered:
@@ -305,7 +306,7 @@ class Blank:
             Declined: it does what must not be done before it is wanted.
         """
         began = time.monotonic()
-        answer = await self._go_ahead(self._settled(order), trace=True)
+        answer = await self._go_ahead(self._settled(order), (), trace=True)
         if self._output.take():
             raise Declined("it prints something")
         return Layered(
@@ -317,8 +318,10 @@ class Blank:
             **_noted(answer),
         )
 
-    async def _go_ahead(self, settled: dict[str, Any], *, trace: bool) -> dict[str, Any]:
-        message = {"m": "ahead", **settled, "trace": trace}
+    async def _go_ahead(
+        self, settled: dict[str, Any], codes: Sequence[str], *, trace: bool
+    ) -> dict[str, Any]:
+        message = {"m": "ahead", **settled, "codes": list(codes), "trace": trace}
         answer = await self._ask(message, (), ANSWER_TIMEOUT)
         if answer["m"] == "declined":
             raise Declined(answer["reason"])

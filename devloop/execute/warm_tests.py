@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from signal import SIGINT
 from typing import Any, Protocol
@@ -37,6 +38,9 @@ ENTRY = "_devloop.run_pytest"
 
 TEARDOWN = 10.0
 """Seconds that an interrupted run has to tear its fixtures down."""
+
+MOST_CACHED = 500
+"""Modules of the project whose code is made before a run is wanted, at most."""
 
 MEASURES = ("COVERAGE_PROCESS_START", "COV_CORE_SOURCE")
 """Variables that make coverage begin when an interpreter starts, before any import."""
@@ -129,6 +133,9 @@ class WarmTests:
         self._busy = False
         self._warm = False
         self._altered: frozenset[str] = frozenset()
+        self._cached: dict[str, None] = {}
+        """The cached files of the project's own modules; what was imported last is at the end."""
+
         self._news = anyio.Event()
         self.reason: str | None = None
         """Why the last run was a cold one although a warm one was wanted; None for the first."""
@@ -285,6 +292,10 @@ class WarmTests:
                 for name, file in message["modules"]
                 if not name.startswith("_devloop") and (file is None or file.startswith(outside))
             ]
+            for name, cached in message["cached"].items():
+                if name not in names and not name.startswith("_devloop"):
+                    self._cached.pop(cached, None)
+                    self._cached[cached] = None
             known = set(self._record.modules)
             new = tuple(name for name in names if name not in known)
             self._record = msgspec.structs.replace(
@@ -345,7 +356,8 @@ class WarmTests:
         if self._ahead is None or self._last is None or self._last.workers:
             return
         try:
-            await self._ahead.prepare(self._order(self._last, -1))
+            cached = tuple(islice(reversed(self._cached), MOST_CACHED))
+            await self._ahead.prepare(self._order(self._last, -1), cached)
         except Declined:
             self._outdated = DIED
             self._news.set()

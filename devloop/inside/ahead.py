@@ -38,6 +38,9 @@ _library = os.path.dirname(os.__file__) + os.sep
 _find: Any = None
 _waits: Callable[[], None] | None = None
 _then: list[Callable[[], None]] = []
+codes: list[str] = []
+"""Cached files of modules that the command will probably import."""
+
 noting: Noting | None = None
 """What a process notes that is thrown away."""
 

@@ -195,6 +195,7 @@ class Blank:
             ahead.note(lambda what: self._decline(f"it {what}"))
         self._held = len(sys.modules)
         self._stepped_back = become.step_back()
+        ahead.codes = order["codes"]
         entry = self._unless_declined(self._become, order)
         ahead.begin(self._wait)
         return entry

@@ -21,6 +21,7 @@ import pytest
 
 if TYPE_CHECKING:
     from devloop.inside import messages, record
+    from devloop.inside import pytest_codes as codes
     from devloop.inside import pytest_foresight as foresight
     from devloop.inside import pytest_warm as warm
     from devloop.inside.pytest_choice import Choice
@@ -31,6 +32,7 @@ else:
     messages = sys.modules["_devloop_messages"]
     record = sys.modules["_devloop_record"]
     Record = sys.modules["_devloop_pytest_record"].Record
+    codes = sys.modules["_devloop_pytest_codes"]
     foresight = sys.modules["_devloop_pytest_foresight"]
     warm = sys.modules["_devloop_pytest_warm"]
     Choice = sys.modules["_devloop_pytest_choice"].Choice
@@ -134,6 +136,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     if (ahead := sys.modules.get("_devloop.ahead")) is not None:
         if ahead.unwanted():
             foresight.foresee(early_config.pluginmanager.get_plugins())
+            if ahead.codes:
+                codes.Codes(ahead.codes).offer()
         ahead.meet()
     outcome = yield
     if outcome.excinfo is not None and _channel is not None:

@@ -16,6 +16,7 @@ import random
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -49,13 +50,15 @@ def told(config: pytest.Config) -> dict[str, Any]:
     Returns:
         ``modules``: each with its name and its file (None where it is built in), in the order in
         which their imports were complete, without those that the zygote held; ``rewritten``:
-        those that came through pytest's hook; ``altered``: the environment variables that
+        those that came through pytest's hook; ``cached``: of each module the file in which it is
+        cached, where it has one; ``altered``: the environment variables that
         conftest files and tests have set, or taken away; and ``refused``: why nothing is to be
         held.
     """
     from _pytest.assertion.rewrite import AssertionRewritingHook
 
     modules: list[tuple[str, str | None]] = []
+    cached: dict[str, str] = {}
     rewritten = []
     # A look at what is held would cost the copy of a page for each module.
     for name in [name for name in sys.modules if name not in HELD]:
@@ -67,6 +70,8 @@ def told(config: pytest.Config) -> dict[str, Any]:
         modules.append((name, origin(module)))
         if isinstance(spec.loader, AssertionRewritingHook):
             rewritten.append(name)
+        if (place := _cached(spec)) is not None:
+            cached[name] = place
     refused = None
     if config.getini("enable_assertion_pass_hook"):
         refused = "pytest's enable_assertion_pass_hook is set"
@@ -75,7 +80,23 @@ def told(config: pytest.Config) -> dict[str, Any]:
         for name in sorted({*GIVEN, *os.environ})
         if GIVEN and os.environ.get(name) != GIVEN.get(name) and not name.startswith("PYTEST_")
     ]
-    return {"modules": modules, "rewritten": rewritten, "altered": altered, "refused": refused}
+    return {
+        "modules": modules,
+        "rewritten": rewritten,
+        "cached": cached,
+        "altered": altered,
+        "refused": refused,
+    }
+
+
+def _cached(spec: Any) -> str | None:
+    """Where a module's code is cached: by Python, or by pytest, which rewrites it."""
+    from _pytest.assertion import rewrite
+
+    if not isinstance(spec.loader, rewrite.AssertionRewritingHook):
+        return spec.cached if isinstance(spec.cached, str) else None
+    source = Path(spec.origin)
+    return str(rewrite.get_cache_dir(source) / (source.name[:-3] + rewrite.PYC_TAIL))
 
 
 def origin(module: Any) -> str | None:

@@ -45,7 +45,7 @@ def load(name: str) -> ModuleType:
 
 MODULES = (
     "messages", "pytest_places", "pytest_narrow", "pytest_choice", "pytest_workers", "pytest_warm",
-    "pytest_foresight",
+    "pytest_foresight", "pytest_codes",
     *load("record_names").MODULES, "pytest_record", "pytest_stream",
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -88,6 +89,29 @@ async def test_the_root_of_a_run_is_that_of_now(pair: Callable[[str], Pair]) -> 
     await gone_ahead(made)
     (made.root / "sub/setup.py").touch()
     assert (await made.run(args=("sub",))).finished.outcome == "passed"
+
+
+async def test_modules_are_run_as_they_are_cached_when_they_are_wanted(
+    pair: Callable[[str], Pair],
+) -> None:
+    """Their code is made ahead, and may be another one by then: a test's, and a helper's."""
+    made = pair("""
+        helper.py
+            VALUE = 1
+        test_it.py
+            import helper, pathlib
+            def test_it():
+                pathlib.Path("seen").write_text(f"{helper.VALUE} 1")
+    """)
+    await made.teach()
+    assert await outcome(made) == "passed"
+    for value in ("22", "333"):
+        await gone_ahead(made)
+        (made.root / "helper.py").write_text(f"VALUE = {value}\n")
+        text = (made.root / "test_it.py").read_text()
+        (made.root / "test_it.py").write_text(re.sub(r" \d+\"", f' {value}"', text))
+        assert await outcome(made) == "passed"
+        assert (made.root / "seen").read_text() == f"{value} {value}"
 
 
 async def test_fixtures_of_plugins_are_found_whoever_has_put_them_there(
