@@ -115,6 +115,27 @@ def enumerated(statement: ast.For, body: list[Any], effects: Effects) -> str:
     return name
 
 
+def unseen(statement: ast.For, body: list[Any]) -> set[str]:
+    """The variable of a loop, where its module neither uses nor exports it.
+
+    Args:
+        statement: the loop.
+        body: all statements of the module.
+    """
+    name = getattr(statement.target, "id", "")
+    exports = [one for one in body if isinstance(one, ast.Assign) and _is_exports(one)]
+    others = (node for one in body if one is not statement for node in ast.walk(one))
+    said = any(
+        name in (getattr(node, "id", ""), getattr(node, "value", ""), getattr(node, "name", ""))
+        for node in others
+    )
+    return {name} if exports and not said else set()
+
+
+def _is_exports(statement: ast.Assign) -> bool:
+    return any(getattr(target, "id", "") == "__all__" for target in statement.targets)
+
+
 def _is_word(node: Any, member: str) -> bool:
     """Whether an expression is the name of a member of an enumeration, in some letters."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):

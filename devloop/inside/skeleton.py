@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import Any
 
 from .effects import LIBRARY, Effects
-from .idioms import attempted, enumerated, exported, filled
+from .idioms import attempted, enumerated, exported, filled, unseen
 from .reflection import ANY_NAME, ANY_SIGNATURE, GETATTR, unsaid
 from .statements import has_type_checking
 
@@ -100,6 +100,7 @@ class _Said:
     def __init__(self, nodes: Iterable[Any], extra: str = "") -> None:
         self.mentions: set[str] = set()
         self.stored: set[str] = set()
+        self._inner: set[int] = set()
         self._spelled: set[str] = set()
         words = [extra]
         todo = list(nodes)
@@ -130,7 +131,10 @@ class _Said:
         if kind is ast.Name:
             if node.id == "locals":
                 self.mentions.add(ANY_NAME)
-            (self.stored if isinstance(node.ctx, ast.Store) else self._spelled).add(node.id)
+            if id(node) not in self._inner:
+                (self.stored if isinstance(node.ctx, ast.Store) else self._spelled).add(node.id)
+        elif kind is ast.comprehension:
+            self._inner.update(map(id, ast.walk(node.target)))  # nobody else sees these
         elif kind is ast.Attribute:
             self._spelled.add(node.attr)
         elif kind is ast.Constant:
@@ -241,7 +245,8 @@ class Skeleton:
             return False
         said = _Said([statement])
         # The attributes of an enumeration are its own; who reads one has it by its name.
-        unit = self._add("", said.stored if effect else {name}, said, effect)
+        binds = said.stored - unseen(statement, body) if effect else {name}
+        unit = self._add("", binds, said, effect)
         unit.calls = sorted(calls)
         if effect:
             unit.mentions = {name}

@@ -70,7 +70,7 @@ class Project:
         self.indexer = Indexer(
             root, self.config, self.toolchain, self.codebase, store, keep=root == loaded.root
         )
-        self.verdicts = Verdicts(self.codebase, store)
+        self.verdicts = Verdicts(self.codebase, store, root)
         self._observe(Observed.of(self.records, self._given()))
         self._scripts = entries.console_scripts(root)
         self._fresh: frozenset[str] = frozenset()

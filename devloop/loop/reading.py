@@ -6,13 +6,17 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from hashlib import blake2b
 from pathlib import Path
 
 from devloop.graph.facts import Facts
 from devloop.select.category import EXTENSIONS, SOURCES
 from devloop.store.records import UNKNOWN, FileRecord
-from devloop.watch.signatures import Known, Signature, Unsettled, read
+from devloop.watch.signatures import DIGEST_SIZE, Known, Signature, Unsettled, read
 from devloop.watch.walk import RACY
+
+SMALL = 1 << 20
+"""Up to so many bytes a file of data is looked through for names."""
 
 
 def digests(root: Path, paths: Iterable[str]) -> dict[str, Known]:
@@ -35,6 +39,29 @@ def digests(root: Path, paths: Iterable[str]) -> dict[str, Known]:
         if known is not None:
             found[path] = known
     return found
+
+
+def text_of(path: Path, digest: bytes) -> str | None:
+    """What a file of data says.
+
+    Args:
+        path: absolute.
+        digest: of the content that is asked for.
+
+    Returns:
+        None where it has another content now, is large, or is no text.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(SMALL + 1)
+    except OSError:
+        return None
+    if len(content) > SMALL or blake2b(content, digest_size=DIGEST_SIZE).digest() != digest:
+        return None
+    try:
+        return None if b"\0" in content else content.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def shows_examples(path: Path) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
 
 import msgspec
 
 from devloop.events import Change
 from devloop.loop.codebase import Codebase
-from devloop.loop.reading import is_below
+from devloop.loop.reading import is_below, text_of
 from devloop.select import proofs
 from devloop.select import tests as select_tests
 from devloop.select.category import Category
@@ -25,6 +26,8 @@ from devloop.store.store import Store
 
 OUTLINES = 300
 """How many outlines are kept unpacked; each takes some 30 kB."""
+TEXTS = 30
+"""How many files of data are kept as texts, which are small ones."""
 REVISIONS = 8
 """How many revisions verdicts may be as of before those that still hold are renewed."""
 
@@ -35,10 +38,13 @@ class Verdicts:
     Args:
         codebase: as it is now.
         store: where it is kept.
+        root: the project's.
     """
 
-    def __init__(self, codebase: Codebase, store: Store) -> None:
+    def __init__(self, codebase: Codebase, store: Store, root: Path) -> None:
         self._codebase = codebase
+        self._root = root
+        self._texts: dict[bytes, str | None] = {}
         self._store = store
         self.records: Records = store.load_records()
         self.proofs: Proofs = store.load_proofs()
@@ -105,7 +111,17 @@ class Verdicts:
             self._load_outlines,
             self.proofs.flaky,
             self._scenes,
+            functools.partial(self._text, codebase.contents if contents is None else contents),
         )
+
+    def _text(self, contents: Mapping[str, bytes], path: str) -> str | None:
+        """What a file of some contents says, if it is there as it is, and no large one."""
+        digest = contents.get(path, ABSENT)
+        if digest not in self._texts:
+            if len(self._texts) > TEXTS:
+                self._texts.clear()
+            self._texts[digest] = text_of(self._root / path, digest)
+        return self._texts[digest]
 
     def _load_outlines(self, fingerprints: Iterable[bytes]) -> Mapping[bytes, Outline]:
         wanted = frozenset(fingerprints)

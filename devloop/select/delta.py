@@ -21,6 +21,7 @@ from devloop.select.category import (
 from devloop.select.edits import compare, functions_edited, same_skeleton
 from devloop.select.existence import Existence
 from devloop.select.outlines import ANY_NAME, ANY_SIGNATURE, Outline, Outlines
+from devloop.select.plain import TextOf, may_name
 from devloop.select.reach import Categorise, Reach
 from devloop.select.recorded import line_of
 from devloop.select.records import ABSENT, UNRECORDED, Contents, Records
@@ -47,6 +48,7 @@ class Present(msgspec.Struct, frozen=True):
         outlines: gives outlines by fingerprint.
         flaky: tests that have shown two outcomes on one content.
         scenes: what was found out before, on these contents or on others.
+        text_of: gives what files of plain data say.
     """
 
     graph: Graph
@@ -56,6 +58,7 @@ class Present(msgspec.Struct, frozen=True):
     outlines: Outlines
     flaky: Collection[str] = ()
     scenes: Scenes = msgspec.field(default_factory=Scenes)
+    text_of: TextOf = lambda _: None
 
 
 class Delta:
@@ -439,7 +442,9 @@ class Delta:
                 # What the examples in a text, or a docstring, do is not known to anybody.
                 self._examples.setdefault(path, {}).setdefault(number, reason)
                 if ANY_NAME in taint.names and (
-                    kind == "r" or _may_name(scene.readers.get(path), taint.names)
+                    may_name(path, taint.names, self._present.text_of)
+                    if kind == "r"
+                    else _may_name(scene.readers.get(path), taint.names)
                 ):
                     self._named.setdefault(number, reason)
 

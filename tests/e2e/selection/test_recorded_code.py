@@ -315,6 +315,43 @@ def test_statements_that_do_more_than_to_bind_names_are_followed(recorded: MakeL
     check("__init__.py", '"shop")', '"store")', "test_module")
 
 
+DATA = """
+pyproject.toml
+    [tool.pytest.ini_options]
+    pythonpath = ["."]
+lib.py
+    class Limits:
+        low = 1
+        high = 1
+wanted.json
+    {"name": "LOW", "of": "Limits"}
+other.json
+    {"name": "lower", "of": "limit"}
+tests/test_wanted.py
+    import json, pathlib
+    import lib
+    def test_wanted():
+        wanted = json.loads(pathlib.Path("wanted.json").read_text())
+        found = lib
+        for name in (wanted["of"], wanted["name"].lower()):
+            found = getattr(found, name)
+        assert found == 1
+tests/test_other.py
+    import json, pathlib
+    import lib
+    def test_other():
+        assert json.loads(pathlib.Path("other.json").read_text())["name"] == "lower"
+"""
+
+
+def test_who_reads_data_is_reached_by_what_it_names(recorded: MakeLab) -> None:
+    """In other letters, too; and not by what it does not name."""
+    project = recorded(DATA)
+    found = project.check(project.edit("lib.py", "low = 1", "low = 2"), "::test_wanted")
+    assert {nodeid.rpartition("::")[2] for nodeid in found} == {"test_wanted"}
+    assert "test_other" not in str(project.check(project.edit("lib.py", "high = 1", "high = 2")))
+
+
 TWINS = """
 pytest.ini
     [pytest]

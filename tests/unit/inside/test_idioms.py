@@ -123,6 +123,20 @@ def test_more_attributes_of_an_enumeration_are_read_by_its_name() -> None:
     assert reached(sources, "numbers.py", "lower", "upper") == "code"
 
 
+def test_the_variable_of_such_a_loop_is_read_where_the_module_shows_it() -> None:
+    """A module that says what it exports hides it, unless it uses it itself."""
+    uses = "from .numbers import *\ndef reads():\n    return code\n"
+
+    def found(text: str) -> bool:
+        sources = {"numbers.py": text, "b.py": uses}
+        return "b.py::reads" in reached(sources, "numbers.py", "OK = 1", "OK = 2")
+
+    assert found(NUMBERS)
+    assert not found(f"__all__ = ['Codes']{NUMBERS}")
+    assert found(f"__all__ = ['Codes', 'code']{NUMBERS}")
+    assert found(f"__all__ = ['Codes']{NUMBERS}def last():\n    return code\n")
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

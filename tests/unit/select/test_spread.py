@@ -98,6 +98,15 @@ def test_what_a_private_function_is_given_as_a_literal_is_all_that_it_reads() ->
     assert hits(more, "other = 1", "other = 2") == {"a.py::_reads"}
 
 
+def test_the_variable_of_a_comprehension_is_nobody_elses() -> None:
+    """A name of the module that is bound beside it is."""
+    text = "LIMIT = 1\nALL = [c for c in (LIMIT,)]\n"
+    uses = "import a\ndef uses(c):\n    return c.c\ndef reads():\n    return a.ALL\n"
+    assert hits({"a.py": text, "b.py": uses}, "= 1", "= 2") == {"b.py::reads"}
+    kept = "LIMIT = 1\nALL, c = [c for c in (LIMIT,)], LIMIT\n"
+    assert hits({"a.py": kept, "b.py": uses}, "= 1", "= 2") == {"b.py::reads", "b.py::uses"}
+
+
 def test_who_asks_a_proxy_says_the_name() -> None:
     """The proxy reads what it is asked for."""
     text = "LIMIT = 1\nclass Proxy:\n    def __getattr__(self, name):\n"
