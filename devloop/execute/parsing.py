@@ -22,7 +22,7 @@ from devloop.graph.facts import Facts, SourceProblem
 
 __all__ = ["FACTS", "Parsed", "Parsers"]
 
-FACTS = 12
+FACTS = 13
 """The version of what is found in a source; facts of another one are found anew."""
 
 BATCH = 40

@@ -46,6 +46,9 @@ that come and go elsewhere decide."""
 EXPORTS = 256
 """It says of the objects behind the names that it mentions in which module they are."""
 
+UNRENAMED = 512
+"""It is an import that binds names as they are: another value behind one is none behind another."""
+
 ANY_IMPORT = "any import"
 """Stands among the identifiers of what depends on whether others bind what it imports."""
 
@@ -201,6 +204,10 @@ class Skeleton:
                 effect = IMPORT if _is_of_library(statement) else IMPORT | CHANGED
                 if getattr(statement, "level", 0) and not any(a.asname for a in statement.names):
                     effect |= OWN
+                if isinstance(statement, ast.ImportFrom) and all(
+                    alias.asname in (None, alias.name) for alias in statement.names
+                ):
+                    effect |= UNRENAMED
                 self._add(scope, said.stored - {"*"}, said, effect)
             elif not scope and self._filled(statement):
                 continue

@@ -16,6 +16,7 @@ OWN = 32
 CHOICE = 64
 ATTEMPT = 128
 EXPORTS = 256
+UNRENAMED = 512
 """The flags of `Unit.effect`; see `inside/skeleton.py`."""
 ANY_NAME = "any name"
 OWN_NAME = "any name of its module"

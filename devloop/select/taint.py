@@ -25,6 +25,7 @@ from devloop.select.outlines import (
     IMPORT,
     MENTIONED,
     OWN_NAME,
+    UNRENAMED,
     Outline,
     Unit,
 )
@@ -92,6 +93,8 @@ def spread(
                 continue
             if unit.effect & CLASS and unit.qualname in scopes[path]:
                 wild[path] = unit.shown
+                continue
+            if unit.effect & UNRENAMED and name in unit.binds:
                 continue
             bound = [*unit.binds]
             if len(bound) == 1 or unit.effect & CHOICE:

@@ -107,6 +107,18 @@ def test_the_variable_of_a_comprehension_is_nobody_elses() -> None:
     assert hits({"a.py": kept, "b.py": uses}, "= 1", "= 2") == {"b.py::reads", "b.py::uses"}
 
 
+def test_an_import_of_several_names_hands_on_each_as_it_is() -> None:
+    """Under another name as that."""
+    uses = "def one():\n    return LIMIT\ndef two():\n    return OTHER\n"
+    sources = {"a.py": "LIMIT = 1\nOTHER = 1\n", "b.py": f"from a import LIMIT, OTHER\n{uses}"}
+    assert hits(sources, "LIMIT = 1", "LIMIT = 2") == {"b.py::one"}
+    renamed = f"from a import LIMIT as OTHER\n{uses}"
+    both = {"b.py::one", "b.py::two"}
+    assert hits({**sources, "b.py": renamed}, "LIMIT = 1", "LIMIT = 2") == both
+    swapped = f"from a import LIMIT as OTHER, OTHER as LIMIT\n{uses}"
+    assert hits({**sources, "b.py": swapped}, "LIMIT = 1", "LIMIT = 2") == both
+
+
 def test_who_asks_a_proxy_says_the_name() -> None:
     """The proxy reads what it is asked for."""
     text = "LIMIT = 1\nclass Proxy:\n    def __getattr__(self, name):\n"
