@@ -53,7 +53,8 @@ class _Held:
         return self.value
 
 
-LET_GO = sys.getrefcount(_Held([]).value)
+_only = _Held([])
+LET_GO = sys.getrefcount(_only.value)
 """How many references there are, seen from outside, to what only we hold."""
 
 

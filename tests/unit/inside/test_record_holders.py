@@ -34,6 +34,26 @@ def test_what_has_gone_is_forgotten() -> None:
     assert kept.deps == {recorder.number("f lib.py::f0"), recorder.number("f lib.py::f1")}
 
 
+def test_what_only_we_hold_is_let_go() -> None:
+    """Else each test adds to what has to be gone through at each change of contexts."""
+    recorder = Recorder("main")
+    holders = Holders(recorder)
+    kept = recorder.named("memo", "lib.py::get")
+
+    def get(holder: list[int]) -> None:
+        holders.look(sys._getframe(), get.__code__, kept, ("holder",), returns=True)
+
+    lasting: list[int] = []
+    passing: list[int] = []
+    get(lasting)
+    get(passing)
+    assert len(holders.held) == 2
+    del passing
+    holders.release()
+    assert [holders._met[key][0].value is lasting for key in holders.held] == [True]
+    assert len(holders._met) == 1
+
+
 def test_a_dictionary_that_only_a_variable_holds_is_nobodys_to_meet() -> None:
     """It has no identity but its address, which the next one may have.
 
