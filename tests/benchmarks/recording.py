@@ -88,8 +88,8 @@ def _streamed(
 ) -> float:
     """A run as devloop starts it, and somebody who only reads what it sends."""
     ours, theirs = socket.socketpair()
-    choice: dict[str, Any] = {"files": None, "whole": [], "teach": False, "memos": kept}
-    choice["record"] = record
+    choice: dict[str, Any] = {"files": None, "listed": [], "whole": [], "teach": False}
+    choice |= {"memos": kept, "record": record}
     with ours, theirs:
         ours.sendall(messages.pack({"m": "select", "root": str(root.resolve()), **choice}))
 
