@@ -15,6 +15,7 @@ from devloop.select.outlines import (
     CHANGED,
     CHOICE,
     CLASS,
+    GONE,
     HEADLESS,
     IMPORT,
     Outline,
@@ -115,6 +116,8 @@ def compare(before: Outline, after: Outline, classes: Classes) -> Edit:
                 # what a decorator that is known has made of it.
                 if {unit.wraps} == {one.wraps for one in same}:
                     continue
+                if _is_built_on(outline, unit):
+                    return Edit(frozenset(functions), names, unit.shown)
                 if not _decides_of_class(outline, unit):
                     names.update({name: unit.shown for name in unit.binds if name not in names})
                     continue
@@ -124,6 +127,11 @@ def compare(before: Outline, after: Outline, classes: Classes) -> Edit:
                 constants.update(unit.binds)
             if unit.scope:
                 names.setdefault(unit.scope.rpartition(".")[2], unit.shown)
+    bound = {name for unit in after.units if not unit.scope for name in unit.binds}
+    for unit in gone:
+        for name in () if unit.scope else unit.binds:
+            if name not in bound:
+                names.setdefault(GONE + name, unit.shown)
     return Edit(frozenset(functions), names, constants=frozenset(constants))
 
 
@@ -141,6 +149,12 @@ def _bound(units: Collection[Unit]) -> Mapping[tuple[str, tuple[str, ...]], list
     for unit in units:
         found.setdefault((unit.scope, unit.binds), []).append(unit)
     return found
+
+
+def _is_built_on(outline: Outline, unit: Unit) -> bool:
+    """Whether another function of that name follows: a setter fails without its property."""
+    at = next(i for i, one in enumerate(outline.units) if one is unit)
+    return any((u.scope, u.binds) == (unit.scope, unit.binds) for u in outline.units[at + 1 :])
 
 
 def _decides_of_class(outline: Outline, unit: Unit) -> bool:

@@ -26,6 +26,9 @@ BY = "any name by "
 """Stand among the identifiers of what may read a value, or how a function is defined, without
 saying whose; see `inside/reflection.py`."""
 
+GONE = "import of "
+"""Before a name that a module binds no longer: who imports it fails."""
+
 
 class Function(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A function of a source.

@@ -22,6 +22,7 @@ from devloop.select.outlines import (
     CHOICE,
     CLASS,
     EXPORTS,
+    GONE,
     IMPORT,
     MENTIONED,
     OWN_NAME,
@@ -78,6 +79,11 @@ def spread(
                 by_name.setdefault(outline.names[index], []).append((path, unit))
     while todo:
         name = todo.pop()
+        if name.startswith(GONE):
+            for path, unit in by_name.get(name.removeprefix(GONE), ()):
+                if unit.effect & IMPORT and path not in wild:
+                    wild[path] = unit.shown  # nothing of it can be imported any more
+            continue
         for path, unit in by_name.get(name, ()):
             if path in wild or (unit.effect & EXPORTS and _is_defined(name, importers)):
                 continue

@@ -173,6 +173,13 @@ def test_the_edit_of_a_body_is_that_of_its_function_alone() -> None:
     assert edit("self.width = value", "self.width = 2 * value") == other
 
 
+def test_a_property_that_becomes_none_breaks_what_is_built_on_it() -> None:
+    """Its setter is none of a function; the last one of a name has nothing on it."""
+    base = "class Base:\n    pass"
+    assert edit("    @property\n", "", base).wild == "Shape.area"
+    assert edit("    @area.setter\n", "", base).wild is None
+
+
 def test_where_one_more_has_a_name_nobody_knows_which_is_which() -> None:
     """The first may be the second now; so it is, where a function has lost its namesake."""
     more = "    @area.deleter\n    def area(self):\n        del self.width\n\n@register"

@@ -107,6 +107,19 @@ def test_the_variable_of_a_comprehension_is_nobody_elses() -> None:
     assert hits({"a.py": kept, "b.py": uses}, "= 1", "= 2") == {"b.py::reads", "b.py::uses"}
 
 
+def test_what_imports_a_name_that_is_gone_cannot_be_imported() -> None:
+    """Whatever else it holds; another value of the name breaks nothing."""
+    sources = {
+        "a.py": "LIMIT = 1\nOTHER = 1\n",
+        "b.py": "from a import LIMIT\ndef one():\n    return 1\n",
+        "c.py": "import a\ndef two():\n    return a.OTHER\n",
+    }
+    found = reached(sources, "LIMIT = 1", "LIMITS = 1")
+    assert isinstance(found, Taint)
+    assert set(found.wild) == {"b.py"}
+    assert hits(sources, "LIMIT = 1", "LIMIT = 2") == set()
+
+
 def test_an_import_of_several_names_hands_on_each_as_it_is() -> None:
     """Under another name as that."""
     uses = "def one():\n    return LIMIT\ndef two():\n    return OTHER\n"
