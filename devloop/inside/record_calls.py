@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import _thread
 import ast
+import builtins
 import sys
 
 TYPE_CHECKING = False
@@ -28,6 +29,11 @@ else:
     Holders = sys.modules["_devloop_record_holders"].Holders
     CLOSED: str = sys.modules["_devloop_memos"].CLOSED
     keeping = sys.modules["_devloop_memos"].keeping
+
+LEAVES_A_TRACE = sys.version_info < (3, 13)
+"""Whether a frame whose variables were looked at hands them on to `__import__`, which otherwise
+gets none: a replacement, as click's test of its imports has, may look at them (PEP 667)."""
+_IMPORT = builtins.__import__
 
 POSSIBLE = hasattr(sys, "monitoring")
 """Whether functions can be told apart here; since Python 3.12."""
@@ -247,6 +253,8 @@ class Calls:
         """Whether a module is asked for a private name, as imports and pytest do; that is noted."""
         frame = sys._getframe(2)
         if naming.key_of(code) != naming.GETATTR or frame.f_code is not code:
+            return False
+        if LEAVES_A_TRACE and builtins.__import__ is not _IMPORT:
             return False
         name = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
         if name.__class__ is not str or name[:1] != "_":

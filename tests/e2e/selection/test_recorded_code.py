@@ -826,3 +826,35 @@ def test_lines_texts_and_docstrings_that_tests_see(recorded: MakeLab) -> None:
     assert not any(nodeid.endswith(("::test_traceback", "::test_logged")) for nodeid in found)
     project.check(project.edit("lib.py", 'warn("old")', 'warn("old")  # shown'), "::test_warned")
     project.check(project.edit("documented.py", "for.", "not for."), "::test_documented")
+
+
+IMPORTS = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+lazy/__init__.py
+    def __getattr__(name):
+        import json
+        return json
+tests/test_lazy.py
+    import builtins
+    import lazy
+    def test_lazy(monkeypatch):
+        seen = []
+        real = builtins.__import__
+        def noting(name, globals=None, locals=None, fromlist=(), level=0):
+            seen.append(locals)
+            return real(name, globals, locals, fromlist, level)
+        monkeypatch.setattr(builtins, "__import__", noting)
+        lazy.answer
+        monkeypatch.undo()
+        assert not any(seen)
+"""
+
+
+def test_who_replaces_the_import_function_is_given_what_a_plain_run_gives(
+    recorded: MakeLab,
+) -> None:
+    """A look at a frame's variables has Python 3.12 hand them on with the next import in it."""
+    project = recorded(IMPORTS)
+    assert project.due() == {}
