@@ -172,6 +172,8 @@ def _by(project: Project, target: str, file: str) -> Reason | None:
 
 def _apps(project: Project) -> tuple[AppTarget, ...]:
     """What is known of the apps, from a `watch` of them, too."""
+    if not project.config.apps:
+        return ()
     imported = {name: record.own for name, record in peek.warm(project.loaded.root).items()}
     return project.app_targets(imported)
 

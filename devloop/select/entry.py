@@ -145,14 +145,15 @@ def _words(argv: Iterable[str]) -> Iterator[str]:
 
 def _sources(word: str, prefix: str, graph: Graph) -> tuple[str, ...]:
     name = word.partition(":")[0]
-    # Flask, and Python of a folder, take paths without a suffix, too.
-    for end in ("", ".py"):
-        if prefix + name + end in graph.files:
-            return (prefix + name + end,)
-    package = (f"{prefix}{name.rstrip('/')}/{file}" for file in ("__init__.py", "__main__.py"))
-    if found := tuple(path for path in package if path in graph.files):
-        return found
-    return _modules(name, graph) if _REFERENCE.fullmatch(word) else ()
+    if prefix + name in graph.files:
+        return (prefix + name,)
+    # Flask, and Python of a folder, take paths without a suffix, too; such a word may be a module's
+    # name as well, and that of another one.
+    start = prefix + name.rstrip("/")
+    paths = (start + end for end in (".py", "/__init__.py", "/__main__.py"))
+    found = [path for path in paths if path in graph.files]
+    modules = _modules(name, graph) if _REFERENCE.fullmatch(word) else ()
+    return tuple(dict.fromkeys((*found, *modules)))
 
 
 def _modules(name: str, graph: Graph) -> tuple[str, ...]:

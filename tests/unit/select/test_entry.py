@@ -76,6 +76,13 @@ def test_words_name_the_entry(graph: Graph, command: str, paths: list[str]) -> N
     assert not found.launcher
 
 
+def test_a_word_may_be_a_path_and_the_name_of_another_module(build: Callable[..., Graph]) -> None:
+    """Which of them is found first is up to `sys.path`: an edit of either restarts."""
+    graph = build("shop/__init__.py\nweb.py\nsrc/shop/__init__.py\nsrc/web.py\n")
+    for word, path in (("shop", "shop/__init__.py"), ("web", "web.py")):
+        assert {*entry(("python", "-m", word), graph).paths} == {path, f"src/{path}"}
+
+
 @pytest.mark.parametrize("command", ["tool serve", ".venv/bin/tool", "poetry run tool"])
 def test_a_script_of_the_project_enters_where_it_is_defined(graph: Graph, command: str) -> None:
     """Wherever in the command it stands, and by whatever path."""
