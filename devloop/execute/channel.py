@@ -11,9 +11,6 @@ import anyio
 
 from devloop.inside import messages
 
-CHUNK = 1 << 16
-"""Bytes that are read at once."""
-
 
 class Channel:
     """A pair of sockets, one of them for a child: ``with Channel() as channel``."""
@@ -89,7 +86,7 @@ class Channel:
 
     def _take(self) -> tuple[list[dict[str, Any]], bool]:
         try:
-            data = self._ours.recv(CHUNK)
+            data = self._ours.recv(messages.CHUNK)
         except (BlockingIOError, InterruptedError):
             return [], False
         except OSError:

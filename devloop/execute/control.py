@@ -14,9 +14,6 @@ import anyio
 
 from devloop.inside import messages
 
-CHUNK = 1 << 16
-"""Bytes that are read at once."""
-
 MOST = 64
 """Descriptors that come at once at most."""
 
@@ -123,7 +120,7 @@ class Control:
 
     def _read(self) -> bool:
         try:
-            data, fds, _, _ = socket.recv_fds(self._socket, CHUNK, MOST)
+            data, fds, _, _ = socket.recv_fds(self._socket, messages.CHUNK, MOST)
         except ConnectionError:
             return False
         for fd in fds:

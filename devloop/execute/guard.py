@@ -258,7 +258,7 @@ class Guard:
 
     def _receive(self) -> None:
         try:
-            data = self._channel.recv(1 << 16)
+            data = self._channel.recv(messages.CHUNK)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:

@@ -95,7 +95,7 @@ class Guardian:
 
     def _receive(self) -> None:
         try:
-            data, ancillary, _, _ = self._channel.recvmsg(1 << 16, socket.CMSG_SPACE(4 * 64))
+            data, ancillary, _, _ = self._channel.recvmsg(messages.CHUNK, socket.CMSG_SPACE(4 * 64))
         except (BlockingIOError, InterruptedError):
             return
         except OSError:

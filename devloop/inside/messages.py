@@ -15,6 +15,9 @@ from typing import Any
 
 VERSION = 1
 HEADER = struct.Struct(">I")
+CHUNK = 1 << 16
+"""Bytes that are read at once. Room for as many is asked for each time: far more of it than comes
+would leave holes in memory."""
 CHANNEL = "DEVLOOP_CHANNEL"
 """The environment variable that holds the channel's file descriptor; taken out at once."""
 WORKERS = "DEVLOOP_WORKERS"

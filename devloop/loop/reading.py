@@ -41,6 +41,28 @@ def digests(root: Path, paths: Iterable[str]) -> dict[str, Known]:
     return found
 
 
+def content_of(path: Path, digest: bytes, most: int = -1) -> bytes | None:
+    """What a file holds, where that is what it was.
+
+    Args:
+        path: absolute.
+        digest: of the content that is asked for.
+        most: bytes; what is larger is not asked for. Below 0 anything is.
+
+    Returns:
+        None where it has another content now, or is larger.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(most + 1 if most >= 0 else -1)
+    except OSError:
+        return None
+    if 0 <= most < len(content):
+        return None
+    same = blake2b(content, digest_size=DIGEST_SIZE).digest() == digest
+    return content if same else None
+
+
 def text_of(path: Path, digest: bytes) -> str | None:
     """What a file of data says.
 
@@ -51,15 +73,9 @@ def text_of(path: Path, digest: bytes) -> str | None:
     Returns:
         None where it has another content now, is large, or is no text.
     """
+    content = content_of(path, digest, SMALL)
     try:
-        with path.open("rb") as file:
-            content = file.read(SMALL + 1)
-    except OSError:
-        return None
-    if len(content) > SMALL or blake2b(content, digest_size=DIGEST_SIZE).digest() != digest:
-        return None
-    try:
-        return None if b"\0" in content else content.decode()
+        return None if content is None or b"\0" in content else content.decode()
     except UnicodeDecodeError:
         return None
 

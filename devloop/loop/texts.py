@@ -7,7 +7,7 @@ from bisect import bisect_right
 from hashlib import blake2b
 from pathlib import Path
 
-from devloop.watch.signatures import DIGEST_SIZE
+from devloop.loop.reading import content_of
 
 _HEAD = re.compile(rb"\s*(?:async\s+def|def|class)\b")
 _SMALL = 8
@@ -42,11 +42,8 @@ class Texts:
         """
         found = self._sections.get(digest)
         if found is None:
-            try:
-                content = (self._root / path).read_bytes()
-            except OSError:
-                return b"?" + digest
-            if blake2b(content, digest_size=DIGEST_SIZE).digest() != digest:
+            content = content_of(self._root / path, digest)
+            if content is None:
                 return b"?" + digest
             found = self._sections[digest] = _sections(content)
         begins, digests = found
