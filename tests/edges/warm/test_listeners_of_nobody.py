@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from devloop.events import AppExited, AppStarted, AppStopping
 from devloop.execute import apps, tree
 from devloop.execute.app_state import Stopping
 from devloop.execute.guard import Guard
+from devloop.execute.warm import Warm
 
 pytestmark = [
     pytest.mark.anyio,
@@ -64,6 +65,23 @@ while True:
 FIXED = ("in C", "in a program of its own")
 
 
+@pytest.fixture
+def listening(
+    supervised: Supervised, guard: Guard, tmp_path: Path, free_port: Callable[[], int]
+) -> Supervised:
+    """Supervise an app that listens in such a way, too, if need be at a certain port."""
+
+    def begin(
+        how: str, *, other: int | None = None, stop_timeout: str = "1h"
+    ) -> AbstractAsyncContextManager[Any]:
+        (tmp_path / "app.py").write_text(CODE)
+        ports = (str(free_port()), str(other or free_port()))
+        command = (sys.executable, "app.py", how, *ports)
+        return supervised(guard, tmp_path, command=command, stop_timeout=stop_timeout)
+
+    return begin
+
+
 async def ready(session: Any) -> int:
     """Restart the app, and see it ready; gives its process id."""
     session.app.restart()
@@ -74,12 +92,10 @@ async def ready(session: Any) -> int:
 
 @pytest.mark.parametrize("how", FIXED)
 async def test_who_listens_on_what_nobody_takes_over_is_waited_for(
-    supervised: Supervised, guard: Guard, tmp_path: Path, free_port: Callable[[], int], how: str
+    listening: Supervised, tmp_path: Path, how: str
 ) -> None:
     """The next process could not listen there beside it; that another socket is held is no help."""
-    (tmp_path / "app.py").write_text(CODE)
-    command = (sys.executable, "app.py", how, str(free_port()), str(free_port()))
-    async with supervised(guard, tmp_path, command=command, stop_timeout="1h") as session:
+    async with listening(how) as session:
         first = await ready(session)
         session.app.restart()
         await session.until(AppStopping)
@@ -93,12 +109,10 @@ async def test_who_listens_on_what_nobody_takes_over_is_waited_for(
 
 @pytest.mark.parametrize("how", ["at any port", "at a shared port"])
 async def test_what_is_in_nobodys_way_is_drained_beside_the_next(
-    supervised: Supervised, guard: Guard, tmp_path: Path, free_port: Callable[[], int], how: str
+    listening: Supervised, tmp_path: Path, how: str
 ) -> None:
     """Another process may listen on a port of its own, and on one that both ask to share."""
-    (tmp_path / "app.py").write_text(CODE)
-    command = (sys.executable, "app.py", how, str(free_port()), str(free_port()))
-    async with supervised(guard, tmp_path, command=command, stop_timeout="1h") as session:
+    async with listening(how) as session:
         first = await ready(session)
         await ready(session)
         assert tree.started(first)
@@ -107,20 +121,21 @@ async def test_what_is_in_nobodys_way_is_drained_beside_the_next(
 
 @pytest.mark.parametrize("how", [*FIXED, "at any port"])
 async def test_where_it_cannot_be_followed_without_a_gap_is_known(
-    supervised: Supervised, guard: Guard, tmp_path: Path, free_port: Callable[[], int],
-    monkeypatch: pytest.MonkeyPatch, how: str,
-) -> None:  # fmt: skip
+    listening: Supervised, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
     """The doctor can tell of it, from the first start on."""
     monkeypatch.setattr(apps, "SETTLING", 0.0)
-    (tmp_path / "app.py").write_text(CODE)
+    looked = anyio.Event()
+    listens = Warm.listens
+
+    def look(warm: Warm, others: Sequence[str]) -> None:
+        listens(warm, others)
+        looked.set()
+
+    monkeypatch.setattr(Warm, "listens", look)
     other = free_port()
-    command = (sys.executable, "app.py", how, str(free_port()), str(other))
-    async with supervised(guard, tmp_path, command=command, stop_timeout="200ms") as session:
+    async with listening(how, other=other, stop_timeout="200ms") as session:
         await ready(session)
         with anyio.fail_after(60):
-            while not session.app.warm.record.modules:  # noqa: ASYNC110 - it says so in no other way
-                await anyio.sleep(0.01)
-            if how in FIXED:
-                while session.app.warm.record.not_handed_over != (f":{other}",):  # noqa: ASYNC110
-                    await anyio.sleep(0.01)
+            await looked.wait()
         assert session.app.warm.record.not_handed_over == ((f":{other}",) if how in FIXED else ())

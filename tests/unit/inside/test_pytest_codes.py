@@ -7,6 +7,7 @@ import marshal
 import py_compile
 import sys
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -69,14 +70,21 @@ def made(root: Path, names: str) -> str:
     return names
 
 
-def test_imports_take_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A module's code is the one that was made, as long as its cached file is the same."""
+@pytest.fixture
+def offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, CodeType]:
+    """A cached file of whose bytes code has been made, for imports to take; and the code."""
     monkeypatch.setattr(external, "_compile_bytecode", external._compile_bytecode)
     monkeypatch.setattr(rewrite, "marshal", marshal)
     path = cached(tmp_path, "def f(): return 1\n")
     codes = Codes([str(path)])
     (code,) = codes._made.values()
     codes.offer()
+    return path, code
+
+
+def test_imports_take_it(offered: tuple[Path, CodeType], tmp_path: Path) -> None:
+    """A module's code is the one that was made, as long as its cached file is the same."""
+    _, code = offered
     spec = importlib.util.spec_from_file_location("module", tmp_path / "module.py")
     assert spec is not None
     assert spec.loader is not None
@@ -88,16 +96,9 @@ def test_imports_take_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert second == code
 
 
-def test_pytest_takes_what_it_has_rewritten(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pytest_takes_what_it_has_rewritten(offered: tuple[Path, CodeType]) -> None:
     """And reads as ever what was not made."""
-    monkeypatch.setattr(external, "_compile_bytecode", external._compile_bytecode)
-    monkeypatch.setattr(rewrite, "marshal", marshal)
-    path = cached(tmp_path, "def f(): return 1\n")
-    codes = Codes([str(path)])
-    (code,) = codes._made.values()
-    codes.offer()
+    path, code = offered
 
     def read() -> object:
         with path.open("rb") as file:
