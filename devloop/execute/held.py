@@ -63,6 +63,8 @@ class Held:
     def __init__(self, root: str) -> None:
         self._root = root
         self._sockets: dict[str, _Socket] = {}
+        self._released: set[int] = set()
+        """The inodes of what the newest process had and took no more; its workers may have it."""
 
     def __bool__(self) -> bool:
         return bool(self._sockets)
@@ -116,6 +118,8 @@ class Held:
                 self._hold(message, mine.pop(0))
             elif kind == "release":
                 for name in message["addresses"]:
+                    if held := self._sockets.get(name):
+                        self._released.add(os.fstat(held.sock.fileno()).st_ino)
                     self._let_go(name)
             elif kind in ("listening", "taken", "unlinked"):
                 if held := self._sockets.get(message["address"]):
@@ -132,6 +136,7 @@ class Held:
 
     def starting(self) -> None:
         """A process is about to be started: nobody has taken anything over."""
+        self._released.clear()
         for held in self._sockets.values():
             held.taken = held.unlinked = False
         self.attend(False)
@@ -207,7 +212,7 @@ class Held:
             See `listening.others_of`.
         """
         held = {os.fstat(sock.fileno()).st_ino for sock in self.sockets}
-        return listening.others_of(pid, held | {*loose})
+        return listening.others_of(pid, held | self._released | {*loose})
 
     def settle(self) -> None:
         """The process is ready: let go of what it has not taken over."""

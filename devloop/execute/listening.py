@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 
 from devloop.execute import sock_diag, tree
@@ -32,19 +32,11 @@ def address_of(
     members = tree.family([pid])
     if sys.platform != "linux":
         return _by_psutil(members, port)
-    inodes = set()
-    for member in members:
-        with suppress(OSError):
-            inodes |= sockets(member) - besides
-    if not inodes:
-        return None
     try:
-        listening = {tcp.inode: f":{tcp.port}" for tcp in sock_diag.dump(sock_diag.LISTENING)}
+        listening = _listening(pid, members, besides)
     except OSError:
-        # A kernel, or a container, without sock_diag.
         return _by_psutil(members, port)
-    listening |= _listening_unix(pid)
-    found = (listening[inode] for inode in sorted(inodes & listening.keys()))
+    found = (listening[inode] for inode in sorted(listening))
     return next((at for at in found if port is None or at == f":{port}"), None)
 
 
@@ -56,20 +48,37 @@ def others_of(pid: int, known: Collection[int]) -> list[str]:
         known: inodes of sockets that do not count.
 
     Returns:
-        ``:PORT`` of each, in order; none also where the kernel does not tell.
+        ``:PORT`` or the path of each, in order; none also where the kernel does not tell.
     """
     if sys.platform != "linux":
         return []
+    try:
+        return sorted(set(_listening(pid, tree.family([pid]), known).values()))
+    except OSError:
+        return []
+
+
+def _listening(pid: int, members: Iterable[int], besides: Collection[int]) -> dict[int, str]:
+    """Where some processes listen, as ``:PORT`` or a path, by the sockets' inodes, on Linux.
+
+    Args:
+        pid: of a process in their network.
+        members: they.
+        besides: the inodes of sockets that do not count.
+
+    Raises:
+        OSError: a kernel, or a container, without sock_diag.
+    """
     inodes: set[int] = set()
-    for member in tree.family([pid]):
+    for member in members:
         with suppress(OSError):
             inodes |= sockets(member)
-    inodes.difference_update(known)
-    try:
-        ports = {tcp.port for tcp in sock_diag.dump(sock_diag.LISTENING) if tcp.inode in inodes}
-    except OSError:
-        return []  # a kernel, or a container, without sock_diag
-    return [f":{port}" for port in sorted(ports)]
+    inodes.difference_update(besides)
+    if not inodes:
+        return {}
+    everywhere = {tcp.inode: f":{tcp.port}" for tcp in sock_diag.dump(sock_diag.LISTENING)}
+    everywhere |= _listening_unix(pid)
+    return {inode: everywhere[inode] for inode in inodes & everywhere.keys()}
 
 
 def sockets(pid: int) -> set[int]:
@@ -96,6 +105,10 @@ def sockets(pid: int) -> set[int]:
 
 def _listening_unix(pid: int) -> dict[int, str]:
     """The path of each listening Unix socket of a process's network, by its inode."""
+    try:
+        return sock_diag.listening_unix()
+    except OSError:
+        pass  # the kernel has it for TCP only
     # Flags: __SO_ACCEPTCON (linux/net.h)
     return {
         int(inode): path for *_, flags, _, _, inode, path in unix_table(pid) if flags == "00010000"

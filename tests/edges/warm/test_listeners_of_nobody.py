@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import pytest
 
+from devloop.config.types import Ready
 from devloop.events import AppExited, AppStarted, AppStopping
 from devloop.execute import apps, tree
 from devloop.execute.app_state import Stopping
@@ -42,6 +43,12 @@ if how == "in C":
     beside.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     beside.bind(address)
     beside.listen()
+elif how == "in C, at a path":
+    beside = _socket.socket(socket.AF_UNIX)
+    if os.path.exists("beside.sock"):
+        os.unlink("beside.sock")
+    beside.bind("beside.sock")
+    beside.listen()
 elif how == "in a program of its own":
     code = (
         "import socket, sys\\n"
@@ -56,13 +63,28 @@ elif how == "at any port":
     beside = socket.create_server(("127.0.0.1", 0))
 elif how == "at a shared port":
     beside = [socket.create_server(address, reuse_port=True) for _ in range(2)]
+elif how == "at a path that was lost":
+    parent = os.getpid()
+    if os.fork() == 0:
+        # A worker, which has what was held there before.
+        while os.getppid() == parent:
+            time.sleep(0.05)
+        os._exit(0)
+    if os.path.exists("beside.sock"):
+        os.unlink("beside.sock")
+    beside = socket.socket(socket.AF_UNIX)
+    beside.bind("beside.sock")
+    beside.listen()
 server = socket.create_server(("127.0.0.1", port))
+print("all listen", flush=True)
 while True:
     time.sleep(0.1)  # a signal just before a sleep is handled after it
 """
-"""It listens at a port that is handed over, and elsewhere; it ends when somebody wants."""
+"""It listens at a port that is handed over, and elsewhere; it ends when somebody wants.
 
-FIXED = ("in C", "in a program of its own")
+By the time that it says so, devloop has been told of all."""
+
+FIXED = ("in C", "in C, at a path", "in a program of its own")
 
 
 @pytest.fixture
@@ -77,7 +99,8 @@ def listening(
         (tmp_path / "app.py").write_text(CODE)
         ports = (str(free_port()), str(other or free_port()))
         command = (sys.executable, "app.py", how, *ports)
-        return supervised(guard, tmp_path, command=command, stop_timeout=stop_timeout)
+        ready = Ready(log="all listen")
+        return supervised(guard, tmp_path, command=command, ready=ready, stop_timeout=stop_timeout)
 
     return begin
 
@@ -119,6 +142,19 @@ async def test_what_is_in_nobodys_way_is_drained_beside_the_next(
         (tmp_path / "go").touch()
 
 
+async def test_what_was_held_at_a_path_that_leads_elsewhere_is_in_nobodys_way(
+    listening: Supervised, tmp_path: Path
+) -> None:
+    """Another program has taken the path; a worker still has the socket that was there."""
+    async with listening("at a path that was lost") as session:
+        await ready(session)
+        (tmp_path / "beside.sock").unlink()
+        second = await ready(session)
+        await ready(session)
+        assert tree.started(second)
+        (tmp_path / "go").touch()
+
+
 @pytest.mark.parametrize("how", [*FIXED, "at any port"])
 async def test_where_it_cannot_be_followed_without_a_gap_is_known(
     listening: Supervised, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch, how: str
@@ -138,4 +174,5 @@ async def test_where_it_cannot_be_followed_without_a_gap_is_known(
         await ready(session)
         with anyio.fail_after(60):
             await looked.wait()
-        assert session.app.warm.record.not_handed_over == ((f":{other}",) if how in FIXED else ())
+        at = "beside.sock" if how == "in C, at a path" else f":{other}"
+        assert session.app.warm.record.not_handed_over == ((at,) if how in FIXED else ())
