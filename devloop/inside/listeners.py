@@ -54,6 +54,9 @@ class _Held:
         self.taken = -1
         """The program's descriptor of it; -1 before the program has one."""
 
+        self.bound_only = False
+        """The program has bound it, and has not had it listen: it is to see no listening one."""
+
     @property
     def ours(self) -> bool:
         """Whether the copy is still there: some programs close all that they do not know."""
@@ -108,6 +111,7 @@ def listened(fd: int) -> None:
         fd: the program's descriptor.
     """
     if (name := _name_of(fd)) is not None:
+        _held[name].bound_only = False
         copy = _socket.socket(fileno=os.dup(fd))
         copy.listen(BACKLOG)
         copy.close()
@@ -209,7 +213,7 @@ def _patch(kind: Any) -> None:
     Args:
         kind: the class; what it has inherited does the real work.
     """
-    real_bind, real_listen = kind.bind, kind.listen
+    real_bind, real_listen, real_getsockopt = kind.bind, kind.listen, kind.getsockopt
 
     def bind(self: Any, address: Any, /) -> None:
         """See the `bind` of sockets."""
@@ -234,8 +238,19 @@ def _patch(kind: Any) -> None:
         real_listen(self, *backlog)
         listened(self.fileno())
 
+    def getsockopt(self: Any, level: int, option: int, *length: int) -> Any:
+        """See the `getsockopt` of sockets."""
+        value = real_getsockopt(self, level, option, *length)
+        if (level, option) == (_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN):
+            name = _name_of(self.fileno())
+            # Servers that ask, as gunicorn does, would not have it listen.
+            if name is not None and _held[name].bound_only:
+                return bytes(len(value)) if length else 0
+        return value
+
     _replace(kind, bind, real_bind)
     _replace(kind, listen, real_listen)
+    _replace(kind, getsockopt, real_getsockopt)
     if (real_set_inheritable := getattr(kind, "set_inheritable", None)) is not None:
 
         def set_inheritable(self: Any, inheritable: bool) -> None:
@@ -276,6 +291,7 @@ def _take_over(sock: Any, name: str) -> bool:
     os.set_blocking(fd, sock.gettimeout() is None)
     socket_options.choose(sock, chosen)
     held.taken = fd
+    held.bound_only = True
     return True
 
 

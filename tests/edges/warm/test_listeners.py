@@ -231,6 +231,33 @@ serve(listener, str(int(bool(listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_
         await life.end()
 
 
+async def test_a_socket_that_is_taken_over_listens_when_the_program_has_it_listen(
+    handover: Handover, port: int
+) -> None:
+    """Servers that ask first, as gunicorn does, would not have it listen, and be heard of late."""
+    handover.write(
+        "server.py",
+        ANSWER
+        + """
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind(("127.0.0.1", int(sys.argv[1])))
+asked = [listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)]
+asked += listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN, 4)
+if not any(asked):
+    listener.listen()
+asked += listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN, 4)
+serve(listener, str(asked))
+""",
+    )
+    for told in ("bound", "listening"):
+        life = handover.start("server.py", str(port))
+        await life.until(told)
+        assert await ask(port) == str([0, *bytes(4), *(1).to_bytes(4, sys.byteorder)])
+        assert await handover.retire(life)
+        await life.end()
+
+
 async def test_several_ports_and_families_are_all_handed_over(
     handover: Handover, port: int
 ) -> None:
