@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from devloop.inside.memos import CLOSED, keeping
     from devloop.inside.record_contexts import Context, Recorder
     from devloop.inside.record_ground import Ground
-    from devloop.inside.record_holders import Holders
+    from devloop.inside.record_holders import Holders, identity
 else:
     naming = sys.modules["_devloop_naming"]
     Holders = sys.modules["_devloop_record_holders"].Holders
+    identity = sys.modules["_devloop_record_holders"].identity
     CLOSED: str = sys.modules["_devloop_memos"].CLOSED
     keeping = sys.modules["_devloop_memos"].keeping
 
@@ -43,9 +44,6 @@ LONG = 50
 """How often a function is told of in one context: that many times, and once more for each so many
 bytes of its code. Arming it again goes through all of them, and costs as much as that."""
 
-_ident: Callable[[object], int] = object.__hash__
-"""Tells objects apart by where they are, as `id` does: that has an audit event, which we hear."""
-
 CACHING = ("cache", "memo")
 """What the decorators of functions have in their names that keep results."""
 
@@ -60,6 +58,7 @@ class Known:
     Attributes:
         kept: the context of what it keeps; None where it keeps nothing.
         holders: its variables that hold what that is kept on; none where anybody may meet it.
+        limit: how often it is told of in one context.
         noted: the dependencies among which it was noted last.
         left: how often it is still to be told of there.
     """
@@ -155,7 +154,7 @@ class Calls:
         The first is called some hundred times a test.
         """
         first, every, enter = self._first, self._known, self._enter
-        main, thread, identify = self._main, _thread.get_ident, _ident
+        main, thread, identify = self._main, _thread.get_ident, identity
         set_local, teller = self._set_local, self._teller
         usual, keeping, disable = self._usual, self._keeping, self._monitoring.DISABLE
         disarmed: set[Known] = set()
@@ -216,7 +215,7 @@ class Calls:
         return found
 
     def _take(self, code: CodeType, path: str) -> None:
-        ident = _ident(code)
+        ident = identity(code)
         recorder = self._recorder
         if ident in self._known:
             recorder.top.deps.add(self._known[ident].number)
@@ -264,7 +263,7 @@ class Calls:
 
     def _begin_module(self, code: CodeType, path: str) -> None:
         recorder = self._recorder
-        self._twins.update((_ident(twin[0]), twin) for twin in naming.twins(code))
+        self._twins.update((identity(twin[0]), twin) for twin in naming.twins(code))
         # Which conftest.py files a test has is known without asking.
         if recorder.top is not recorder.process or path.rpartition("/")[2] != "conftest.py":
             recorder.add(f"m {path}")
@@ -272,18 +271,18 @@ class Calls:
         self._set_local(self._teller, code, self._returning)
 
     def _enter(self, code: CodeType, context: Context) -> None:
-        opened = self._open.get(_ident(code))
+        opened = self._open.get(identity(code))
         if self._recorder.is_open(context):
             if opened is not None:
                 opened[2] += 1
             return
-        self._open[_ident(code)] = [code, context, 1]
+        self._open[identity(code)] = [code, context, 1]
         self._recorder.enter(context)
 
     def _left(self, *, returns: bool) -> Callable[[CodeType, int, object], None]:
         """What is called where the body of a module or of a function that keeps results is left."""
         first, every, look, close = self._first, self._known, self._holders.look, self._close
-        frame_at, identify = sys._getframe, _ident
+        frame_at, identify = sys._getframe, identity
 
         def left(code: CodeType, _: int, __: object) -> None:
             known = first.get(code.co_qualname)  # type: ignore[attr-defined,unused-ignore]
@@ -298,11 +297,11 @@ class Calls:
 
     def _close(self, code: CodeType) -> None:
         """Leave the context that some code has opened, once it has ended as often as it began."""
-        opened = self._open.get(_ident(code))
+        opened = self._open.get(identity(code))
         if opened is not None:
             opened[2] -= 1
             if not opened[2]:
-                del self._open[_ident(code)]
+                del self._open[identity(code)]
                 self._recorder.leave(opened[1])
 
     def _unwound(self) -> Callable[[CodeType, int, object], None]:
@@ -313,7 +312,7 @@ class Calls:
         def unwound(code: CodeType, _: int, __: object) -> None:
             if code.co_qualname not in keepers:  # type: ignore[attr-defined,unused-ignore]
                 return
-            one = known.get(_ident(code))
+            one = known.get(identity(code))
             if one is not None and one.kept is not None and one.holders:
                 # Its frame lives on in the exception.
                 holders.look(sys._getframe(1), code, one.kept, one.holders, returns=False)
@@ -331,7 +330,7 @@ class Calls:
 
         def thrown(code: CodeType, _: int, __: object) -> None:
             if code.co_qualname in first:  # type: ignore[attr-defined,unused-ignore]
-                known = every.get(_ident(code))
+                known = every.get(identity(code))
                 if known is not None:
                     recorder.top.deps.add(known.number)
 
@@ -339,7 +338,7 @@ class Calls:
 
     def _memo(self, code: CodeType, path: str, key: str) -> str | None:
         """The key under which results are kept of what some code does; None where none are."""
-        wrapped = self._wrapped.get(_ident(code))
+        wrapped = self._wrapped.get(identity(code))
         if wrapped is not None:
             return wrapped[1]
         memo = f"{path}::{key}"
@@ -415,7 +414,7 @@ class Calls:
             path = self._ground.source(inner.co_filename)
             key = naming.key_of(inner)
             if path is not None and key is not None:
-                self._wrapped[_ident(outer)] = (outer, f"{path}::{key}")
+                self._wrapped[identity(outer)] = (outer, f"{path}::{key}")
 
 
 def _read(filename: str) -> str:

@@ -30,7 +30,7 @@ def _alone() -> int:
 # From 3.14 on a variable may borrow what another one holds.
 ALONE = _alone() if sys.version_info < (3, 14) else 0
 
-_ident: Callable[[object], int] = object.__hash__
+identity: Callable[[object], int] = object.__hash__
 """Tells objects apart by where they are, as `id` does: that has an audit event, which we hear."""
 
 
@@ -118,7 +118,7 @@ class Holders:
             ending: the function's code, where its variables end with it.
         """
         now = self._recorder.owner
-        key, met = (kept, _ident(held[name])), self._met
+        key, met = (kept, identity(held[name])), self._met
         ref, before = met.get(key, (None, now))
         if before is now and ref is not None and ref() is held[name]:
             return  # most tests meet their objects again and again
