@@ -25,6 +25,20 @@ class Import(msgspec.Struct, frozen=True, array_like=True):
     typing: bool = False
 
 
+class Inner(msgspec.Struct, frozen=True, array_like=True):
+    """What stands in one function, and nowhere else but in functions.
+
+    Args:
+        key: of the function.
+        strings: those of `Facts.strings`.
+        imports: those of `Facts.imports`; none of a function that may keep what it imports.
+    """
+
+    key: str
+    strings: tuple[str, ...] = ()
+    imports: tuple[Import, ...] = ()
+
+
 class SourceProblem(msgspec.Struct, frozen=True, array_like=True):
     """Why a source cannot be compiled.
 
@@ -60,6 +74,7 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
         positions: the functions that may look at where code stands, or at its text.
         examples: what the examples in its docstrings import; None where it has none. A text has
             nothing else, so that theirs are its `imports`.
+        inner: which of `strings` and `imports` stand in functions alone.
     """
 
     fingerprint: bytes
@@ -72,3 +87,4 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     memos: tuple[str, ...] = ()
     positions: tuple[str, ...] = ()
     examples: tuple[Import, ...] | None = None
+    inner: tuple[Inner, ...] = ()

@@ -329,11 +329,20 @@ class Graph:
             found.append(via)
         return tuple(found)
 
-    def _targets(self, path: str) -> set[str]:
+    def targets(self, path: str, facts: Facts) -> frozenset[str]:
+        """What a file could execute directly if it said something else.
+
+        Args:
+            path: of the file.
+            facts: what it would say.
+        """
+        return frozenset(self._targets(path, names.wanted(path, facts, self.layout)))
+
+    def _targets(self, path: str, wants: names.Wants | None = None) -> set[str]:
         """What a file can execute directly."""
         found: set[str] = set()
         modules = self._modules
-        for name in self._wants[path].running:
+        for name in (self._wants[path] if wants is None else wants).running:
             if name in modules:
                 found.update(modules[name])
             elif name[0] == "/" or name[-1] == "*":

@@ -135,7 +135,7 @@ def _mentions(parts: Iterable[Part]) -> set[str]:
     """The identifiers in some code: names, attributes, keywords, and those within strings."""
     found: set[str] = set()
     for part in parts:
-        strings = part.strings[1:] if part.strings and _is_documented(part) else part.strings
+        strings = part.strings[1:] if part.strings and is_documented(part) else part.strings
         strings = [text for text in strings if len(text) <= LONGEST]
         found.update(part.code.co_names)
         found |= unsaid(part.code.co_names, strings, plain=False)
@@ -144,7 +144,8 @@ def _mentions(parts: Iterable[Part]) -> set[str]:
     return found
 
 
-def _is_documented(part: Part) -> bool:
+def is_documented(part: Part) -> bool:
+    """Whether the first of a part's strings is its docstring."""
     code = part.code
     if code.co_flags & _HAS_DOCSTRING:
         return True

@@ -9,20 +9,33 @@ from __future__ import annotations
 
 import ast
 from binascii import b2a_base64
+from collections.abc import Collection
 from hashlib import blake2b
 from types import CodeType
 from typing import Any
 
 from .calls import IMPORTERS, Calls, assigned, exported_unbound
-from .codes import DIGEST_SIZE, FRAMES, POSITIONS, digest_of, imports_of, modules_named, parts_of
+from .codes import (
+    DIGEST_SIZE,
+    FRAMES,
+    POSITIONS,
+    Part,
+    digest_of,
+    imports_of,
+    modules_named,
+    parts_of,
+)
 from .examples import PROMPT, imported_by_examples, source_of_examples
 from .memos import keeping, may_keep
-from .outline import functions_of, named_apart, outline
+from .naming import key as key_of
+from .outline import functions_of, is_documented, named_apart, outline
 from .reflection import meaning
 from .statements import Statements
 
 LIMIT = 8 << 20
 """In bytes. Larger sources are not compiled: it takes some hundred times as much memory."""
+_KEEPERS = frozenset({"globals", "vars", "locals", "setattr", "__dict__", "modules"})
+"""Who names one of these may store something that outlives it, unless a fixture's `setattr`."""
 
 
 def facts(source: bytes) -> list[Any]:
@@ -106,6 +119,7 @@ def problem(
 
 def _compiled(source: bytes) -> tuple[list[Any], bytes]:
     statements, calls = Statements(), Calls()
+    suspects: set[str] = set()
     plugins: set[str] = set()
     listed: set[str] = set()
     memos: set[str] = set()
@@ -118,7 +132,7 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
         # The source's own error has the right position. There may be none, for a tree may be
         # less deep than a source; then everything in it counts as running.
         code = compile(source, "source", "exec", 0, True, 0)
-        statements.imports = imports_of(code)
+        statements.imports, statements.functions = imports_of(code), []
         calls.dynamic.add("")
         parts, found = parts_of(code), b""
     else:
@@ -148,10 +162,12 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
             statements.imports.append(["", 1, sorted(missing), False])
     texts = [text for part in parts for text in part.strings]
     shown = [text for text in texts if PROMPT in text] if PROMPT.encode() in source else []
+    strings = modules_named(texts, source, words="" in calls.dynamic)
+    called = [[module, level, [], False] for module, level in sorted(calls.named)]
     facts = [
         b2a_base64(digest_of(parts), newline=False).decode(),
-        statements.imports + [[module, level, [], False] for module, level in sorted(calls.named)],
-        modules_named(texts, source, words="" in calls.dynamic),
+        statements.imports + called,
+        strings,
         sorted(calls.dynamic),
         sorted(plugins),
         sorted(listed),
@@ -159,5 +175,69 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
         sorted(memos),
         sorted(positions),
         imported_by_examples(shown) if shown else None,
+        _inner(parts, strings, statements.imports + called, statements.functions, suspects),
     ]
     return facts, found
+
+
+def _inner(
+    parts: list[Part],
+    strings: Collection[str],
+    imports: list[list[Any]],
+    functions: list[str],
+    keeping: Collection[str],
+) -> list[list[Any]]:
+    """Find what leads to other modules, and stands in functions alone.
+
+    Args:
+        parts: the code objects of a module.
+        strings: those that may name modules.
+        imports: all of the module.
+        functions: in which each of the first ones of these stands; nothing for the module.
+        keeping: the functions that store something which may outlive them.
+
+    Returns:
+        The fields of `devloop.graph.facts.Inner`, one for each function.
+    """
+    importing = {key for key in functions if key}
+    if not strings and not importing:
+        return []
+    outer: set[str] = set()
+    said: dict[str, set[str]] = {}
+    kept = set(keeping)
+    for part in parts:
+        key = key_of(part.qualname, part.code.co_flags) if part.outer is not None else None
+        if key is None or key.rpartition(".")[2][0] == "<":
+            outer.update(part.strings)  # a lambda of the module may be anybody's
+            continue
+        documented = bool(part.strings) and is_documented(part)
+        outer.update(part.strings[:documented])  # it can be had without running the function
+        said.setdefault(key, set()).update(part.strings[documented:])
+        if key in importing and _may_hand_on(part, key):
+            kept.add(key)
+    wanted = set(strings) - outer
+    places = [*functions, *[""] * (len(imports) - len(functions))]
+    texts = list(map(repr, imports))
+    outside = {text for text, key in zip(texts, places, strict=True) if not key or key in kept}
+    inside: dict[str, list[Any]] = {}
+    for text, key, one in zip(texts, places, imports, strict=True):
+        if text not in outside:
+            inside.setdefault(key, []).append(one)
+    found = [
+        [key, sorted(wanted & said.get(key, set())), inside.get(key, [])]
+        for key in sorted(said.keys() | inside.keys())
+    ]
+    return [one for one in found if one[1] or one[2]]
+
+
+def _may_hand_on(part: Part, key: str) -> bool:
+    """Whether a function may put what it imports into a variable that is not its own."""
+    code = part.code
+    if part.qualname == key and code.co_freevars:
+        return True
+    words = _KEEPERS.intersection(code.co_names)
+    if words != {"setattr"}:
+        return bool(words)
+    from dis import get_instructions
+
+    return any(i.opname == "LOAD_GLOBAL" and i.argval == "setattr" for i in get_instructions(code))

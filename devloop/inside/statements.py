@@ -37,19 +37,22 @@ class Statements:
 
     Attributes:
         imports: the fields of `devloop.graph.facts.Import`, one for each.
+        functions: for each of these the key (`naming`) of the function in which it stands, or
+            nothing.
         renamed: what ``from … import`` takes under another name, by that name.
     """
 
     def __init__(self) -> None:
         self.imports: list[list[Any]] = []
+        self.functions: list[str] = []
         self.renamed: dict[str, str] = {}
         self._own = OWN_LINES
 
     def walk(self, body: list[Any]) -> None:
         """Go through a module's statements; their positions are changed."""
-        todo: list[tuple[list[Any], int, bool]] = [(body, 0, False)]
+        todo: list[tuple[list[Any], int, bool, str, str]] = [(body, 0, False, "", "")]
         while todo:
-            statements, above, typing = todo.pop()
+            statements, above, typing, function, prefix = todo.pop()
             for statement in statements:
                 kind = type(statement)
                 bodies = BODIES.get(kind)
@@ -57,6 +60,8 @@ class Statements:
                     line, end = statement.lineno, statement.end_lineno
                     if kind is ast.ImportFrom or kind is ast.Import:
                         self._import(statement, typing)
+                        new = len(self.imports) - len(self.functions)
+                        self.functions += [function] * new
                     if line == above:
                         self._own += 1
                         _onto_line(self._own, [statement])
@@ -69,10 +74,17 @@ class Statements:
                 if kind is ast.If and has_type_checking(statement.test):
                     negated = isinstance(statement.test, ast.UnaryOp)
                     under, over = typing or not negated, typing or negated
+                own, below = function, prefix
+                if kind is ast.ClassDef:
+                    below = f"{prefix}{statement.name}."
+                elif kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
+                    own = prefix + statement.name
+                    below = f"{own}.<locals>."
                 for name in bodies:
                     inner = getattr(statement, name)
                     if inner:
-                        todo.append((inner, line, under if name == "body" else over))
+                        typed = under if name == "body" else over
+                        todo.append((inner, line, typed, own, below))
                 above = line
 
     def _header(self, statement: Any, kind: type[ast.AST], bodies: tuple[str, ...]) -> int:

@@ -513,3 +513,62 @@ def test_examples_are_found_where_doctest_finds_them(shown: str) -> None:
     examples = doctest.DocTestParser().get_examples(shown)
     found = ast.parse(source_of_examples(shown))
     assert ast.dump(found) == ast.dump(ast.parse("".join(one.source for one in examples)))
+
+
+def test_what_stands_in_functions_alone_is_told() -> None:
+    """Strings that may name modules, and imports, by the function that has to run for them."""
+    found = facts(
+        """
+import both
+NAME, call = "out.er", lambda: "lamb.da"
+def f(a="de.fault"):
+    "doc.string"
+    import both, one
+    from two import x
+    class C:
+        import three
+        def g(self): import four; return "in.ner"
+    return "out.er", "own.string"
+class D:
+    import five
+    def h(self): import six
+"""
+    )
+    assert {one.key: (one.strings, [i.module for i in one.imports]) for one in found.inner} == {
+        "f": (("own.string",), ["one", "two", "three"]),
+        "f.<locals>.C.g": (("in.ner",), ["four"]),
+        "D.h": ((), ["six"]),
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "global m; import m",
+        "import m; self.m = m",
+        "import m; kept['m'] = m",
+        "import m; globals()['m'] = m",
+        "import m; setattr(self, 'm', m)",
+        "import m; self.__dict__.update(m=m)",
+        "import m; sys.modules['n'] = m",
+        "import_module('m'); import m",
+    ],
+)
+def test_a_function_that_may_keep_what_it_imports_is_not_alone(body: str) -> None:
+    """Whoever comes later may meet it, and runs nothing of the function."""
+    assert facts(f"def f(self):\n    {body}").inner == ()
+
+
+def test_a_function_within_another_one_may_hand_on_what_it_imports() -> None:
+    """By a variable of that one; who only asks a fixture to set something does not."""
+    found = facts("""
+def f():
+    m = None
+    def g():
+        nonlocal m
+        import m
+def h(patch):
+    import n
+    patch.setattr(n, "a", 1)
+""")
+    assert [one.key for one in found.inner] == ["h"]

@@ -335,6 +335,70 @@ def test_a_module_that_an_earlier_test_imported_counts_for_later_ones(project: P
     assert project.names() == {"test_one", "test_nothing"}
 
 
+LATE = sources("""
+# lib.py
+def helper():
+    return 1
+def other():
+    return 1
+# late.py
+import lib
+VALUE = lib.helper()
+# test_late.py
+def test_one():
+    from late import VALUE
+def test_two():
+    pass
+""")
+
+
+def _late(**more: str) -> Project:
+    """Two tests, of which the first one imports a module that runs a function meanwhile."""
+    project = Project(LATE)
+    project.files.update(more)
+    ran: dict[str, TestOutcome] = {
+        "test_late.py::test_one": "passed",
+        "test_late.py::test_two": "passed",
+    }
+    project.run(
+        ran,
+        more={"test_late.py::test_one": {"m late.py"}},
+        ran_in=dict.fromkeys(ran, "main"),
+        modules={"late.py": frozenset({"f lib.py::helper"})},
+    )
+    return project
+
+
+def test_what_ran_during_a_late_import_belongs_to_those_who_ran_the_import() -> None:
+    """Another test of the file has not led there, in whatever order they ran."""
+    project = _late()
+    project.edit("lib.py", "def helper():\n    return 1", "def helper():\n    return 2")
+    assert project.names() == {"test_one"}
+
+
+def test_a_late_import_that_is_kept_belongs_to_all() -> None:
+    """S4: the second one meets what the first one has put into a variable of the module."""
+    kept = LATE["test_late.py"].replace("from late", "global VALUE; from late")
+    project = _late(**{"test_late.py": kept})
+    project.edit("lib.py", "def helper():\n    return 1", "def helper():\n    return 2")
+    assert project.names() == {"test_late.py"}
+
+
+def test_a_late_import_in_an_unknown_way_counts_for_later_tests() -> None:
+    """No function that is seen to have run leads there, and the module is there from then on."""
+    named = LATE["test_late.py"] + 'def unseen():\n    return "late.VALUE"\n'
+    project = _late(**{"test_late.py": named.replace("from late import VALUE", "pass")})
+    project.edit("lib.py", "def helper():\n    return 1", "def helper():\n    return 2")
+    assert project.names() == {"test_one", "test_two"}
+
+
+def test_a_statement_of_what_is_imported_late_reaches_all_of_the_file() -> None:
+    """By the graph, which does not know what ran."""
+    project = _late()
+    project.edit("late.py", "VALUE = lib.helper()", "VALUE = lib.helper(); print()")
+    assert "test_late.py" in {nodeid.partition("::")[0] for nodeid in project.due()}
+
+
 @pytest.mark.parametrize(
     ("dep", "path", "there", "kind"),
     [
