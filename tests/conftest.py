@@ -67,6 +67,24 @@ settings.register_profile(
 settings.load_profile("untimed")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def few_plugins() -> Iterator[None]:
+    """The pytest that a test starts leaves out two plugins that no project of these tests uses.
+
+    They are in our environment, and each start would import all of Hypothesis (at the end of its
+    summary) and anyio: half of its time.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:anyio")
+        yield
+
+
+@pytest.fixture
+def all_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pytest that this test starts has the plugins that it has for a user."""
+    monkeypatch.delenv("PYTEST_ADDOPTS")
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """Async tests run on asyncio, as devloop does."""

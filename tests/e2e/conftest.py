@@ -49,12 +49,16 @@ class Devloop(Protocol):
 
 @pytest.fixture
 def plain_environment(tmp_path: Path) -> dict[str, str]:
-    """The environment, without what would change devloop's ways: CI, colours, its own flags."""
+    """The environment, without what would change devloop's ways: CI, colours, its own flags.
+
+    What `few_plugins` has put there stays.
+    """
     loud = {"CI", "NO_COLOR", "FORCE_COLOR", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE", "COLUMNS"}
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in loud and not name.startswith(("DEVLOOP_", "PYTEST_", "_DEVLOOP"))
+        if name not in loud
+        and (name == "PYTEST_ADDOPTS" or not name.startswith(("DEVLOOP_", "PYTEST_", "_DEVLOOP")))
     }
     return {**kept, "HOME": str(tmp_path / "home")}
 

@@ -19,6 +19,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.e2e.conftest import Watching
 
+pytestmark = pytest.mark.usefixtures("all_plugins")
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Event = dict[str, Any]

@@ -29,9 +29,16 @@ Selected = str | tuple[str, Iterable[str]] | SelectedFile
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment without what the outer pytest, xdist and a developer have put into it."""
+    """The environment without what the outer pytest, xdist and a developer have put into it.
+
+    What `few_plugins` has put there stays.
+    """
     prefixes = ("PYTEST_", "PYTHON", "DEVLOOP_", "COV_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name == "PYTEST_ADDOPTS" or not name.startswith(prefixes)
+    }
 
 
 class Taught:
