@@ -7,9 +7,9 @@ of these has changed since then, or another command is wanted, another process i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from devloop.execute.blank import Blank
 from devloop.execute.command import Python
@@ -111,8 +111,11 @@ class Ahead:
 
 def _is_of_the_project(command: Python) -> bool:
     """Whether the first thing that runs is not a program of the interpreter's environment."""
-    folder = Path(command.program).parent
-    return command.kind == "script" and Path(command.target).parent != folder
+    return command.kind == "script" and _folder(command.target) != _folder(command.program)
+
+
+def _folder(path: str) -> str:
+    return os.path.dirname(os.path.normpath(path))  # noqa: PTH120
 
 
 def _lasting(order: Order) -> Order:

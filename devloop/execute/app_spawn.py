@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -68,7 +69,7 @@ class AppSpawn:
         return Spawn(
             argv=tamed.argv,
             env=env,
-            cwd=str(self._root / (app.cwd or "")),
+            cwd=os.path.join(self._root, app.cwd) if app.cwd else str(self._root),  # noqa: PTH118
             stdin=wiring.stdin,
             stdout=wiring.stdout,
             stderr=wiring.stdout,

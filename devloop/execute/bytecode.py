@@ -40,66 +40,67 @@ def drop(
         The files that were removed.
     """
     dropped: list[str] = []
-    listings: dict[Path, list[str]] = {}
+    listings: dict[str, list[str]] = {}
     prefixes = tuple(filter(None, prefixes))
     for path in paths:
         if not path.endswith((".py", ".pyw")):
             continue
-        source = root / path
-        stem = source.stem
+        source = os.path.join(root, path)
+        beside, name = os.path.split(source)
+        stem = os.path.splitext(name)[0]
         fresh = _edited(source) + margin
-        folders = [source.parent / "__pycache__"]
+        folders = [os.path.join(beside, "__pycache__")]
         # The cache then mirrors the whole path below the prefix, without its anchor.
-        mirrored = Path(*source.parent.absolute().parts[1:])
-        folders += [Path(root, prefix, mirrored) for prefix in prefixes]
+        mirrored = os.path.splitdrive(os.path.abspath(beside))[1].lstrip(os.sep)
+        folders += [os.path.join(root, prefix, mirrored) for prefix in prefixes]
         for folder in folders:
             if folder not in listings:
                 listings[folder] = _names(folder)
             # NAME.TAG.pyc, NAME.TAG.opt-1.pyc, NAME.TAG-pytest-8.3.4.pyc
-            for name in listings[folder]:
-                if name.startswith(stem + ".") and name.endswith(".pyc"):
-                    _remove(folder / name, fresh, dropped)
-        legacy = source.with_suffix(".pyc")
+            for cached in listings[folder]:
+                if cached.startswith(stem + ".") and cached.endswith(".pyc"):
+                    _remove(os.path.join(folder, cached), fresh, dropped)
+        legacy = os.path.join(beside, stem + ".pyc")
         if _is_bytecode(legacy):
             _remove(legacy, fresh, dropped)
     return dropped
 
 
-def _names(folder: Path) -> list[str]:
+def _names(folder: str) -> list[str]:
     try:
         return os.listdir(folder)
     except OSError:
         return []
 
 
-def _is_bytecode(path: Path) -> bool:
+def _is_bytecode(path: str) -> bool:
     """Whether a file beside a source was compiled from it (``compileall -b``).
 
     It is read only once the source is gone, and then as if nothing had happened.
     """
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             head = file.read(16)
     except OSError:
         return False
     return len(head) == 16 and head[2:4] == _MAGIC_END
 
 
-def _edited(source: Path) -> float:
+def _edited(source: str) -> float:
     """When a source was written last, in nanoseconds; infinite where it is gone."""
     try:
         # Its mtime may have been set to anything.
-        return source.stat().st_ctime_ns
+        return os.stat(source).st_ctime_ns
     except OSError:
         return math.inf
 
 
-def _remove(path: Path, fresh: float, dropped: list[str]) -> None:
+def _remove(path: str, fresh: float, dropped: list[str]) -> None:
     # Another process may have been quicker; one that may not be removed cannot have been
     # written by this user's interpreters either.
     with contextlib.suppress(OSError):
-        status = path.stat()
+        status = os.stat(path)
         # An old file that was moved here has a late ctime, a copied one a late mtime.
         if min(status.st_mtime_ns, status.st_ctime_ns) <= fresh:
-            path.unlink()
-            dropped.append(str(path))
+            os.unlink(path)
+            dropped.append(path)

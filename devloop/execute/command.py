@@ -12,7 +12,6 @@ import shlex
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 _PYTHON = re.compile(r"python(\d+(\.\d+)*)?t?d?")
@@ -99,8 +98,8 @@ def parse(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> Python | Not
         found = _find(words[0], env, cwd) if words else None
         if found is None:
             return NotPython(f"{words[0] if words else ''!r} is not found")
-        name = name or os.path.basename(found)  # noqa: PTH119 - as it was given
-        if _PYTHON.fullmatch(os.path.basename(found)) and not _head(found, cwd).startswith(b"#!"):  # noqa: PTH119
+        name = name or os.path.basename(found)  # as it was given
+        if _PYTHON.fullmatch(os.path.basename(found)) and not _head(found, cwd).startswith(b"#!"):
             python = _options(words, name, env, cwd)
             return replace(python, shell=shell) if isinstance(python, Python) else python
         by = _interpreter(found, cwd)
@@ -131,13 +130,13 @@ def _find(program: str, env: Mapping[str, str], cwd: str) -> str | None:
 
 
 def _executable(path: str, cwd: str) -> bool:
-    whole = Path(cwd, path)
-    return whole.is_file() and os.access(whole, os.X_OK)
+    whole = os.path.join(cwd, path)
+    return os.path.isfile(whole) and os.access(whole, os.X_OK)
 
 
 def _head(path: str, cwd: str) -> bytes:
     try:
-        with Path(cwd, path).open("rb") as file:
+        with open(os.path.join(cwd, path), "rb") as file:
             return file.read(_HEAD)
     except OSError:
         return b""
@@ -232,16 +231,16 @@ def _module(words: list[str], name: str, at: int, index: int, rest: str) -> Pyth
 
 def _script(words: list[str], name: str, at: int, cwd: str) -> Python | NotPython:
     target = words[at]
-    path = Path(cwd, target)
+    path = os.path.join(cwd, target)
     try:
-        mode = path.stat().st_mode
+        mode = os.stat(path).st_mode
     except OSError:
         return NotPython(f"there is no script {target}")
     if not stat.S_ISREG(mode):
         return NotPython(f"{target} is not a file")
     import zipfile
 
-    if path.suffix in (".pyc", ".pyo") or zipfile.is_zipfile(path):
+    if path.endswith((".pyc", ".pyo")) or zipfile.is_zipfile(path):
         return NotPython(f"{target} is not a source file")
     options = tuple(words[1:at])
     return Python(tuple(words), name, options, "script", target, tuple(words[at + 1 :]))

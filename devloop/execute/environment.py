@@ -70,11 +70,12 @@ def for_project(
     env = dict(base)
     if interpreter is not None:
         # Not resolved: a virtual environment's interpreter is a link to another one.
-        folder = Path(interpreter).absolute().parent
+        whole = interpreter if os.path.isabs(interpreter) else os.path.abspath(interpreter)
+        folder = os.path.dirname(whole)
         path = env.get("PATH", os.defpath)
-        env["PATH"] = os.pathsep.join([str(folder), *_without(path, str(folder))])
-        if (folder.parent / "pyvenv.cfg").is_file():
-            env["VIRTUAL_ENV"] = str(folder.parent)
+        env["PATH"] = os.pathsep.join([folder, *_without(path, folder)])
+        if os.path.isfile(os.path.join(os.path.dirname(folder), "pyvenv.cfg")):
+            env["VIRTUAL_ENV"] = os.path.dirname(folder)
         else:
             env.pop("VIRTUAL_ENV", None)
         # It would point this interpreter at another one's library.

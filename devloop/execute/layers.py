@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import anyio
@@ -389,7 +388,7 @@ class Layers:
         """Make a layer on top of the others; None where something has changed meanwhile."""
         paths = dict(self._modules)
         expected = [paths[name] for name in wish.modules if name in paths]
-        files = [str(Path(self._root, path)) for path in expected]
+        files = [os.path.join(self._root, path) for path in expected]  # noqa: PTH118
         reads = Reads(making.program, making.spawn.env, files)
         self._round = _Round(frozenset(expected))
         blank = await self._fork()

@@ -13,7 +13,6 @@ import os
 from array import array
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import anyio.to_thread
 
@@ -68,8 +67,10 @@ def copied(pid: int) -> list[tuple[int, int]]:
 
 def _private(pid: int) -> Iterator[tuple[int, int]]:
     size = mmap.PAGESIZE
-    maps = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace")
-    with Path(f"/proc/{pid}/pagemap").open("rb", buffering=0) as pagemap:
+    # Not by pathlib, which interns the number of every process.
+    with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+        maps = file.read()
+    with open(f"/proc/{pid}/pagemap", "rb", buffering=0) as pagemap:  # noqa: PTH123
         for line in maps.splitlines():
             place, rights = line.split(maxsplit=2)[:2]
             if rights != "rw-p":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from devloop.execute.orders import Layered
 from devloop.execute.signs import sign_of
@@ -107,7 +106,7 @@ def _names(folder: str, only_modules: bool) -> frozenset[str]:
 
 
 def _is_package(folder: str, name: str) -> bool:
-    return name.isidentifier() and Path(folder, name).is_dir()
+    return name.isidentifier() and os.path.isdir(os.path.join(folder, name))  # noqa: PTH112, PTH118
 
 
 def _mtime(path: str) -> int | None:

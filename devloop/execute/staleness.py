@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
-from pathlib import Path
 from typing import Protocol
 
 import anyio.lowlevel
@@ -64,13 +63,12 @@ class Origin:
     def __init__(self, program: str, path: Iterable[str], env: Mapping[str, str]) -> None:
         self._env = dict(env)
         self._read: frozenset[str] | None = frozenset()
-        folder = Path(program).parent
-        self._interpreter = signs(
-            [program, str(folder / "pyvenv.cfg"), str(folder.parent / "pyvenv.cfg")]
-        )
+        folder = os.path.dirname(program)
+        around = (folder, os.path.dirname(folder))
+        self._interpreter = signs([program, *(os.path.join(one, "pyvenv.cfg") for one in around)])
         folders = [entry for entry in path if _is_folder(entry)]
         starts = [
-            os.path.join(entry, name)  # noqa: PTH118 - a thousand of them, at each start
+            os.path.join(entry, name)
             for entry in folders
             for name in _listing(entry)
             if name.endswith((".pth", ".egg-link"))
@@ -214,7 +212,7 @@ def _changed(files: Mapping[str, Sign]) -> str | None:
 
 
 def _is_folder(path: str) -> bool:
-    return os.path.isdir(path)  # noqa: PTH112
+    return os.path.isdir(path)
 
 
 def _listing(folder: str) -> list[str]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import PurePath
 from typing import Any, Literal, Protocol
 
 import anyio
@@ -31,7 +30,6 @@ from devloop.execute.staleness import Origin, Watch, unwatched
 from devloop.execute.terminal import Size
 from devloop.execute.zygote import FORKS, Zygote
 from devloop.plan.warm import (
-    SITES,
     Quarantined,
     Shape,
     WarmRecord,
@@ -39,6 +37,7 @@ from devloop.plan.warm import (
     first_party,
     held_back,
     is_crossing,
+    is_of_sites,
     is_of_the_command,
     library_of,
     third_party,
@@ -466,7 +465,7 @@ class Warm:
     ) -> None:
         """Make what the next start comes from."""
         program = shutil.which(command.program, path=spawn.env.get("PATH")) or command.program
-        sites = [entry for entry in self._path if not SITES.isdisjoint(PurePath(entry).parts)]
+        sites = [entry for entry in self._path if is_of_sites(entry)]
         origin = Origin(program, sites, spawn.env)
         zygote = kind(Purpose(self._guard, command, spawn.env, spawn.cwd, self._terminal))
         self.building = True
@@ -558,4 +557,4 @@ class Warm:
 
 def _from_sites(loaded: Mapping[str, str | None]) -> list[str]:
     """The files that an install may change; those of the standard library go with the program."""
-    return [file for file in loaded.values() if file and not SITES.isdisjoint(PurePath(file).parts)]
+    return [file for file in loaded.values() if file and is_of_sites(file)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection
 
 from devloop.config.load import Loaded
@@ -30,8 +31,8 @@ class Configuration:
             changes: what has changed in the tree.
         """
         project = self._project
-        files = project.loaded.files
-        if not any(project.root / change.path in files for change in changes):
+        files = set(map(str, project.loaded.files))
+        if not any(os.path.join(project.root, change.path) in files for change in changes):  # noqa: PTH118
             return False
         try:
             again = project.loaded.again()

@@ -154,10 +154,10 @@ def relative(path: str, root: Path) -> str:
     Returns:
         Relative to the root where it is inside it.
     """
-    try:
-        return Path(path).relative_to(root).as_posix()
-    except ValueError:
-        return path
+    inside, top = os.path.normpath(path), os.path.join(root, "")  # noqa: PTH118
+    if inside == str(root):
+        return "."
+    return inside[len(top) :].replace(os.sep, "/") if inside.startswith(top) else path
 
 
 def is_below(path: str, folder: str) -> bool:

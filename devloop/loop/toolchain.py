@@ -138,8 +138,8 @@ class Toolchain:
         Args:
             program: the first word of a command.
         """
-        place = Path(self.interpreter.path).parent / program
-        if os.sep in program or not place.is_file():
+        place = os.path.join(os.path.dirname(self.interpreter.path), program)  # noqa: PTH118, PTH120
+        if os.sep in program or not os.path.isfile(place):  # noqa: PTH113
             return False
-        with place.open("rb") as file:
+        with open(place, "rb") as file:  # noqa: PTH123
             return b"python" in file.readline(1000)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping
-from pathlib import PurePath
 
 import msgspec
 
@@ -286,9 +285,14 @@ def is_first_party(file: str, root: str, library: str) -> bool:
     if library and file.startswith(library + os.sep):
         return False
     inside = file[len(root) :] if file.startswith(root.rstrip(os.sep) + os.sep) else file
+    return not is_of_sites(inside)
+
+
+def is_of_sites(path: str) -> bool:
+    """Whether a path leads through a folder of installed distributions."""
     # Not by pathlib, which interns each part: what each start tells of would wear out the table of
     # interned strings, and to make that anew takes some megabytes.
-    return SITES.isdisjoint(inside.split(os.sep))  # noqa: PTH206
+    return not SITES.isdisjoint(path.split(os.sep))  # noqa: PTH206
 
 
 def held_back(
@@ -356,4 +360,5 @@ def library_of(modules: Iterable[tuple[str, str | None]]) -> str:
     Args:
         modules: names and files; `os` is always among what a process has imported.
     """
-    return next((str(PurePath(file).parent) for name, file in modules if name == "os" and file), "")
+    found = next((file for name, file in modules if name == "os" and file), "")
+    return os.path.dirname(found)  # noqa: PTH120

@@ -7,7 +7,6 @@ import select
 import subprocess
 import time
 from collections.abc import Collection, Iterable
-from pathlib import Path
 
 TIMEOUT = 10.0
 """Seconds that git may take for one answer."""
@@ -52,8 +51,12 @@ class Git:
         Args:
             base: absolute.
         """
-        path = Path(base)
-        return any((folder / ".git").exists() for folder in (path, *path.parents))
+        folder, above = base, os.path.dirname(base)
+        while not os.path.exists(os.path.join(folder, ".git")):
+            if above == folder:
+                return False
+            folder, above = above, os.path.dirname(above)
+        return True
 
     def ignores_base(self) -> bool:
         """Whether the checkout around the base ignores it, and tracks nothing in it."""
