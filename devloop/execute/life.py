@@ -288,6 +288,8 @@ class Life:
     async def _bury(self) -> None:
         """It has ended: say so at once, and end what it has left behind."""
         self._reader.finish()
+        # It calls this: in a circle, some kilobytes would wait for the collector.
+        del self._reader
         if self._said.is_set() and not self.is_ready and not self.asked:
             # Its last words were that it is ready.
             self._be_ready(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -29,6 +30,7 @@ from devloop.events import (
 from devloop.execute import tree
 from devloop.execute.app_state import Crashed, Done, Serving, Stopped
 from devloop.execute.guard import Guard
+from devloop.execute.life import Life
 from devloop.plan import backoff
 
 pytestmark = pytest.mark.anyio
@@ -104,6 +106,25 @@ async def test_fifty_restarts_leave_one_listener(
         await until_none(guard)
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port), timeout=60)
+
+
+async def test_nothing_of_an_ended_process_waits_for_the_collector(
+    supervised: Supervised, guard: Guard, tmp_path: Path
+) -> None:
+    """A restart would leave kilobytes behind until then, after hundreds of restarts perhaps."""
+    command = write(tmp_path, "app.py", "print('up', flush=True)\nimport time\ntime.sleep(600)\n")
+    async with supervised(guard, tmp_path, command=command, ready=Ready(log="^up$")) as session:
+        gc.disable()
+        try:
+            for _ in range(3):
+                session.app.restart()
+                assert await session.app.settled() == "ready"
+            deadline = anyio.current_time() + 60
+            while sum(isinstance(one, Life) for one in gc.get_objects()) > 1:
+                assert anyio.current_time() < deadline
+                await anyio.sleep(0.01)
+        finally:
+            gc.enable()
 
 
 async def test_lifetimes_never_overlap(
