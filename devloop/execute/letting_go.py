@@ -192,8 +192,8 @@ def catches(pid: int, number: int) -> bool:
         False also where it is not known.
     """
     try:
-        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:  # noqa: PTH123
-            caught = next(line for line in file if line.startswith("SigCgt:"))
+        with open(f"/proc/{pid}/status", "rb") as file:  # noqa: PTH123
+            caught = next(line for line in file if line.startswith(b"SigCgt:"))
     except (OSError, StopIteration):
         return False
     return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
