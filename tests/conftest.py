@@ -18,13 +18,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NoReturn
 
-import hypothesis
 import pytest
 from hypothesis import HealthCheck, settings
-
-# How long an example takes says how busy the machine is.
-hypothesis.settings.register_profile("busy", deadline=None)
-hypothesis.settings.load_profile("busy")
 
 REAL_SOURCES = {
     "flask": (
@@ -193,15 +188,28 @@ def real_environment() -> Callable[..., str]:
                 # Its scripts name its path, so it is made where it stays: by one at a time.
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 if not (target / "complete").exists():
-                    subprocess.run([sys.executable, "-m", "venv", str(target)], check=True)
-                    command = [str(target / "bin/python"), "-m", "pip", "install", "--quiet"]
-                    command += ["--no-compile"]
+                    made = [sys.executable, "-m", "venv", "--without-pip", str(target)]
+                    subprocess.run(made, check=True)
+                    command = [sys.executable, "-m", "pip", "--python", str(target / "bin/python")]
+                    # Compiling takes most of the time, and most modules are never imported.
+                    command += ["install", "--quiet", "--no-compile"]
                     command += ["--only-binary", ":all:", *requirements]
                     done = subprocess.run(command, capture_output=True, text=True, check=False)
                     if done.returncode:
                         _unavailable(" ".join(requirements), done.stderr.strip())
                     (target / "complete").touch()
         return str(target / "bin/python")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def server_environment(real_environment: Callable[..., str]) -> Callable[[], str]:
+    """The interpreter of a virtual environment with the servers of servers.txt."""
+
+    def make() -> str:
+        text = Path(__file__).with_name("servers.txt").read_text(encoding="utf-8")
+        return real_environment(*(line for line in text.splitlines() if line[0] != "#"))
 
     return make
 

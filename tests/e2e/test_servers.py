@@ -20,17 +20,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-REQUIREMENTS = (
-    "aiohttp==3.14.5",
-    "django==5.2.19",
-    "flask==3.1.3",
-    "granian==2.8.7",
-    "gunicorn==27.0.1",
-    "hypercorn==0.18.0",
-    "uvicorn==0.54.0",
-    "uvloop==0.23.0",
-    "waitress==3.0.2",
-)
 RESTARTS = 5
 CLIENTS = 3
 
@@ -182,13 +171,13 @@ class Clients:
 def serve(
     tmp_path: Path,
     port: int,
-    real_environment: Callable[..., str],
+    server_environment: Callable[[], str],
     watching: Callable[..., Watching],
 ) -> Callable[[str, str], Watching]:
     """Watch a project with a server."""
 
     def start(source: str, command: str) -> Watching:
-        python = real_environment(*REQUIREMENTS)
+        python = server_environment()
         root = tmp_path / "project"
         root.mkdir()
         (root / "app.py").write_text(source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -314,23 +314,27 @@ def distribution() -> Callable[..., str]:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         digest = hashlib.blake2b(" ".join(requirements).encode(), digest_size=8).hexdigest()
         target = cache / f"libraries-{version}-{digest}"
-        if not target.is_dir():
-            cache.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=cache) as folder:
-                inner = Path(folder, "site-packages")
-                command = [sys.executable, "-m", "pip", "install", "--quiet", "--target"]
-                command += [str(inner), *requirements]
-                done = subprocess.run(command, capture_output=True, text=True, check=False)
-                if done.returncode and os.environ.get("CI"):
-                    pytest.fail(done.stderr)
-                if done.returncode:
-                    pytest.skip(f"{' '.join(requirements)} cannot be had: {done.stderr}")
-                # One rename at the end: workers may race.
-                with contextlib.suppress(OSError):
-                    Path(folder).rename(target)
+        cache.mkdir(parents=True, exist_ok=True)
+        with cache.joinpath(f"{target.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # the other workers wait for it, and find it there
+            if not target.is_dir():
+                _install(requirements, target)
         return str(target / "site-packages")
 
     return fetch
+
+
+def _install(requirements: tuple[str, ...], target: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        # Compiling takes most of the time, and most modules are never imported.
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--target"]
+        command += [f"{folder}/new/site-packages", *requirements]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode and os.environ.get("CI"):
+            pytest.fail(done.stderr)
+        if done.returncode:
+            pytest.skip(f"{' '.join(requirements)} cannot be had: {done.stderr}")
+        Path(folder, "new").rename(target)
 
 
 @pytest.fixture

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import hashlib
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import textwrap
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -202,41 +199,10 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def servers() -> str:
-    """A folder with the servers of servers.txt, for PYTHONPATH; fetched once, shared."""
-    wanted = Path(__file__).with_name("servers.txt").read_text(encoding="utf-8")
-    digest = hashlib.sha256(wanted.encode()).hexdigest()[:12]
-    version = "{}.{}".format(*sys.version_info)
-    target = _cache() / f"servers-{version}-{digest}"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with (target.parent / f"{target.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the other workers wait for it, and find it there
-        if not target.is_dir():
-            _install(wanted, target)
-    return str(target)
-
-
-def _cache() -> Path:
-    if named := os.environ.get("DEVLOOP_TEST_CACHE"):
-        return Path(named).absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "devloop-tests"
-
-
-def _install(wanted: str, target: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        (Path(folder) / "wanted.txt").write_text(wanted, encoding="utf-8")
-        found = Path(folder) / "found"
-        # Compiling takes most of the time, and most modules are never imported.
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile"]
-        command += ["--only-binary=:all:"]
-        command += ["--target", str(found), "--requirement", f"{folder}/wanted.txt"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            message = f"the servers cannot be had: {done.stderr.strip()}"
-            if os.environ.get("CI"):
-                pytest.fail(message)
-            pytest.skip(message)
-        found.rename(target)
+def servers(server_environment: Callable[[], str]) -> str:
+    """The folder of the servers of tests/servers.txt, for PYTHONPATH."""
+    (found,) = Path(server_environment()).parents[1].glob("lib/python*/site-packages")
+    return str(found)
 
 
 @pytest.fixture
