@@ -59,6 +59,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 settings.register_profile(
     "untimed", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+# For a second interpreter: it may lack what another has, but does not reason in another way.
+settings.register_profile("few", settings.get_profile("untimed"), max_examples=20)
 settings.load_profile("untimed")
 
 
