@@ -71,6 +71,15 @@ _VALUES = (
 )  # fmt: skip
 
 
+_LITERALS = (
+    ast.Constant, ast.Tuple, ast.List, ast.Set, ast.Dict, ast.BinOp, ast.UnaryOp, ast.operator,
+    ast.unaryop, ast.expr_context,
+)  # fmt: skip
+_MARKS = frozenset("parametrize usefixtures skip filterwarnings anyio asyncio".split())
+"""Of pytest, and of two plugins that run coroutines. Who reads another mark may make any tests;
+and a test that a condition skips has run nothing that could tell of it."""
+
+
 DISPLAYS = (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp)
 """Containers that are spelled out."""
 
@@ -293,6 +302,28 @@ class Effects:
             calls.add(f"@{name}" if function is decorator else f"@{name}()")
             return True
         return False
+
+    def marks(self, decorator: Any) -> bool:
+        """Whether a decorator is a mark of pytest's own, told nothing but literals.
+
+        It is for the test alone that it decorates, and gives the same parameters always.
+
+        Args:
+            decorator: the expression after the sign.
+        """
+        function, given = decorator, []
+        if isinstance(decorator, ast.Call):
+            function = decorator.func
+            given = [*decorator.args, *(word.value for word in decorator.keywords)]
+        return (
+            isinstance(function, ast.Attribute)
+            and function.attr in _MARKS
+            and isinstance(function.value, ast.Attribute)
+            and function.value.attr == "mark"
+            and isinstance(function.value.value, ast.Name)
+            and self._from.get(function.value.value.id) == "pytest"
+            and all(isinstance(inner, _LITERALS) for one in given for inner in ast.walk(one))
+        )
 
     def keeps_document(self, decorator: Any) -> bool:
         """Whether what a decorator makes of a function has the docstring of that.

@@ -345,9 +345,10 @@ class Skeleton:
     def _is_harmless(self, function: Any, calls: set[str]) -> bool:
         """Whether to define a function does nothing but bind it."""
         effects = self.effects
-        return all(effects.harmless_decorator(one, calls) for one in function.decorator_list) and (
-            all(effects.pure(one, calls) for one in _defaults(function))
-        )
+        return all(
+            effects.harmless_decorator(one, calls) or effects.marks(one)
+            for one in function.decorator_list
+        ) and all(effects.pure(one, calls) for one in _defaults(function))
 
     def _class(self, scope: str, statement: Any) -> None:
         effects = self.effects

@@ -168,6 +168,22 @@ def other(imports: str, statement: str) -> bool:
     return bool(found.units[-1].effect & CHANGED)
 
 
+def test_a_mark_with_literals_is_for_the_test_that_it_decorates() -> None:
+    """A condition, a mark of others, what is computed, or what decorates a class may do more."""
+    known = "import pytest"
+    assert not other(known, "@pytest.mark.parametrize('a', [(1, 'b.c'), -2])\ndef test(a): ...")
+    assert not other(known, "@pytest.mark.anyio\n@pytest.mark.usefixtures('a')\ndef test(): ...")
+    assert other(known, "@pytest.mark.parametrize('a', [LIMIT])\ndef test(a): ...")
+    assert other(known, "@pytest.mark.parametrize('a', [f'{LIMIT}'])\ndef test(a): ...")
+    assert other(known, "@pytest.mark.parametrize('a', 'b c'.split())\ndef test(a): ...")
+    assert other(known, "@pytest.mark.parametrize('a', [*'bc'])\ndef test(a): ...")
+    assert other(known, "@pytest.mark.skipif('LIMIT')\ndef test(): ...")
+    assert other(known, "@pytest.mark.slow\ndef test(): ...")
+    assert other(known, "@pytest.mark.parametrize('a', [1])\nclass Test: ...")
+    assert other("from own import pytest", "@pytest.mark.parametrize('a', [1])\ndef test(a): ...")
+    assert other("import pytest\npytest = own", "@pytest.mark.anyio\ndef test(): ...")
+
+
 def test_other_distributions_are_known_by_name() -> None:
     """Where the name was imported from them, and no class of one's own is to be made."""
     assert not other("import click", "@click.option('--debug', is_flag=True)\ndef f(): ...")

@@ -335,6 +335,35 @@ def test_a_module_that_an_earlier_test_imported_counts_for_later_ones(project: P
     assert project.names() == {"test_one", "test_nothing"}
 
 
+def test_a_literal_parameter_that_spells_a_name_selects_the_test_that_has_it() -> None:
+    """Not the others of the file; what is computed may be the parameters of any."""
+    marked = """
+# lib.py
+LIMIT = 1
+OTHER = 2
+# test_marked.py
+import lib, pytest
+@pytest.mark.parametrize("name", ["LIMIT"])
+def test_one(name):
+    pass
+@pytest.mark.parametrize("value", [{}])
+def test_two(value):
+    pass
+"""
+    ran: dict[str, TestOutcome] = {
+        "test_marked.py::test_one": "passed",
+        "test_marked.py::test_two": "passed",
+    }
+    project = Project(sources(marked.format("2")))
+    project.run(ran)
+    project.edit("lib.py", "LIMIT = 1", "LIMIT = 3")
+    assert project.names() == {"test_one"}
+    project = Project(sources(marked.format("lib.LIMIT + 1")))
+    project.run(ran)
+    project.edit("lib.py", "LIMIT = 1", "LIMIT = 3")
+    assert project.names() == {"test_marked.py"}
+
+
 LATE = sources("""
 # lib.py
 def helper():
