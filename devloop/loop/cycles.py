@@ -10,6 +10,7 @@ import msgspec
 
 from devloop.events import Change, CycleFinished, CycleOutcome, CycleStarted, Diagnostic, Trigger
 from devloop.execute.parsing import Parsers
+from devloop.loop import collector
 from devloop.loop.actions import Answer, Ask, described
 from devloop.loop.apps import Apps
 from devloop.loop.background import Background
@@ -31,6 +32,9 @@ from devloop.select.category import Category
 from devloop.select.selection import SelectedFile, SelectedTarget
 from devloop.select.tests import Due
 from devloop.watch.watcher import Watcher
+
+SWEEP_EVERY = 25
+"""Cycles after which what Python and SQLite keep at hand is given back; each leaves a kilobyte."""
 
 
 class Cycles:
@@ -418,6 +422,9 @@ class Cycles:
         self._tests.foresee()
         if self.watcher is not None:
             self.watcher.cycle_finished()
+        if self.number % SWEEP_EVERY == 0:
+            collector.sweep()
+            self._project.store.shrink()
 
     @property
     def verdict(self) -> int:

@@ -99,6 +99,11 @@ class Database:
                 self._connection = self._open()
             return self._persist(lambda connection: transact(connection, work))
 
+    def shrink(self) -> None:
+        """Free the pages that SQLite has at hand; it reads again those that are asked for."""
+        with self._lock:
+            self._connection.execute("PRAGMA shrink_memory")
+
     def _persist(self, work: Work[T]) -> T:
         moved = False
         while True:

@@ -92,6 +92,10 @@ class Store:
         """Let go of the file."""
         self._database.close()
 
+    def shrink(self) -> None:
+        """Keep nothing of the file in memory; a session seldom reads again what it has read."""
+        self._database.shrink()
+
     def load_files(self) -> dict[str, FileRecord]:
         """Every file that is known, by path."""
         mark, make = self._stamp, records.file_record

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _sqlite3
+import ctypes
 import os
 import shutil
 import signal
@@ -575,6 +577,23 @@ def test_measures_are_bounded_in_number_and_age(tmp_path: Path) -> None:
         found = peek.measures(tmp_path)
         assert len(found) == MEASURES
         assert found[0].t == later + 1
+
+
+def test_what_was_written_is_not_kept_in_memory(tmp_path: Path) -> None:
+    """SQLite would keep the pages of a whole day, up to two megabytes."""
+    try:
+        used = ctypes.CDLL(_sqlite3.__file__).sqlite3_memory_used
+    except (AttributeError, OSError):
+        pytest.skip("this Python does not tell what SQLite uses")
+    used.restype = ctypes.c_int64
+    with Store.open(tmp_path, stamp="3.13") as store:
+        sizes = []
+        for number in range(501):
+            store.save_measure(Measure(number + time.time(), "change", "passed", 0.1))
+            if number % 500 == 0:
+                store.shrink()
+                sizes.append(used())
+        assert sizes[1] <= sizes[0]
 
 
 def test_looking_at_a_store_that_is_not_there_makes_none(tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
 
 import pytest
 
-from devloop.loop.collector import collector_at_rest, thaw
+from devloop.loop.collector import collector_at_rest, sweep, thaw
 
 
 class Ring:
@@ -31,6 +32,16 @@ def test_it_goes_on_after_an_error() -> None:
         raise KeyError
     assert gc.isenabled()
     thaw()
+
+
+def test_what_python_keeps_at_hand_is_given_back() -> None:
+    """Freed tuples of generators stay allocated until then."""
+    sweep()
+    before = sys.getallocatedblocks()
+    for _ in range(1000):
+        tuple(number for number in (1, 2, 3))
+    sweep()
+    assert sys.getallocatedblocks() - before < 100
 
 
 def test_a_project_that_is_not_needed_any_more_is_freed() -> None:
