@@ -65,14 +65,14 @@ settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def few_plugins() -> Iterator[None]:
-    """The pytest that a test starts leaves out two plugins that no project of these tests uses.
+def without_hypothesis() -> Iterator[None]:
+    """The pytest that a test starts leaves Hypothesis's plugin out.
 
-    They are in our environment, and each start would import all of Hypothesis (at the end of its
-    summary) and anyio: half of its time.
+    It is in our environment for this suite alone, and imports all of Hypothesis at the end of each
+    run. anyio's, which comes with devloop, stays.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:anyio")
+        patch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
         yield
 
 

@@ -51,7 +51,7 @@ class Devloop(Protocol):
 def plain_environment(tmp_path: Path) -> dict[str, str]:
     """The environment, without what would change devloop's ways: CI, colours, its own flags.
 
-    What `few_plugins` has put there stays.
+    What `without_hypothesis` has put there stays.
     """
     loud = {"CI", "NO_COLOR", "FORCE_COLOR", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE", "COLUMNS"}
     kept = {
