@@ -155,7 +155,7 @@ def _in_a_row(root: Path, many: int, env: dict[str, str]) -> Iterator[Figure]:
             f"  growth of {name}",
             "%",
             [(new / old - 1) * 100 if old else 0.0],
-            5.0 if name == "MB" else 0.0,
+            1.0 if name == "MB" else 0.0,
             note=f"{old:.0f} → {new:.0f}, since restart {part}",
         )
 
