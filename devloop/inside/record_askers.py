@@ -43,13 +43,16 @@ class Askers:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._kinds: dict[str, int] = {}
+        self._modules: dict[str, tuple[Any, int]] = {}
+        """By the names of modules: their ``__file__``, and whose their frames are."""
+
         self._library = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120
 
     def who(self) -> tuple[int, list[Any], Any]:
         """Who has called.
 
         Returns:
-            `IMPORTING`, `RUNNER`, `OTHER` or `PROJECT`; the code of the standard library by which
+            `IMPORTING`, `RUNNER`, `OTHER` or `PROJECT`; the frames of the standard library by which
             that has called, innermost first; and its own frame, where there is one.
         """
         return self.whose(sys._getframe(2))
@@ -65,16 +68,13 @@ class Askers:
         """
         through: list[Any] = []
         kind = OWN
-        kinds = self._kinds
+        kind_of = self.kind
         while frame is not None:
-            code = frame.f_code  # read once: that has an audit event, which we hear
-            kind = kinds.get(code.co_filename, -1)
-            if kind < 0:
-                kind = self._take(frame)
+            kind = kind_of(frame)
             if kind > LIBRARY:
                 return kind, through, frame
             if kind == LIBRARY:
-                through.append(code)
+                through.append(frame)
             frame = frame.f_back
         # Threads begin in the library; what begins with us is our own doing.
         return (RUNNER if kind == OWN else PROJECT), through, None
@@ -95,12 +95,24 @@ class Askers:
 
     def kind(self, frame: Any) -> int:
         """Whose a frame is."""
-        kind = self._kinds.get(frame.f_code.co_filename)
-        return self._take(frame) if kind is None else kind
-
-    def _take(self, frame: Any) -> int:
+        # To read its code has an audit event, which we hear; its variables have none.
+        names = frame.f_globals
+        name = names.get("__name__")
+        known = self._modules.get(name) if name.__class__ is str else None
+        if known is not None and known[0] is names.get("__file__"):
+            return known[1]
         filename = frame.f_code.co_filename
-        kind = self._kinds[filename] = self._kind(filename, frame.f_globals)
+        kind = self._kinds.get(filename)
+        if kind is None:
+            kind = self._kinds[filename] = self._kind(filename, names)
+        file = names.get("__file__")
+        # Not of what was compiled for a module: it may be the first of it that is met.
+        if (
+            name.__class__ is str
+            and name != "__main__"
+            and (filename == file or filename.startswith("<frozen ") or kind == OWN)
+        ):
+            self._modules[name] = file, kind
         return kind
 
     def reads_for_a_digest(self, frame: Any) -> bool:

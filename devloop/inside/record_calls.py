@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from devloop.inside.memos import CLOSED, keeping
     from devloop.inside.record_contexts import Context, Recorder
     from devloop.inside.record_ground import Ground
-    from devloop.inside.record_holders import Holders, identity
+    from devloop.inside.record_holders import Holders, Met, identity
 else:
     naming = sys.modules["_devloop_naming"]
     Holders = sys.modules["_devloop_record_holders"].Holders
@@ -58,12 +58,13 @@ class Known:
     Attributes:
         kept: the context of what it keeps; None where it keeps nothing.
         holders: its variables that hold what that is kept on; none where anybody may meet it.
+        met: who has met what of that last (see `Holders.met`).
         limit: how often it is told of in one context.
         noted: the dependencies among which it was noted last.
         left: how often it is still to be told of there.
     """
 
-    __slots__ = ("code", "holders", "kept", "left", "limit", "noted", "number")
+    __slots__ = ("code", "holders", "kept", "left", "limit", "met", "noted", "number")
 
     def __init__(self, code: CodeType, number: int) -> None:
         self.code = code  # its address must not become another's
@@ -71,6 +72,7 @@ class Known:
         self.limit = OFTEN + len(code.co_code) // LONG
         self.kept: Context | None = None
         self.holders: tuple[str, ...] = ()
+        self.met: Met = {}
         self.noted: set[int] | None = None
         self.left = 0
 
@@ -244,6 +246,7 @@ class Calls:
             events = self._keeping
             self._keepers.add(name)
             known.holders = self._memos.get(memo.removesuffix(CLOSED), ())
+            known.met = self._holders.met(kept)
             if not known.holders:
                 self._enter(code, kept)
         self._set_local(self._teller, code, events)
@@ -282,14 +285,18 @@ class Calls:
     def _left(self, *, returns: bool) -> Callable[[CodeType, int, object], None]:
         """What is called where the body of a module or of a function that keeps results is left."""
         first, every, look, close = self._first, self._known, self._holders.look, self._close
-        frame_at, identify = sys._getframe, identity
+        frame_at, identify, recorder = sys._getframe, identity, self._recorder
 
         def left(code: CodeType, _: int, __: object) -> None:
             known = first.get(code.co_qualname)  # type: ignore[attr-defined,unused-ignore]
             if known is None or known.code is not code:
                 known = every.get(identify(code))
             if known is not None and known.kept is not None and known.holders:
-                look(frame_at(1), code, known.kept, known.holders, returns=returns)
+                held = frame_at(1).f_locals
+                try:
+                    look(held, known.kept, known.met, known.holders, code if returns else None)
+                except Exception as error:
+                    recorder.broke(error)
             else:
                 close(code)
 
@@ -307,15 +314,21 @@ class Calls:
     def _unwound(self) -> Callable[[CodeType, int, object], None]:
         """What is called where an exception ends a function, of whomever it is."""
         keepers = self._keepers
-        known, holders = self._known, self._holders
+        known, holders, recorder = self._known, self._holders, self._recorder
 
         def unwound(code: CodeType, _: int, __: object) -> None:
             if code.co_qualname not in keepers:  # type: ignore[attr-defined,unused-ignore]
                 return
             one = known.get(identity(code))
             if one is not None and one.kept is not None and one.holders:
-                # Its frame lives on in the exception.
-                holders.look(sys._getframe(1), code, one.kept, one.holders, returns=False)
+                frame: Any = sys._getframe(1)  # its own, or of what it has called
+                while frame.f_code is not code and frame.f_back is not None:
+                    frame = frame.f_back
+                try:
+                    # It lives on in the exception.
+                    holders.look(frame.f_locals, one.kept, one.met, one.holders, None)
+                except Exception as error:
+                    recorder.broke(error)
             else:
                 self._close(code)
 

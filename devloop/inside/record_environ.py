@@ -97,7 +97,7 @@ class Environ:
             who, through, _ = self._asked.who()
             if who == askers.RUNNER:
                 return
-            if name == "*" and any(code.co_filename.endswith(COPIERS) for code in through):
+            if name == "*" and any(one.f_code.co_filename.endswith(COPIERS) for one in through):
                 return
             recorder.top.variables.add(key)
             recorder.add(f"v {name}")

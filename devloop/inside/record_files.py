@@ -47,6 +47,7 @@ READING_IN_C = frozenset(
 SHOWING = frozenset({"traceback", "warnings", "_py_warnings"})
 """The modules that ask for single lines, to show where code stands that runs or has run."""
 
+RESOLVER = os.path.__name__
 RESOLVING = frozenset({"realpath", "_joinrealpath"})
 """Those that follow links; what they find on the way does not matter where there is none."""
 
@@ -191,21 +192,21 @@ class Files:
                     recorder.top.looked.add(noted)
                 return
             asker = sys._getframe(2)
-            if asker.f_code.co_name in RESOLVING:
+            if asker.f_globals.get("__name__") == RESOLVER and asker.f_code.co_name in RESOLVING:
                 return
             who, through, frame = self._asked.whose(asker)
             if who in (askers.RUNNER, askers.IMPORTING):
                 return
-            names = {code.co_name for code in through}
+            names = {one.f_code.co_name for one in through}
             if text[:1] == "/":
                 self._recorder.top.looked.add(noted)
             if self._is_own(path):
                 return
             if found is None:
                 self._recorder.add(f"x {path}")
-            elif through and through[0].co_filename.endswith("linecache.py"):
+            elif through and through[0].f_globals.get("__name__") == "linecache":
                 if self._shown.get(_thread.get_ident()) == path or (
-                    self._hears_lines and through[0].co_name == "checkcache"
+                    self._hears_lines and through[0].f_code.co_name == "checkcache"
                 ):
                     return  # of what is shown then, each line is noted
                 if not self._asked.reads_for_a_digest(frame):

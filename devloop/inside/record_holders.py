@@ -14,10 +14,12 @@ import weakref
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import CodeType, FrameType
+    from types import CodeType
     from typing import Any
 
     from devloop.inside.record_contexts import Context, Recorder
+
+    Met = dict[int, tuple[Any, Context]]
 
 
 def _alone() -> int:
@@ -58,6 +60,9 @@ LET_GO = sys.getrefcount(_only.value)
 """How many references there are, seen from outside, to what only we hold."""
 
 
+UNMET: tuple[Any, Any] = None, None
+
+
 class Holders:
     """Knows who has met which object last.
 
@@ -70,58 +75,69 @@ class Holders:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._met: dict[tuple[Context, int], tuple[Any, Context]] = {}
-        self.held: list[tuple[Context, int]] = []
+        self._met: dict[Context, Met] = {}
+        self.held: list[tuple[Met, int]] = []
 
     def release(self) -> None:
         """Let go of what nobody else holds any more."""
-        for key in self.held:
-            if sys.getrefcount(self._met[key][0].value) <= LET_GO:
-                del self._met[key]
-        self.held[:] = [key for key in self.held if key in self._met]
+        for met, key in self.held:
+            if sys.getrefcount(met[key][0].value) <= LET_GO:
+                del met[key]
+        self.held[:] = [(met, key) for met, key in self.held if key in met]
+
+    def met(self, kept: Context) -> Met:
+        """Who has met which object of a function last.
+
+        Args:
+            kept: takes what the function has reached.
+
+        Returns:
+            By the objects' identities, what leads to the object, and the context.
+        """
+        return self._met.setdefault(kept, {})
 
     def look(
         self,
-        frame: FrameType,
-        code: CodeType,
+        held: Mapping[str, Any],
         kept: Context,
+        met: Met,
         names: tuple[str, ...],
-        *,
-        returns: bool,
+        ending: CodeType | None,
     ) -> None:
         """Look at the objects of a function that is about to end, or to pause.
 
         Args:
-            frame: its own, or of what it has called.
-            code: of the function.
+            held: its variables.
             kept: takes what the function has reached.
+            met: of that (see `met`).
             names: its variables that hold the objects.
-            returns: its variables end with it; a generator that pauses has them later, and an
-                exception may keep them.
+            ending: its code, where its variables end with it; a generator that pauses has them
+                later, and an exception may keep them.
         """
-        while frame.f_code is not code and frame.f_back is not None:
-            frame = frame.f_back
-        held = frame.f_locals
+        now = self._recorder.owner
         for name in names:
+            # No variable of ours may hold the object: see `_is_alone`.
             if name in held:
-                self._meet(kept, held, name, code if returns else None)
+                ref, before = met.get(identity(held[name]), UNMET)
+                # Most tests meet their objects again and again.
+                if before is not now or ref is None or ref() is not held[name]:
+                    self._meet(kept, met, held, name, ending)
 
     def _meet(
-        self, kept: Context, held: Mapping[str, Any], name: str, ending: CodeType | None
+        self, kept: Context, met: Met, held: Mapping[str, Any], name: str, ending: CodeType | None
     ) -> None:
-        """A test meets an object.
+        """A test meets an object that it has not met last.
 
         Args:
             kept: as in `look`.
-            held: the variables of the function.
-            name: of the one that holds the object.
-            ending: the function's code, where its variables end with it.
+            met: as in `look`.
+            held: as in `look`.
+            name: of the variable that holds the object.
+            ending: as in `look`.
         """
         now = self._recorder.owner
-        key, met = (kept, identity(held[name])), self._met
+        key = identity(held[name])
         ref, before = met.get(key, (None, now))
-        if before is now and ref is not None and ref() is held[name]:
-            return  # most tests meet their objects again and again
         try:
             again: Any = weakref.ref(held[name], lambda _: met.pop(key, None))
         except TypeError:
@@ -130,7 +146,7 @@ class Holders:
             again = ref  # it may be another one of that address, which is on the safe side
             if ref is None and held[name].__class__ in _CONTAINERS and not held[name]:
                 again = _Held(held[name])  # nothing else lives on for that
-                self.held.append(key)
+                self.held.append((met, key))
         if ref is not None and ref() is not held[name]:
             before = now  # the one that was met has gone, and its address is used again
         if before is not now and now in _with_used(before):

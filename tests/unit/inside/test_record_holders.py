@@ -20,7 +20,7 @@ def test_what_has_gone_is_forgotten() -> None:
     kept = recorder.named("memo", "lib.py::get")
 
     def get(holder: Holder) -> None:
-        holders.look(sys._getframe(), get.__code__, kept, ("holder",), returns=True)
+        holders.look(sys._getframe().f_locals, kept, holders.met(kept), ("holder",), get.__code__)
 
     lasting = Holder()
     for number in range(3):
@@ -30,7 +30,7 @@ def test_what_has_gone_is_forgotten() -> None:
         get(Holder())
         get(lasting)
         recorder.leave(test)
-    assert len(holders._met) == 1
+    assert len(holders.met(kept)) == 1
     assert kept.deps == {recorder.number("f lib.py::f0"), recorder.number("f lib.py::f1")}
 
 
@@ -41,7 +41,7 @@ def test_what_only_we_hold_is_let_go() -> None:
     kept = recorder.named("memo", "lib.py::get")
 
     def get(holder: list[int]) -> None:
-        holders.look(sys._getframe(), get.__code__, kept, ("holder",), returns=True)
+        holders.look(sys._getframe().f_locals, kept, holders.met(kept), ("holder",), get.__code__)
 
     lasting: list[int] = []
     passing: list[int] = []
@@ -50,8 +50,8 @@ def test_what_only_we_hold_is_let_go() -> None:
     assert len(holders.held) == 2
     del passing
     holders.release()
-    assert [holders._met[key][0].value is lasting for key in holders.held] == [True]
-    assert len(holders._met) == 1
+    assert [met[key][0].value is lasting for met, key in holders.held] == [True]
+    assert len(holders.met(kept)) == 1
 
 
 def test_a_dictionary_that_only_a_variable_holds_is_nobodys_to_meet() -> None:
@@ -79,7 +79,8 @@ def test_a_dictionary_that_only_a_variable_holds_is_nobodys_to_meet() -> None:
         look(attribute, "options")
 
     def look(function: Callable[[dict[str, int]], None], name: str) -> None:
-        holders.look(sys._getframe(), function.__code__, kept, (name,), returns=True)
+        held = sys._getframe(1).f_locals
+        holders.look(held, kept, holders.met(kept), (name,), function.__code__)
 
     for function, met in ((own, False), (argument, True), (closure, True), (attribute, True)):
         recorder = Recorder("main")
@@ -101,7 +102,8 @@ def test_a_dictionary_of_a_generator_that_goes_on_is_met_again() -> None:
     def goes_on() -> Iterator[None]:
         options: dict[str, int] = {}
         while not options:
-            holders.look(sys._getframe(), goes_on.__code__, kept, ("options",), returns=False)
+            held = sys._getframe().f_locals
+            holders.look(held, kept, holders.met(kept), ("options",), None)
             yield
 
     generator = goes_on()
