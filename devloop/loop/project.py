@@ -98,8 +98,9 @@ class Project:
             with interpreters.asked(path, root, for_project(os.environ, path)) as answer:
                 # Files are looked for while the interpreter starts.
                 found = scan(folder, loaded.config.watch, _named_files(folder, loaded.config))
+                finder = parsing.finder()
                 interpreter = answer()
-            stamp = f"{interpreter.path} {interpreter.version} {parsing.FACTS}"
+            stamp = f"{interpreter.path} {interpreter.version} {finder}"
             project = cls(folder, loaded, interpreter, Store.open(root, stamp=stamp))
             project.indexer.survey(found, project.records.holding())
         return project

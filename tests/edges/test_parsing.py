@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from devloop.errors import InterpreterError, ParserLost
+from devloop.execute import parsing
 from devloop.execute.parsing import Parsers
 from devloop.graph.facts import Facts, Import
 from devloop.inside import source
@@ -322,3 +323,15 @@ def test_workers_end_with_devloop(tmp_path: Path) -> None:
         devloop.kill()
         _, alive = psutil.wait_procs([worker], timeout=60)
         assert alive == []
+
+
+def test_what_finds_facts_is_told_by_all_that_it_consists_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what an older devloop has found in a source would be taken for what this one finds."""
+    monkeypatch.setattr(parsing, "PACKAGE", tmp_path)
+    write(tmp_path, {"inside/parse.py": "x = 1\n", "inside/source.py": "y = 1\n"})
+    before = parsing.finder()
+    assert parsing.finder() == before
+    write(tmp_path, {"inside/source.py": "y = 2\n"})
+    assert parsing.finder() != before
