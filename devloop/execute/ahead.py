@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from devloop.execute.blank import Blank
 from devloop.execute.command import Python
@@ -39,8 +40,10 @@ class Ahead:
         self._around = around
         self._sift = sift
         self._order: Order | None = None
-        self._found: Hashable = None
-        self._reads: Reads | None = None
+        self._probed: _Evidence | None = None
+        self._waiting: _Evidence | None = None
+        """On what it stands that the process that waits has gone ahead."""
+
         self.refused: str | None = None
         """Why the command does not go ahead that was tried last."""
 
@@ -58,12 +61,16 @@ class Ahead:
         order = _lasting(order)
         if _is_of_the_project(order.command):
             self.refused = "it begins with a script of the project"
-        elif order != self._order or (self.refused is None and not self._fresh(order)):
+        elif order != self._order or (
+            self.refused is None and not self._holds(self._probed, order)
+        ):
             await self._probe(order)
         if self.refused is not None:
             return
         blank = await self._zygote.stand_by(self._suits(order))
         if not blank.is_ahead:
+            # What is probed later says nothing of what this one has read.
+            self._waiting = self._probed
             try:
                 await blank.go_ahead(order, codes)
             except Declined as declined:
@@ -85,33 +92,52 @@ class Ahead:
         return await self._zygote.take(self._suits(order))
 
     def _suits(self, order: Order) -> Callable[[Blank], bool]:
-        return lambda blank: not blank.is_ahead or (blank.suits(order) and self._fresh(order))
+        return lambda blank: (
+            not blank.is_ahead or (blank.suits(order) and self._holds(self._waiting, order))
+        )
 
-    def _fresh(self, order: Order) -> bool:
+    def _holds(self, evidence: _Evidence | None, order: Order) -> bool:
         """Whether what the command reads is what it was."""
-        if self._reads is None or self._reads.stale(order.env) is not None:
+        if evidence is None or evidence.reads.stale(order.env) is not None:
             return False
-        return self._around(order) == self._found
+        return self._around(order) == evidence.found
 
     async def _probe(self, order: Order) -> None:
-        self._order, self._found = order, self._around(order)
+        self._order, self._probed = order, None
+        found = self._around(order)
         reads = Reads(order.command.program, order.env, ())
         blank = await self._zygote.fork()
         try:
             noted = self._sift(order, await blank.probe(order))
         except Declined as declined:
-            self._reads, self.refused = None, declined.reason
+            self.refused = declined.reason
         else:
             changed = reads.add(noted)
-            self._reads = reads if changed is None else None
+            self._probed = _Evidence(reads, found) if changed is None else None
             self.refused = None if changed is None else f"it reads {changed}, which changes"
         finally:
             await blank.close()
 
 
+class _Evidence(NamedTuple):
+    """What a command reads before the first module of the project, and finds by other means.
+
+    Args:
+        reads: that, as it was.
+        found: see `around` of `Ahead`.
+    """
+
+    reads: Reads
+    found: Hashable
+
+
 def _is_of_the_project(command: Python) -> bool:
     """Whether the first thing that runs is not a program of the interpreter's environment."""
-    return command.kind == "script" and _folder(command.target) != _folder(command.program)
+    if command.kind != "script":
+        return False
+    folder = _folder(command.program)
+    # A bare name is looked for in the folders of programs, a bare script is right here.
+    return not folder or _folder(command.target) != folder
 
 
 def _folder(path: str) -> str:

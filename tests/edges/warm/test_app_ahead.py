@@ -159,6 +159,22 @@ async def test_a_file_that_it_reads_or_misses_is_that_of_now(
             assert found["start"] == "warm"
 
 
+async def test_what_went_ahead_before_a_change_is_not_taken_for_what_does_after_it(
+    supervised: Supervised, guard: Guard, root: Path
+) -> None:
+    """A start that came of a layer has left it waiting; what is read is found out anew then."""
+    async with supervised(guard, root, **table(root)) as session:
+        await start(session)
+        pid = await gone_ahead(session)
+        write(root, "given", "one")
+        session.app.warm.settled()
+        with anyio.fail_after(60):
+            while await gone_ahead(session) == pid:  # noqa: ASYNC110 - nobody tells
+                await anyio.sleep(0.01)
+        found = await start(session)
+        assert found["given"] == "one"
+
+
 @pytest.mark.parametrize(
     "act",
     [
@@ -189,6 +205,21 @@ async def test_what_others_see_is_done_by_a_start_alone(
             assert len([name for name in os.listdir(root) if "folder" in name]) in (0, count)
             assert session.app.warm.ahead is None
         assert session.app.warm.record.not_ahead == why
+
+
+async def test_a_script_is_the_projects_also_where_its_interpreter_is_looked_for(
+    supervised: Supervised, guard: Guard, root: Path
+) -> None:
+    """A bare ``python`` is in no folder, and neither is a script beside `devloop.toml`."""
+    write(root, "own.py", LAUNCH.replace("sys.argv[1]", "'shop'").replace("__spec__.name", "''"))
+    python = Path(sys.executable)
+    env = {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
+    command = (python.name, "own.py")
+    async with supervised(
+        guard, root, **{**table(root), "command": command, "env": env}
+    ) as session:
+        await start(session)
+        assert await refused(session) == "it begins with a script of the project"
 
 
 @pytest.mark.parametrize("command", [("own.py",), ("-m", "own"), ("-m", "package")])
