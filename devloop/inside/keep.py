@@ -106,7 +106,8 @@ class _Finder:
             return
 
         def exec_module(module: Any) -> None:
-            del loader.exec_module
+            # Another one may wait for this import and have done so before.
+            vars(loader).pop("exec_module", None)
             execute(module)
             _record(self._target, self._tell, (module.__name__,))
 

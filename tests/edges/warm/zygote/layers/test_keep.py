@@ -135,6 +135,17 @@ async def test_each_is_kept_for_itself(program: Callable[..., Program]) -> None:
     assert after[1] == two
 
 
+async def test_two_functions_of_one_module_are_kept(program: Callable[..., Program]) -> None:
+    """Its import is waited for twice."""
+    shop = program(keep=["catalog:load", "catalog:names"])
+    code = "import time\ndef load():\n    return time.time_ns()\n"
+    shop.write("catalog.py", code + "def names():\n    return time.time_ns()\n")
+    shop.write("main.py", "import catalog\nprint(catalog.load(), catalog.names())")
+    await shop.run()
+    kept = await shop.again()
+    assert await shop.run() == kept
+
+
 async def test_a_cached_function_keeps_its_result_itself(program: Callable[..., Program]) -> None:
     """With `functools.cache` the cache is inherited, with all that one can do to it."""
     shop = program(keep=["catalog:load"])
