@@ -100,6 +100,8 @@ def _reason(
         reason = _python_reason(graph, target, code)
         if reason is not None or not target.entry.launcher:
             return reason
+    elif (reason := _reached(graph, target.name, target.imported, code)) is not None:
+        return reason  # a script that is Python by its first line: it was seen to import that
     if target.patterns:
         return None
     # Nothing is said: any file that is not known to be somebody else's restarts it.
@@ -109,13 +111,20 @@ def _reason(
     return None
 
 
-def _python_reason(graph: Graph, target: AppTarget, code: list[str]) -> Reason | None:
+def _reached(graph: Graph, name: str, sources: frozenset[str], code: list[str]) -> Reason | None:
+    """Why some of what an app runs is another one."""
     affected = graph.affected(code)
-    reached = target.sources & affected.keys()
-    if reached:
-        nearest = min(reached, key=lambda path: (affected[path].distance, path))
-        link = affected[nearest]
-        return Reason(link.kind or "edited", (target.name, *graph.chain(nearest, affected)))
+    reached = sources & affected.keys()
+    if not reached:
+        return None
+    nearest = min(reached, key=lambda path: (affected[path].distance, path))
+    link = affected[nearest]
+    return Reason(link.kind or "edited", (name, *graph.chain(nearest, affected)))
+
+
+def _python_reason(graph: Graph, target: AppTarget, code: list[str]) -> Reason | None:
+    if (reason := _reached(graph, target.name, target.sources, code)) is not None:
+        return reason
     if target.entry.foreign or target.entry.paths:
         return None
     for path in sorted(code):

@@ -52,11 +52,15 @@ def test_an_edit_within_the_import_closure_restarts_a_python_app(graph: Graph) -
 def test_what_it_was_seen_to_import_restarts_it_whatever_its_words(graph: Graph) -> None:
     """A name in a configuration file, or in the environment, is none of its words."""
     chain = ("tool", "shop/web.py", "shop/prices.py")
-    for entry in (Entry(True, ("shop/other.py",)), Entry(True, foreign=True)):
-        target = AppTarget("tool", entry)
-        assert restarted(graph, target, "shop/prices.py") is None
-        target = AppTarget("tool", entry, imported=frozenset({"shop/web.py"}))
-        assert restarted(graph, target, "shop/prices.py") == ("imports", chain)
+    script = Entry(False, named=("bin/serve",))
+    for entry in (Entry(True, ("shop/other.py",)), Entry(True, foreign=True), script):
+        for patterns in ((), ("*.ini",)):
+            target = AppTarget("tool", entry, patterns)
+            assert restarted(graph, target, "shop/prices.py") is None
+            target = AppTarget("tool", entry, patterns, imported=frozenset({"shop/web.py"}))
+            assert restarted(graph, target, "shop/prices.py") == ("imports", chain)
+            reason = ("edited", ("tool", "shop/other.py")) if entry.paths else None
+            assert restarted(graph, target, "shop/other.py") == reason
 
 
 @pytest.mark.parametrize("path", ["shop/other.py", "tests/test_web.py", "data.json", "README.md"])
