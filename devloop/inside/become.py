@@ -33,6 +33,8 @@ class Birth:
         guardian: the id of the process that started it.
         options: the interpreter's own.
         env: the environment, as Python saw it.
+        changed: what has set variables since the interpreter was started, as a ``.pth`` file or
+            `sitecustomize` may: their values, None for one that was taken away.
         modules: the names of those that were loaded.
     """
 
@@ -40,8 +42,22 @@ class Birth:
         self.guardian = os.getppid()
         self.options = sys.orig_argv[1 : sys.orig_argv.index(script)]
         self.env = dict(os.environ)
+        self.changed = _changed(self.env)
         self.modules = frozenset(sys.modules)
         self.cwd = os.getcwd()
+
+
+def _changed(env: dict[str, str]) -> dict[str, str | None]:
+    """What is not as this process was given it (proc(5)); nothing where that cannot be read."""
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            given = dict(os.fsdecode(one).split("=", 1) for one in file.read().split(b"\0") if one)
+    except (OSError, ValueError):
+        return {}
+    names = given.keys() | env.keys()
+    if env.get("LC_CTYPE") in COERCED:
+        names -= {"LC_CTYPE"}  # it depends on the rest (PEP 538)
+    return {name: env.get(name) for name in names if env.get(name) != given.get(name)}
 
 
 def uninterruptible() -> None:
@@ -119,14 +135,14 @@ def environment(env: dict[str, str], birth: Birth, written: dict[str, str | None
 
     Args:
         env: the whole of it.
-        birth: says what Python itself has added (PEP 538).
+        birth: says what Python itself has added (PEP 538), and what its start-up has changed.
         written: what imports have set, or taken away, since then.
     """
     zone = os.environ.get("TZ")
     env = dict(env)
     if birth.env.get("LC_CTYPE") in COERCED:
         env.setdefault("LC_CTYPE", birth.env["LC_CTYPE"])
-    for name, value in written.items():
+    for name, value in (birth.changed | written).items():
         if value is None:
             env.pop(name, None)
         else:

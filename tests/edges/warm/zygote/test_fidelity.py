@@ -228,6 +228,18 @@ async def test_the_environment(start: Starter, variables: dict[str, str | None])
     await check(start, "python", "probe.py")
 
 
+async def test_what_the_interpreter_does_to_the_environment_at_its_start(start: Starter) -> None:
+    """A ``.pth`` file or a `sitecustomize` that sets, changes and removes variables."""
+    start.env |= {"PYTHONPATH": "site", "CHANGED": "1", "GONE": "1"}
+    code = "import os\nos.environ.update(ADDED='2', CHANGED='2')\ndel os.environ['GONE']\n"
+    start.write("site/sitecustomize.py", code)
+    start.write("probe.py", PROBE)
+    cold = await check(start, "python", "probe.py")
+    found = dict(cold["environ"])
+    assert (found["ADDED"], found["CHANGED"]) == ("2", "2")
+    assert "GONE" not in found
+
+
 async def test_a_variable_that_was_added_after_the_zygotes_start(start: Starter) -> None:
     """The environment is replaced wholesale: nothing of the zygote's is left."""
     start.write("probe.py", PROBE)
