@@ -42,6 +42,15 @@ def serve(listener, text):
 """
 """The beginning of servers that block in `accept`."""
 
+UNBOUND = (
+    ANSWER
+    + """
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+"""
+)
+"""The beginning of those that bind a socket step by step."""
+
 BLOCKING = ANSWER + "serve(socket.create_server(('127.0.0.1', int(sys.argv[1]))), sys.argv[2])"
 
 
@@ -213,10 +222,8 @@ async def test_options_that_were_set_before_bind_are_those_of_the_held_socket(
     """What a server changes between two processes holds for the second one."""
     handover.write(
         "server.py",
-        ANSWER
+        UNBOUND
         + """
-listener = socket.socket()
-listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, int(sys.argv[2]))
 listener.bind(("127.0.0.1", int(sys.argv[1])))
 listener.listen()
@@ -237,10 +244,8 @@ async def test_a_socket_that_is_taken_over_listens_when_the_program_has_it_liste
     """Servers that ask first, as gunicorn does, would not have it listen, and be heard of late."""
     handover.write(
         "server.py",
-        ANSWER
+        UNBOUND
         + """
-listener = socket.socket()
-listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 listener.bind(("127.0.0.1", int(sys.argv[1])))
 asked = [listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)]
 asked += listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN, 4)
