@@ -139,6 +139,7 @@ class Layered:
         env: the environment variables that were read (see `Preloaded`).
         files: time (nanoseconds), size and inode of the files that were read; None of those that
             were not there.
+        there: the paths of which it was asked whether something is there, and was.
         folders: time of the folders that were listed, and whether only to find modules.
         seconds: how long it took.
     """
@@ -148,6 +149,7 @@ class Layered:
     refused: str | None
     env: frozenset[str] | None
     files: Mapping[str, Any]
+    there: frozenset[str]
     folders: Mapping[str, tuple[int, bool]]
     seconds: float
 

@@ -28,6 +28,7 @@ class Reads:
         self._origin = Origin(program, (), env)
         self._began = time.time_ns()
         self._before = {path: sign_of(path) for path in expected}
+        self._there: frozenset[str] = frozenset()
         self._folders: dict[str, tuple[int, frozenset[str], bool]] = {}
 
     def add(self, layered: Layered) -> str | None:
@@ -56,6 +57,9 @@ class Reads:
             if _mtime(path) != mtime:
                 return path
             self._folders[path] = (mtime, names, only_modules)
+        self._there |= layered.there
+        if (gone := self._gone()) is not None:
+            return gone
         missing = [path for path, sign in layered.files.items() if sign is None]
         self._origin.add(missing, files, layered.env)
         return None
@@ -79,6 +83,8 @@ class Reads:
         """
         if (reason := self._origin.stale(env)) is not None:
             return reason
+        if (gone := self._gone()) is not None:
+            return f"{gone} changed"
         for path, (mtime, names, only_modules) in self._folders.items():
             found = _mtime(path)
             if found == mtime:
@@ -87,6 +93,10 @@ class Reads:
                 return f"{path} changed"
             self._folders[path] = (found, names, only_modules)
         return None
+
+    def _gone(self) -> str | None:
+        """One of the paths that were there, if nothing is there any more."""
+        return next((path for path in self._there if not os.path.exists(path)), None)  # noqa: PTH110
 
 
 def _names(folder: str, only_modules: bool) -> frozenset[str]:

@@ -125,28 +125,12 @@ def _of_the_library(name: str, path: Any) -> bool:
 
 
 class _Probing(Noting):
-    """Notes what files are looked for, too, and ends the process before it does what others see.
-
-    No audit event tells of a file that is looked for: so Python's own functions are replaced.
-    """
+    """Ends the process before it does what others see."""
 
     def __init__(self, refuse: Callable[[str], None]) -> None:
         super().__init__()
         self.kinds = SEEN
         self._refuse = refuse
-        for owner in (os, getattr(sys.modules.get("pathlib"), "_NormalAccessor", None)):
-            for name in ("stat", "lstat", "access"):
-                if owner is not None and name in vars(owner):
-                    setattr(owner, name, staticmethod(self._noting(vars(owner)[name])))
-
-    def _noting(self, look: Any) -> Any:
-        look = getattr(look, "__func__", look)
-
-        def looking(path: Any, *arguments: Any, **named: Any) -> Any:
-            self.looked_for(path)
-            return look(path, *arguments, **named)
-
-        return looking
 
     def heard(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self.acts:

@@ -207,7 +207,8 @@ class Blank:
             become.flush()
             files = [[path, sign] for path, sign in noting.files.items()]
             folders = [[path, *known] for path, known in noting.folders.items()]
-            self._answer({"m": "waits", "files": files, "folders": folders})
+            there = list(noting.there)
+            self._answer({"m": "waits", "files": files, "there": there, "folders": folders})
             os._exit(0)
         # Those come last that have come last; to look at all of them would copy them all.
         news = len(sys.modules) - self._held

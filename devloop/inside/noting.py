@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import sys
 
+from . import looks
 from .control import private
 
 # What is loaded here would be found by the command.
-# ruff: noqa: PTH100
+# ruff: noqa: PTH100, PTH120
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Noting:
     Attributes:
         files: modification time (nanoseconds), size and inode of the files that were opened,
             compiled modules left out; None of those that were not there.
+        there: the paths of which it was only asked whether something is there, and is.
         folders: modification time of those that were listed, and whether that was only to find
             modules.
         acts: what was done that a process which inherits the rest would not do, or could not
@@ -58,6 +60,7 @@ class Noting:
 
     def __init__(self) -> None:
         self.files: dict[str, tuple[int, int, int] | None] = {}
+        self.there: set[str] = set()
         self.folders: dict[str, tuple[int, bool]] = {}
         self.acts: list[str] = []
         self.kinds = ACTS
@@ -72,11 +75,13 @@ class Noting:
             _hooked = True
             sys.addaudithook(_heard)
         _current = self
+        self._unwrap = looks.wrap(self._looking)
         return self
 
     def __exit__(self, *_: object) -> None:
         global _current
         _current = None
+        self._unwrap()
 
     def heard(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Take in an audit event.
@@ -110,18 +115,28 @@ class Noting:
         elif not path.endswith(_COMPILED) and path not in self.files:
             self.files[path] = _sign(path)
 
-    def looked_for(self, name: Any) -> None:
+    def _looking(self, look: Any) -> Any:
+        def looking(path: Any, *arguments: Any, **named: Any) -> Any:
+            self._looked_for(path)
+            return look(path, *arguments, **named)
+
+        return looks.named_as(look, looking)
+
+    def _looked_for(self, name: Any) -> None:
         """Take in that something is looked for, which may be there or not.
 
         Args:
             name: its path, or a descriptor.
         """
         path = _path(name)
-        if path is not None and not (path + os.sep).startswith(self._passed_over):
-            sign = _sign(path)
-            # The time of a folder changes with what is in it.
-            if path not in self.files and not (sign is not None and _is_folder(path)):
-                self.files[path] = sign
+        if path is None or (path + os.sep).startswith(self._passed_over) or path in self.files:
+            return
+        sign = _sign(path)
+        # The time of a folder changes with what is in it.
+        if sign is not None and (_only_asked(sys._getframe(2)) or _is_folder(path)):
+            self.there.add(path)
+        else:
+            self.files[path] = sign
 
     def _listed(self, name: Any) -> None:
         path = _path("." if name is None else name)
@@ -138,6 +153,7 @@ class Noting:
 
 
 _stat: Any = private("posix" if os.name == "posix" else "nt").stat
+_library = os.path.dirname(os.__file__) + os.sep
 _current: Noting | None = None
 _hooked = False
 
@@ -145,6 +161,15 @@ _hooked = False
 def _heard(event: str, arguments: tuple[Any, ...]) -> None:
     if _current is not None:
         _current.heard(event, arguments)
+
+
+def _only_asked(frame: Any) -> bool:
+    """Whether a call of `os.stat` or its like was made to see whether something is there."""
+    while frame is not None and frame.f_code.co_filename.startswith((_library, "<frozen ")):
+        if frame.f_code.co_name in looks.ASKING:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _path(name: Any) -> str | None:

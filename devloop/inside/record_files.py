@@ -1,7 +1,6 @@
 """PYTEST_DONT_REWRITE: the files that are read and written, listed and looked for.
 
-Audit events (PEP 578) tell of what is opened and listed. There is none for `os.stat` and its
-like: so the functions of the `os` module are wrapped, which the import system does not use.
+Audit events (PEP 578) tell of what is opened and listed, `looks.py` of what is looked for.
 """
 
 from __future__ import annotations
@@ -16,23 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from devloop.inside import looks
     from devloop.inside import record_askers as askers
     from devloop.inside.record_askers import Askers
     from devloop.inside.record_contexts import Recorder
     from devloop.inside.record_ground import Ground
 else:
     askers = sys.modules["_devloop_record_askers"]
+    looks = sys.modules["_devloop_looks"]
 
 CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 SOURCES = (".py", ".pyi")
-LOOKING = ("stat", "lstat", "access", "readlink")
-ASKING = frozenset(
-    {"exists", "lexists", "isfile", "isdir", "islink", "ismount", "samefile", "is_file", "is_dir",
-     "is_symlink", "is_mount", "is_block_device", "is_char_device", "is_fifo", "is_socket", "which",
-     "_access_check", "access", "mkdir", "makedirs"}
-)  # fmt: skip
-"""The functions that only ask whether something is there, and what kind of thing it is."""
-
 LIBRARIES_OF_C = ("libc.", "libSystem.", "libpthread.", "libm.")
 """How the libraries are called of whose functions it is known which read files."""
 
@@ -88,14 +81,7 @@ class Files:
 
     def wrap(self) -> None:
         """Hear of what is looked for."""
-        for name in LOOKING:
-            real = getattr(os, name)
-            wrapped = self._looking(real)
-            setattr(os, name, wrapped)
-            for members in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks,
-                            os.supports_effective_ids):  # fmt: skip
-                if real in members:
-                    members.add(wrapped)
+        looks.wrap(self._looking)
 
     def wrap_lines(self) -> None:
         """Hear of lines that are had from memory, whoever has read them before."""
@@ -115,7 +101,7 @@ class Files:
             finally:
                 shown.pop(mine, None)
 
-        linecache.getlines = named_as(real, getlines)
+        linecache.getlines = looks.named_as(real, getlines)
 
     def _lines(self, filename: Any) -> str | None:
         """Lines of a file are asked for.
@@ -160,7 +146,7 @@ class Files:
             note(path, found)
             return found
 
-        return named_as(real, look)
+        return looks.named_as(real, look)
 
     def _exists(self, path: Any) -> bool:
         try:
@@ -211,7 +197,7 @@ class Files:
                     return  # of what is shown then, each line is noted
                 if not self._asked.reads_for_a_digest(frame):
                     self._recorder.add(f"t {path}")
-            elif names.isdisjoint(ASKING) and stat.S_ISREG(getattr(found, "st_mode", 0)):
+            elif names.isdisjoint(looks.ASKING) and stat.S_ISREG(getattr(found, "st_mode", 0)):
                 self._read(path)  # its size, or its time
             else:
                 self._recorder.add(f"e {path}")
@@ -349,11 +335,3 @@ def _shown_line(frame: Any) -> int:
         return 0
     line = frame.f_locals.get("lineno")
     return line if line.__class__ is int and line > 0 else 0
-
-
-def named_as(real: Any, wrapper: Any) -> Any:
-    """A wrapper that looks like what it wraps, as `functools.wraps` makes it."""
-    for name in ("__module__", "__name__", "__qualname__", "__doc__"):
-        setattr(wrapper, name, getattr(real, name))
-    wrapper.__wrapped__ = real
-    return wrapper

@@ -1,7 +1,7 @@
 """PYTEST_DONT_REWRITE: the files that record, in the order in which they are loaded."""
 
 MODULES = (
-    "naming", "record_ground", "record_contexts", "record_askers", "record_bodies",
-    "memos", "record_holders", "record_calls", "record_files", "volatile", "record_environ",
+    "naming", "record_ground", "record_contexts", "record_askers", "record_bodies", "memos",
+    "record_holders", "record_calls", "looks", "record_files", "volatile", "record_environ",
     "record_imports", "record_commands", "record_programs", "record",
 )  # fmt: skip

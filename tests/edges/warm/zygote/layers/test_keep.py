@@ -82,6 +82,40 @@ async def test_it_is_computed_anew_when_something_that_it_depends_on_changes(sho
     assert (await changed()).startswith("TEA open ")
 
 
+LOOKS = """
+import os, pathlib, time
+
+def load():
+    return {"own": os.path.exists("own.txt"), "more": pathlib.Path("more.txt").is_file(),
+            "at": time.time_ns()}
+"""
+
+
+async def test_what_it_has_only_looked_for_counts(program: Callable[..., Program]) -> None:
+    """A file that comes, and one that goes; what is in one does not matter."""
+    shop = program(keep=["catalog:load"])
+    shop.write("catalog.py", LOOKS)
+    shop.write("main.py", "from catalog import load\nprint(*load().values())")
+    own, more = shop.root / "own.txt", shop.root / "more.txt"
+    own.write_text("1")
+    await shop.run()
+    kept = await shop.again()
+    assert kept.startswith("True False ")
+    own.write_text("other and longer")
+    assert await shop.run() == kept
+
+    more.write_text("1")
+    assert (await shop.run()).startswith("True True ")
+    kept = await shop.again()
+    assert await shop.run() == kept
+    own.unlink()
+    assert (await shop.run()).startswith("False True ")
+    kept = await shop.again()
+    assert await shop.run() == kept
+    more.unlink()
+    assert (await shop.run()).startswith("False False ")
+
+
 async def test_it_stays_the_function_that_it_was(shop: Program) -> None:
     """Other arguments are computed anew; signature, name, docstring and pickle are its own."""
     shop.write(

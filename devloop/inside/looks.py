@@ -1,0 +1,71 @@
+"""PYTEST_DONT_REWRITE: hear of what is looked for.
+
+No audit event tells of `os.stat` and its like: so the functions of the `os` module are wrapped,
+which the import system does not use.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+LOOKING = ("stat", "lstat", "access", "readlink")
+ASKING = frozenset(
+    {"exists", "lexists", "isfile", "isdir", "islink", "ismount", "samefile", "is_file", "is_dir",
+     "is_symlink", "is_mount", "is_block_device", "is_char_device", "is_fifo", "is_socket", "which",
+     "_access_check", "access", "mkdir", "makedirs"}
+)  # fmt: skip
+"""The functions that only ask whether something is there, and what kind of thing it is."""
+
+
+def wrap(around: Callable[[Any], Any]) -> Callable[[], None]:
+    """Wrap them.
+
+    Args:
+        around: makes a wrapper of a function.
+
+    Returns:
+        Undoes it.
+    """
+    # Python 3.10's pathlib has them from before.
+    accessor = getattr(sys.modules.get("pathlib"), "_NormalAccessor", None)
+    wrapped = []
+    for name in LOOKING:
+        real = getattr(os, name)
+        wrapper = around(real)
+        setattr(os, name, wrapper)
+        had = None if accessor is None else vars(accessor).get(name)
+        if had is not None:
+            setattr(accessor, name, staticmethod(wrapper))
+        able = [
+            members
+            for members in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks,
+                            os.supports_effective_ids)
+            if real in members
+        ]  # fmt: skip
+        for members in able:
+            members.add(wrapper)
+        wrapped.append((name, real, wrapper, had, able))
+
+    def undo() -> None:
+        for name, real, wrapper, had, able in wrapped:
+            setattr(os, name, real)
+            if had is not None:
+                setattr(accessor, name, had)
+            for members in able:
+                members.discard(wrapper)
+
+    return undo
+
+
+def named_as(real: Any, wrapper: Any) -> Any:
+    """A wrapper that looks like what it wraps, as `functools.wraps` makes it."""
+    for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+        setattr(wrapper, name, getattr(real, name))
+    wrapper.__wrapped__ = real
+    return wrapper
