@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from . import seeds
 from .control import private
 from .libc import ctypes, libc
 from .settings import COERCED
@@ -181,8 +182,7 @@ def renew() -> None:
     """Make anew what must differ between two processes."""
     if (threading := _loaded("threading")) is not None:
         threading.main_thread()._set_native_id()
-    if (numpy := _loaded("numpy.random")) is not None:
-        numpy.seed()
+    seeds.renew()
     if (process := _loaded("multiprocessing.process")) is not None:
         key = process.AuthenticationString(os.urandom(32))
         process.current_process()._config["authkey"] = key

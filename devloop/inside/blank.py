@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import ahead, become, hiding, listeners, modules, orders, pages, preload, settings
+from . import ahead, become, hiding, listeners, modules, orders, pages, preload, seeds, settings
 from .appearing import Appearance
 from .control import Control, private
 from .entry import Entry, Unfit, put_main
@@ -170,6 +170,7 @@ class Blank:
             self._control.close()
             self._control = Control(fd)
             os.setsid()
+            seeds.forked()
             os.write(writing, str(os.getpid()).encode())
             os.close(reading)
             os.close(writing)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 
+from .post_import import when_imported
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -75,46 +77,9 @@ def watch(target: str, tell: Callable[[dict[str, Any]], None]) -> None:
         tell: called with a message, in which ``call`` is None where it was not plain.
     """
     module, _ = split(target)
-    if module in sys.modules:
-        _record(target, tell, list(sys.modules))
-    else:
-        sys.meta_path.insert(0, _Finder(target, tell))
-
-
-class _Finder:
-    """Waits for the import of one module, and leaves no trace after that."""
-
-    def __init__(self, target: str, tell: Callable[[dict[str, Any]], None]) -> None:
-        self._target = target
-        self._tell = tell
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name != split(self._target)[0]:
-            return None
-        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
-        for finder in sys.meta_path:
-            find = getattr(finder, "find_spec", None)
-            spec = None if find is None else find(name, path, target)
-            if spec is not None:
-                self._attend(spec.loader)
-                return spec
-        return None
-
-    def _attend(self, loader: Any) -> None:
-        execute = getattr(loader, "exec_module", None)
-        if execute is None:
-            return
-
-        def exec_module(module: Any) -> None:
-            # Another one may wait for this import and have done so before.
-            vars(loader).pop("exec_module", None)
-            execute(module)
-            _record(self._target, self._tell, (module.__name__,))
-
-        try:
-            loader.exec_module = exec_module
-        except AttributeError:
-            return  # its call will not be known
+    # Who has imported it already may have taken the function from there.
+    modules = list(sys.modules) if module in sys.modules else (module,)
+    when_imported(module, lambda _: _record(target, tell, modules))
 
 
 def _record(target: str, tell: Callable[[dict[str, Any]], None], modules: Iterable[str]) -> None:

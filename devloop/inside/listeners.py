@@ -99,7 +99,7 @@ def install(held: Iterable[tuple[Mapping[str, Any], int]]) -> None:
     def spawning(module: Any) -> None:
         spawned.patch(module, folder, _identities, orders.shared)
 
-    other_sockets.when_imported(_patch, listened, {spawned.MODULE: spawning})
+    other_sockets.patch_all(_patch, listened, {spawned.MODULE: spawning})
     orders.on("retire", lambda _: _retire())
     orders.on("tell", lambda _: _tell())
 

@@ -1,6 +1,6 @@
 """Where sockets are bound: the library's class, gevent's, and uvloop, which binds in C.
 
-They are met when they are imported, by a finder that takes itself away again.
+They are met when they are imported.
 """
 
 from __future__ import annotations
@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 import sys
 
+from .post_import import when_imported
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
 
-def when_imported(
+def patch_all(
     patch: Callable[[Any], None],
     listened: Callable[[int], None],
     others: dict[str, Callable[[Any], None]],
@@ -42,47 +44,8 @@ def when_imported(
         "gevent._socket3": gevent,
         **others,
     }
-    for name in [name for name in acts if name in sys.modules]:
-        acts.pop(name)(sys.modules[name])
-    if acts:
-        sys.meta_path.insert(0, _Finder(acts))
-
-
-class _Finder:
-    """Sees modules imported.
-
-    Args:
-        acts: what is called with each, by name, when it has been executed.
-    """
-
-    def __init__(self, acts: dict[str, Callable[[Any], None]]) -> None:
-        self._acts = acts
-
-    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
-        """See `importlib.abc.MetaPathFinder`."""
-        if name not in self._acts:
-            return None
-        for finder in sys.meta_path:
-            spec = None if finder is self else finder.find_spec(name, path, target)
-            if spec is not None:
-                # A loader that is a class has all that is built in or frozen.
-                if spec.loader is not None and not isinstance(spec.loader, type):
-                    self._follow(spec.loader, name)
-                return spec
-        return None
-
-    def _follow(self, loader: Any, name: str) -> None:
-        execute = loader.exec_module
-
-        def exec_module(module: Any) -> None:
-            execute(module)
-            if module.__name__ == name and (act := self._acts.pop(name, None)) is not None:
-                del loader.exec_module
-                act(module)
-                if not self._acts:
-                    sys.meta_path.remove(self)
-
-        loader.exec_module = exec_module
+    for name, act in acts.items():
+        when_imported(name, act)
 
 
 def _patch_uvloop(loop: Any, listened: Callable[[int], None]) -> None:

@@ -124,6 +124,7 @@ def work(order: dict[str, Any]) -> None:
     """
     become = sys.modules["_devloop.become"]
     become.descriptors(order["fds"], terminal=False)
+    sys.modules["_devloop.seeds"].forked()
     become.renew()
     become.begin()
     os.environ.clear()

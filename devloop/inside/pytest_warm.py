@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 MARKED: set[str] = set()
 """What plugins have marked for rewriting when they were imported; each child does so anew."""
 
-GENERATORS: list[random.Random] = []
-"""Generators of random numbers that imports have made, and seeded with nothing in particular."""
-
 HELD: set[str] = set()
 """The modules that the zygote holds."""
 
@@ -138,7 +135,7 @@ def held(rewritten: list[str], outside: list[str]) -> Iterator[None]:
     # Set since pytest 8.2, and read by libraries that behave otherwise under test.
     named = pytest.version_tuple >= (8, 2)
     # What an import does to the filters ends with the phase of pytest's that it is a part of.
-    with warnings.catch_warnings(), _generators():
+    with warnings.catch_warnings():
         if named:
             os.environ["PYTEST_VERSION"] = pytest.__version__
         sys.meta_path.insert(0, hook)
@@ -215,24 +212,6 @@ class _Reads:
         AHEAD.add("v *")
 
 
-@contextlib.contextmanager
-def _generators() -> Iterator[None]:
-    """Note the generators that are made meanwhile."""
-    kind: Any = random.Random
-    seed = kind.seed
-
-    def noting(self: random.Random, a: Any = None, version: int = 2) -> None:
-        if a is None and type(self) is random.Random:
-            GENERATORS.append(self)
-        seed(self, a, version)
-
-    kind.seed = noting
-    try:
-        yield
-    finally:
-        kind.seed = seed
-
-
 def _settings() -> Any:
     """As much of pytest's Config as its hook asks for; a real one is only had by parsing."""
     import pluggy
@@ -270,8 +249,6 @@ def renew(pluginmanager: pytest.PytestPluginManager) -> None:
     for name in ("xdist.plugin", "xdist.workermanage"):
         if hasattr(sys.modules.get(name), "_sys_path"):
             sys.modules[name]._sys_path = list(sys.path)  # type: ignore[attr-defined]
-    for generator in GENERATORS:
-        generator.seed()
     # pytest-randomly draws the seed of a run when it is imported.
     randomly: Any = sys.modules.get("pytest_randomly")
     if hasattr(randomly, "default_seed"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,6 +113,42 @@ async def test_two_children_are_not_the_same_by_chance(start: Starter) -> None:
         assert len({one[key] for one in found}) == 3, key
 
 
+DICE = """
+import random
+ANY = random.Random()
+AGAIN = random.Random()
+AGAIN.seed(2)
+AGAIN.seed()
+CHOSEN = random.Random(1)
+"""
+
+
+async def test_generators_that_imports_have_made_give_what_they_give_in_a_cold_start(
+    start: Starter,
+) -> None:
+    """W22: those that were seeded with something the same numbers, the others different ones."""
+    start.env["PYTHONPATH"] = "lib"
+    start.write("lib/dice.py", DICE)
+    start.write("lib/loaded.py", "import random\nrandom.seed(3)\nFIRST = random.random()\n")
+    start.write(
+        "main.py",
+        "import dice, random\nprint(dice.ANY.random(), dice.AGAIN.random())\n"
+        "print(dice.CHOSEN.random(), random.random(), type(dice.ANY).seed.__module__)",
+    )
+    start.write("given.py", "import loaded, random\nprint(loaded.FIRST, random.random())")
+    zygote = await start.zygote("python", "main.py", modules=["random", "dice"])
+    found = []
+    for _ in range(3):
+        life = await start.run(await zygote.take(), "python", "main.py")
+        assert await life.end() == Ended(code=0)
+        found.append(life.text.split())
+    assert all(len({one[at] for one in found}) == 3 for at in (0, 1, 3))
+    assert {(one[2], one[4]) for one in found} == {(str(random.Random(1).random()), "random")}
+
+    both = await start.both("python", "given.py", modules=["random", "loaded"])
+    assert both.same()
+
+
 @pytest.mark.real
 @pytest.mark.slow
 async def test_numpy_works_in_threads_and_rolls_other_dice(
@@ -136,6 +173,42 @@ async def test_numpy_works_in_threads_and_rolls_other_dice(
         assert await life.end() == Ended(code=0)
         rolls.append(json.loads(life.text))
     assert all(rolls[0][key] != rolls[1][key] for key in rolls[0])
+
+
+MADE = """
+from numpy import random
+import numpy
+ANY = random.default_rng()
+CHOSEN = random.default_rng(1)
+if {seeded}:
+    numpy.random.seed(4)
+"""
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.parametrize("seeded", [False, True])
+async def test_generators_of_numpy_give_what_they_give_in_a_cold_start(
+    start: Starter, real_environment: Callable[..., str], seeded: bool
+) -> None:
+    """W22: be they of a module's own, or the one that all share."""
+    python = real_environment("numpy==2.2.6")
+    start.env["PYTHONPATH"] = "lib"
+    start.write("lib/made.py", MADE.format(seeded=seeded))
+    start.write(
+        "main.py",
+        "import made, numpy\nprint(made.ANY.random(), made.CHOSEN.random(), numpy.random.rand(),"
+        " numpy.random.seed is numpy.random.mtrand.seed)",
+    )
+    cold = await start.cold(python, "main.py")
+    assert await cold.end() == Ended(code=0)
+    zygote = await start.zygote(python, "main.py", modules=["numpy", "numpy.random", "made"])
+    found = [cold.text.split()]
+    for _ in range(2):
+        life = await start.run(await zygote.take(), python, "main.py")
+        assert await life.end() == Ended(code=0)
+        found.append(life.text.split())
+    assert [len({one[at] for one in found}) for at in range(4)] == [3, 1, 1 if seeded else 3, 1]
 
 
 async def test_logging_does_not_hang(start: Starter) -> None:

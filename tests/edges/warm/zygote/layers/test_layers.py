@@ -63,6 +63,18 @@ async def test_what_others_have_not_written_out_is_no_modules_own(
     assert shop.was_layered()
 
 
+async def test_a_seed_that_a_held_module_has_set_holds(program: Callable[..., Program]) -> None:
+    """W22: and a generator that it has seeded with nothing is seeded anew in each process."""
+    dice = program()
+    dice.write("dice.py", "import random\nrandom.seed(5)\nANY = random.Random()\n")
+    dice.write("main.py", "import random, dice\nprint(random.random(), dice.ANY.random())")
+    first = (await dice.run()).split()
+    second, third = (await dice.again()).split(), (await dice.run()).split()
+    assert dice.was_layered()
+    assert first[0] == second[0] == third[0]
+    assert len({first[1], second[1], third[1]}) == 3
+
+
 async def test_a_change_that_nobody_has_told_of_is_seen(shop: Program) -> None:
     """A file that was written just now is not held, even if its time is that of before."""
     await shop.run()

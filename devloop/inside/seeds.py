@@ -1,0 +1,115 @@
+"""Generators of random numbers that imports have left, and what a forked process does with them.
+
+What an import has seeded with nothing in particular gives other numbers in each process, and what
+it has seeded with something gives the same ones in each. A fork would have the first go on alike
+in all of them; and `random` seeds its own generator after a fork whatever it was seeded with.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from .control import private
+from .post_import import forget, when_imported
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+    from typing import Any
+
+_ref: Any = private("_weakref").ref
+
+_unseeded: dict[int, Any] = {}
+"""Weak references to generators that were seeded with nothing, by their identities."""
+_state: Any = None
+"""Of `random`'s own generator; None where it may be seeded anew."""
+_fixed: set[str] = set()
+"""The modules whose own generators were seeded with something."""
+
+
+class Watching:
+    """Notes, while it lasts, what generators are made, and how they are seeded."""
+
+    def __init__(self) -> None:
+        self._undo: list[Callable[[], None]] = []
+
+    def __enter__(self) -> Watching:
+        when_imported("random", self._of_python)
+        when_imported("numpy.random", self._of_numpy)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        global _state
+        forget("random", self._of_python)
+        forget("numpy.random", self._of_numpy)
+        for undo in reversed(self._undo):
+            undo()
+        if "random" in _fixed:
+            _state = sys.modules["random"].getstate()
+
+    def _of_python(self, module: ModuleType) -> None:
+        random: Any = module
+        kind, own = random.Random, random._inst
+        real = kind.seed
+
+        def seed(self: Any, a: Any = None, version: int = 2) -> None:
+            real(self, a, version)
+            _note("random" if self is own else None, self, a)
+
+        self._replace(kind, "seed", seed)
+        self._replace(random, "seed", own.seed)
+
+    def _of_numpy(self, module: ModuleType) -> None:
+        numpy: Any = module
+        real_seed, real_make = numpy.seed, numpy.default_rng
+
+        def seed(seed: Any = None) -> None:
+            real_seed(seed)
+            _note("numpy.random", None, seed)
+
+        def default_rng(seed: Any = None) -> Any:
+            made = real_make(seed)
+            if seed is None:
+                _unseeded[id(made)] = _ref(made)
+            return made
+
+        self._replace(numpy, "seed", seed)
+        self._replace(numpy, "default_rng", default_rng)
+
+    def _replace(self, owner: Any, name: str, new: Any) -> None:
+        old = vars(owner)[name]
+        setattr(owner, name, new)
+        self._undo.append(lambda: setattr(owner, name, old))
+
+
+def _note(module: str | None, generator: Any, seed: Any) -> None:
+    """A generator was seeded; one that is a module's own is known by that."""
+    if module is not None:
+        (_fixed.discard if seed is None else _fixed.add)(module)
+    elif seed is None:
+        _unseeded[id(generator)] = _ref(generator)
+    else:
+        _unseeded.pop(id(generator), None)
+
+
+def forked() -> None:
+    """Give `random` in a forked process the state back that an import has given it."""
+    if _state is not None:
+        sys.modules["random"].setstate(_state)
+
+
+def renew() -> None:
+    """Seed anew what was seeded with nothing."""
+    for ref in _unseeded.values():
+        generator = ref()
+        if generator is None:
+            continue
+        bits = getattr(generator, "bit_generator", None)
+        if bits is None:
+            generator.seed()
+        else:
+            bits.state = type(bits)().state
+    numpy: Any = sys.modules.get("numpy.random")
+    if numpy is not None and "numpy.random" not in _fixed:
+        numpy.seed()
