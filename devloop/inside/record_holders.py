@@ -8,8 +8,10 @@ one did, for what of it went into the object is not known.
 
 from __future__ import annotations
 
+import gc
 import sys
 import weakref
+from types import BuiltinFunctionType, FunctionType, ModuleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +39,17 @@ identity: Callable[[object], int] = object.__hash__
 
 
 _CONTAINERS = (list, dict)
+
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, BuiltinFunctionType)
+_DESCENDED = (list, dict, tuple, set, frozenset)
+_HEAP_TYPE = 1 << 9
+"""Py_TPFLAGS_HEAPTYPE: the class is written in Python, or may be."""
+
+MOST = 64
+"""Objects that hang on one that is held for good, at most."""
+
+ROOM = 200
+"""Objects that are held for good, at most."""
 
 
 class _Held:
@@ -77,13 +90,25 @@ class Holders:
         self._recorder = recorder
         self._met: dict[Context, Met] = {}
         self.held: list[tuple[Met, int]] = []
+        self._room = ROOM
 
     def release(self) -> None:
-        """Let go of what nobody else holds any more."""
+        """Let go of what nobody else holds any more, and of what may be missed if it lives on.
+
+        What a circle holds dies at some time or other, and its address is used again: where that
+        can be had for nothing, it is held for good.
+        """
+        again = []
         for met, key in self.held:
             if sys.getrefcount(met[key][0].value) <= LET_GO:
                 del met[key]
-        self.held[:] = [(met, key) for met, key in self.held if key in met]
+            elif met[key][0].value.__class__ in _CONTAINERS:
+                again.append((met, key))
+            elif self._room and _ends_unseen(met[key][0].value):
+                self._room -= 1
+            else:
+                met[key] = None, met[key][1]
+        self.held[:] = again
 
     def met(self, kept: Context) -> Met:
         """Who has met which object of a function last.
@@ -144,8 +169,13 @@ class Holders:
             if ending is not None and _is_alone(held, name, ending):
                 return  # it ends with the function; its address will be that of another one
             again = ref  # it may be another one of that address, which is on the safe side
-            if ref is None and held[name].__class__ in _CONTAINERS and not held[name]:
-                again = _Held(held[name])  # nothing else lives on for that
+            # Nothing else lives on for that.
+            if ref is None and (
+                not held[name]
+                if held[name].__class__ in _CONTAINERS
+                else self._room and _ends_unseen(held[name])
+            ):
+                again = _Held(held[name])
                 self.held.append((met, key))
         if ref is not None and ref() is not held[name]:
             before = now  # the one that was met has gone, and its address is used again
@@ -165,6 +195,36 @@ def _is_alone(held: Mapping[str, Any], name: str, code: CodeType) -> bool:
     if name in code.co_cellvars or name in code.co_freevars:
         return False
     return sys.getrefcount(held[name]) <= ALONE
+
+
+def _ends_unseen(value: Any) -> bool:
+    """Whether nobody could tell that an object lives on: it has no finalizer, and nothing it holds.
+
+    Args:
+        value: an object that there can be no weak reference to.
+    """
+    seen: set[int] = set()
+    todo = [value]
+    while todo:
+        one = todo.pop()
+        kind = type(one)
+        if kind in _PLAIN or issubclass(kind, (type, ModuleType)) or identity(one) in seen:
+            continue
+        seen.add(identity(one))
+        if len(seen) > MOST:
+            return False
+        if kind is FunctionType:
+            if one.__closure__:
+                return False
+            continue  # what else it holds lasts as long as its module
+        if kind not in _DESCENDED and (
+            not kind.__flags__ & _HEAP_TYPE
+            or hasattr(kind, "__del__")
+            or weakref.getweakrefcount(one)
+        ):
+            return False
+        todo += gc.get_referents(one)
+    return True
 
 
 def _with_used(context: Context) -> set[Context]:

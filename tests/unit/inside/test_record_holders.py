@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
 
@@ -52,6 +53,89 @@ def test_what_only_we_hold_is_let_go() -> None:
     holders.release()
     assert [met[key][0].value is lasting for met, key in holders.held] == [True]
     assert len(holders.met(kept)) == 1
+
+
+class Part:
+    """Knows what it is a part of; there can be no weak reference to it."""
+
+    __slots__ = ("more", "whole")
+
+    def __init__(self, whole: Whole) -> None:
+        self.whole = whole
+        self.more: object = None
+
+
+class Whole:
+    """A circle, which dies with a collection of garbage."""
+
+    __slots__ = ("part",)
+
+    def __init__(self) -> None:
+        self.part = Part(self)
+
+
+class Finalized:
+    """It does something at its end."""
+
+    def __del__(self) -> None:
+        ENDED.append("ended")
+
+
+ENDED: list[str] = []
+
+
+def _meet_in(tests: int, make: Callable[[], Whole]) -> Context:
+    """Have each of some tests meet an object of its own, and garbage collected in between."""
+    recorder = Recorder("main")
+    holders = Holders(recorder)
+    recorder.switched = lambda _: holders.release()
+    kept = recorder.named("memo", "lib.py::Whole.get")
+
+    def get(self: Whole) -> None:
+        holders.look(sys._getframe().f_locals, kept, holders.met(kept), ("self",), get.__code__)
+
+    for number in range(tests):
+        test = Context("test", f"test_a.py::test_{number}")
+        recorder.enter(test)
+        recorder.add(f"f lib.py::f{number}")
+        get(make())
+        recorder.leave(test)
+        gc.collect()
+    return kept
+
+
+def test_a_circle_that_has_died_is_not_met_again() -> None:
+    """The next one of its address is another one."""
+    assert _meet_in(50, Whole).deps == set()
+
+
+def test_what_would_be_missed_does_not_live_on() -> None:
+    """Its finalizer runs when it would, whether it was there at the first look or came later."""
+    ENDED.clear()
+
+    def make() -> Whole:
+        whole = Whole()
+        whole.part.more = Finalized()
+        return whole
+
+    _meet_in(5, make)
+    assert len(ENDED) == 5
+
+    ENDED.clear()
+    recorder = Recorder("main")
+    holders = Holders(recorder)
+    kept = recorder.named("memo", "lib.py::Whole.get")
+
+    def get(self: Whole) -> None:
+        holders.look(sys._getframe().f_locals, kept, holders.met(kept), ("self",), get.__code__)
+
+    whole = Whole()
+    get(whole)
+    whole.part.more = Finalized()
+    holders.release()
+    del whole
+    gc.collect()
+    assert ENDED == ["ended"]
 
 
 def test_a_dictionary_that_only_a_variable_holds_is_nobodys_to_meet() -> None:
