@@ -40,6 +40,8 @@ FUNCTIONS = (
 BESIDE_TESTMON, ALONE = 1 / 6, 1 / 12
 _OVER = re.compile(rb"\bin \d+\.\d+s")
 _LONG = 300.0
+_ROUND = 0.2
+"""Twice as long as a round of its loop takes (LOOP_DELAY), in seconds."""
 
 
 def measure(work: Path, rounds: int) -> Iterator[Figure]:
@@ -55,17 +57,18 @@ def measure(work: Path, rounds: int) -> Iterator[Figure]:
     (flask,) = (real for real in REAL if real.name == "flask")
     packages = (*WATCHER, TESTMON, *TESTS)
     trees = [Tree.make(flask, work / name, *packages) for name in ("own", "testmon", "plain")]
-    own, testmon, plain = trees
+    own = trees[0]
     seconds: dict[str, list[float]] = {"devloop": [], "with testmon": [], "alone": []}
     bin_ = own.root / ".venv/bin"
     with (
         watching(own.root, env=environment(VIRTUAL_ENV=str(bin_.parent))) as session,
-        _watcher(testmon, "--testmon") as beside,
-        _watcher(plain) as alone,
+        Watcher.running(trees[1], "--testmon") as beside,
+        Watcher.running(trees[2]) as alone,
     ):
         session.until_cycle(_LONG)
-        for lines in (beside, alone):
-            _until_over(lines)
+        for watcher in (beside, alone):
+            watcher.until_over()
+            watcher.until_idle()
         # The first edit of each is for what is made once: a process that is held ready.
         for number, (path, name) in zip(
             range(rounds + 1), itertools.cycle(FUNCTIONS), strict=False
@@ -74,10 +77,11 @@ def measure(work: Path, rounds: int) -> Iterator[Figure]:
             session.until(lambda event: event["event"] == "run-finished", _LONG)
             took = [time.perf_counter() - began]
             session.until_cycle(_LONG)
-            for tree, lines in ((testmon, beside), (plain, alone)):
-                began = _edit(tree.root / path, name, number)
-                _until_over(lines)
+            for watcher in (beside, alone):
+                began = _edit(watcher.root / path, name, number)
+                watcher.until_over()
                 took.append(time.perf_counter() - began)
+                watcher.until_idle()
             if number:
                 for known, one in zip(seconds.values(), took, strict=True):
                     known.append(one)
@@ -102,34 +106,69 @@ def _edit(path: Path, name: str, number: int) -> float:
     return time.perf_counter()
 
 
-@contextmanager
-def _watcher(tree: Tree, *arguments: str) -> Iterator[queue.Queue[bytes]]:
-    """Run pytest-watcher in a tree; the lines that it prints."""
-    found: queue.Queue[bytes] = queue.Queue()
-    bin_ = tree.root / ".venv/bin"
-    with subprocess.Popen(
-        [tree.python, "-c", _RUN, ".", "--now", "--runner", _runner(tree), "-q", *arguments],
-        cwd=tree.root,
-        env=environment(PATH=f"{bin_}{os.pathsep}{os.environ['PATH']}"),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as process:
-        assert process.stdout is not None
-        stdout = process.stdout
+class Watcher:
+    """A pytest-watcher at work.
 
-        def read() -> None:
-            for line in stdout:
-                found.put(line)
+    Args:
+        root: of the tree that it watches.
+        process: it.
+    """
 
-        reader = threading.Thread(target=read, daemon=True)
-        reader.start()
-        try:
-            yield found
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            reader.join()
+    def __init__(self, root: Path, process: subprocess.Popen[bytes]) -> None:
+        self.root = root
+        self._process = process
+        self._lines: queue.Queue[bytes] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @classmethod
+    @contextmanager
+    def running(cls, tree: Tree, *arguments: str) -> Iterator[Watcher]:
+        """Run one.
+
+        Args:
+            tree: what it watches.
+            *arguments: those of pytest.
+        """
+        bin_ = tree.root / ".venv/bin"
+        with subprocess.Popen(
+            [tree.python, "-c", _RUN, ".", "--now", "--runner", _runner(tree), "-q", *arguments],
+            cwd=tree.root,
+            env=environment(PATH=f"{bin_}{os.pathsep}{os.environ['PATH']}"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as process:
+            watcher = cls(tree.root, process)
+            try:
+                yield watcher
+            finally:
+                os.killpg(process.pid, signal.SIGKILL)
+                watcher._reader.join()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line)
+
+    def until_over(self) -> None:
+        """Wait for the line that ends a run."""
+        while not _OVER.search(self._lines.get(timeout=_LONG)):
+            pass
+
+    def until_idle(self) -> None:
+        """Wait until it would hear of a save: it forgets those that come while pytest ends."""
+        end = time.monotonic() + _LONG
+        while self._children():
+            if time.monotonic() > end:
+                raise TimeoutError(f"pytest goes on in {self.root}")
+            time.sleep(0.01)
+        time.sleep(_ROUND)
+
+    def _children(self) -> str:
+        tasks = Path(f"/proc/{self._process.pid}/task")
+        return "".join((task / "children").read_text() for task in tasks.iterdir())
 
 
 _RUN = "from pytest_watcher import run; run()"
@@ -141,9 +180,3 @@ def _runner(tree: Tree) -> str:
     script.write_text(f'#!/bin/sh\nexec {tree.python} -m pytest "$@"\n', encoding="utf-8")
     script.chmod(0o755)
     return str(script)
-
-
-def _until_over(lines: queue.Queue[bytes]) -> None:
-    """Wait for the line that ends a run."""
-    while not _OVER.search(lines.get(timeout=_LONG)):
-        pass
