@@ -51,16 +51,15 @@ class Recording:
         asked = Askers(ground)
         memos, alone = settings["memos"], file is None
         # Where debuggers and profilers hold all tools, modules are what is told apart.
-        finest = (
-            record_calls.POSSIBLE
-            and record_calls.Calls(recorder, ground, memos, apart=alone).start()
-        )
+        calls = record_calls.Calls(recorder, ground, memos, apart=alone)
+        finest = record_calls.POSSIBLE and calls.start()
         if not finest:
             record_bodies.wrap(recorder, ground, tests=alone)
         self.imports = Imports(recorder, ground, asked, module="m" if finest else "p")
         self.programs = record_programs.Programs(recorder, ground, asked, settings, file)
         files = Files(recorder, ground, asked)
-        hear({**files.handlers(), **self.imports.handlers()}, recorder)
+        handlers = {**files.handlers(), **self.imports.handlers()}
+        hear({**handlers, **calls.handlers()} if finest else handlers, recorder)
         files.wrap()
         if file is None:
             files.wrap_lines()

@@ -1,9 +1,10 @@
 """PYTEST_DONT_REWRITE: which functions of the project run, and in which context.
 
-`sys.monitoring` (PEP 669) tells of each code object that begins for the first time. Those of the
-project are then told of in each context: an event that has come a few times is disabled, and when
-the context changes just those are armed again. That has to be done with local events of a tool of
-our own: a global rearming (``restart_events``) would be one for coverage and debuggers too.
+An audit event (PEP 578) tells of each code object before it is executed, as an import does with a
+module's: with it come all that are in it. `sys.monitoring` (PEP 669) then tells of those of the
+project, and nobody else's code pays for that. An event that has come a few times in a context is
+disabled, and when the context changes just those are armed again. That has to be done with local
+events: a global rearming (``restart_events``) would be one for coverage and debuggers too.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from __future__ import annotations
 import _thread
 import ast
 import builtins
+import gc
 import sys
+from types import CodeType, FunctionType, ModuleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import CodeType
     from typing import Any
 
     from devloop.inside import naming
@@ -118,35 +120,77 @@ class Calls:
             False where no tool can be had: debuggers and profilers hold all of them.
         """
         monitoring = self._monitoring
-        free = [tool for tool in (4, 3, 5, 2) if monitoring.get_tool(tool) is None]
-        if len(free) < 2:
+        tool = next((tool for tool in (4, 3, 5, 2) if monitoring.get_tool(tool) is None), None)
+        if tool is None:
             return False
-        finder, teller = free[:2]
         events = monitoring.events
-        monitoring.use_tool_id(finder, "devloop")
-        monitoring.use_tool_id(teller, "devloop")
+        monitoring.use_tool_id(tool, "devloop")
         self._set_local = monitoring.set_local_events
-        self._teller = teller
+        self._get_local = monitoring.get_local_events
+        self._tool = tool
         self._usual = events.PY_START | events.PY_RESUME
         self._keeping = self._usual | events.PY_RETURN | events.PY_YIELD
         self._returning = events.PY_RETURN
         told, self._recorder.switched = self._teller_and_rearmer()
-        for tool, event, callback in (
-            (finder, events.PY_START, self._found()),
-            (finder, events.PY_THROW, self._thrown()),
-            (finder, events.PY_UNWIND, self._unwound()),
-            (teller, events.PY_START, told),
-            (teller, events.PY_RESUME, told),
+        for event, callback in (
+            (events.PY_START, told),
+            (events.PY_RESUME, told),
             # A generator that pauses goes on later.
-            (teller, events.PY_RETURN, self._left(returns=True)),
-            (teller, events.PY_YIELD, self._left(returns=False)),
+            (events.PY_RETURN, self._left(returns=True)),
+            (events.PY_YIELD, self._left(returns=False)),
+            (events.PY_THROW, self._thrown()),
+            (events.PY_UNWIND, self._unwound()),
         ):
             monitoring.register_callback(tool, event, callback)
-        # These three have no local form, or are of use before a function is known.
-        monitoring.set_events(finder, events.PY_START | events.PY_THROW | events.PY_UNWIND)
+        # These two have no local form.
+        monitoring.set_events(tool, events.PY_THROW | events.PY_UNWIND)
         if self._apart:
             self._hear_of_wrappers()
+        self._arm_what_is_there()
         return True
+
+    def handlers(self) -> dict[str, Callable[[tuple[Any, ...]], None]]:
+        """What is to be called with the arguments of an audit event, by its name."""
+        return {
+            "exec": self._executed,
+            # Code that was made of other code has not been executed as a part of a module.
+            "function.__new__": self._executed,
+            "object.__setattr__": self._set,
+        }
+
+    def _executed(self, arguments: tuple[Any, ...]) -> None:
+        code = arguments[0]
+        if code.__class__ is CodeType and self._ground.source(code.co_filename) is not None:
+            self._arm(code)
+
+    def _set(self, arguments: tuple[Any, ...]) -> None:
+        _, name, value = arguments
+        if name == "__code__":
+            self._executed((value,))
+
+    def _arm(self, code: CodeType) -> None:
+        """Have some code told of, and all that is in it."""
+        if self._get_local(self._tool, code):
+            return
+        todo = [code]
+        while todo:
+            one = todo.pop()
+            self._set_local(self._tool, one, self._usual)
+            todo += [constant for constant in one.co_consts if constant.__class__ is CodeType]
+
+    def _arm_what_is_there(self) -> None:
+        """A ``.pth`` file or a plugin may have imported something of the project before."""
+        files = [
+            vars(module).get("__file__")
+            for module in list(sys.modules.values())
+            # One of another type may be loaded by nothing more than a look at it.
+            if type(module) is ModuleType
+        ]
+        source = self._ground.source
+        if any(isinstance(file, str) and source(file) for file in files):
+            for function in gc.get_objects():
+                if type(function) is FunctionType:
+                    self._executed((function.__code__,))
 
     def _teller_and_rearmer(
         self,
@@ -155,17 +199,20 @@ class Calls:
 
         The first is called some hundred times a test.
         """
-        first, every, enter = self._first, self._known, self._enter
+        first, every, enter, find = self._first, self._known, self._enter, self._find
         main, thread, identify = self._main, _thread.get_ident, identity
-        set_local, teller = self._set_local, self._teller
+        set_local, tool = self._set_local, self._tool
         usual, keeping, disable = self._usual, self._keeping, self._monitoring.DISABLE
         disarmed: set[Known] = set()
         now, holders = self._recorder.top.deps, self._holders
 
         def told(code: CodeType, _: int) -> Any:
-            known = first[code.co_qualname]  # type: ignore[attr-defined,unused-ignore]
-            if known.code is not code:
-                known = every[identify(code)]
+            try:
+                known = first[code.co_qualname]  # type: ignore[attr-defined,unused-ignore]
+                if known.code is not code:
+                    known = every[identify(code)]
+            except KeyError:
+                return find(code)
             deps = now  # another thread may change the context
             if known.noted is not deps:
                 deps.add(known.number)
@@ -191,37 +238,25 @@ class Calls:
                 holders.release()
             for known in [known for known in disarmed if known.number not in deps]:
                 disarmed.discard(known)
-                set_local(teller, known.code, 0)
-                set_local(teller, known.code, keeping if known.holders else usual)
+                set_local(tool, known.code, 0)
+                set_local(tool, known.code, keeping if known.holders else usual)
 
         return told, rearm
 
-    def _found(self) -> Callable[[CodeType, int], Any]:
-        """What is called where code begins for the first time, of whomever it is.
-
-        It is called again after a global rearming.
-        """
-        disable, source = self._monitoring.DISABLE, self._ground.source
-
-        def found(code: CodeType, _: int) -> Any:
-            path = source(code.co_filename)
-            if path is not None:
-                try:
-                    if code.co_name == naming.GETATTR and self._take_asked(code, path):
-                        return None
-                    self._take(code, path)
-                except Exception as error:
-                    self._recorder.broke(error)
-            return disable
-
-        return found
+    def _find(self, code: CodeType) -> None:
+        """Some code begins that is not known yet."""
+        path = self._ground.source(code.co_filename)
+        try:
+            if path is None:
+                self._set_local(self._tool, code, 0)  # it stands in code of the project's
+            elif code.co_name != naming.GETATTR or not self._take_asked(code, path):
+                self._take(code, path)
+        except Exception as error:
+            self._recorder.broke(error)
 
     def _take(self, code: CodeType, path: str) -> None:
         ident = identity(code)
         recorder = self._recorder
-        if ident in self._known:
-            recorder.top.deps.add(self._known[ident].number)
-            return
         # A template that was compiled is no source.
         key = naming.key_of(code) if path.endswith(".py") else None
         if not path.endswith(".py"):
@@ -233,27 +268,26 @@ class Calls:
             self._begin_module(code, path)
             return
         else:
+            self._set_local(self._tool, code, 0)
             return
         number = recorder.number(dep)
         known = self._known[ident] = Known(code, number)
         name = code.co_qualname  # type: ignore[attr-defined,unused-ignore]
         self._first.setdefault(name, known)
         recorder.top.deps.add(number)
-        events = self._usual
         if self._apart and key is not None and (memo := self._memo(code, path, key)) is not None:
             kept = known.kept = recorder.named("memo", memo)
             kept.deps.add(number)
-            events = self._keeping
             self._keepers.add(name)
             known.holders = self._memos.get(memo.removesuffix(CLOSED), ())
             known.met = self._holders.met(kept)
             if not known.holders:
                 self._enter(code, kept)
-        self._set_local(self._teller, code, events)
+            self._set_local(self._tool, code, self._keeping)
 
     def _take_asked(self, code: CodeType, path: str) -> bool:
         """Whether a module is asked for a private name, as imports and pytest do; that is noted."""
-        frame = sys._getframe(2)
+        frame = sys._getframe(3)
         if naming.key_of(code) != naming.GETATTR or frame.f_code is not code:
             return False
         if LEAVES_A_TRACE and builtins.__import__ is not _IMPORT:
@@ -271,7 +305,7 @@ class Calls:
         if recorder.top is not recorder.process or path.rpartition("/")[2] != "conftest.py":
             recorder.add(f"m {path}")
         self._enter(code, recorder.named("module", path))
-        self._set_local(self._teller, code, self._returning)
+        self._set_local(self._tool, code, self._returning)
 
     def _enter(self, code: CodeType, context: Context) -> None:
         opened = self._open.get(identity(code))
