@@ -110,6 +110,8 @@ class Calls:
         self._open: dict[int, list[Any]] = {}
         self._wrapped: dict[int, tuple[CodeType, str]] = {}
         self._lines: dict[str, list[str]] = {}
+        self._caching: set[str] = set()
+        """The files in which a decorator may be one of such a name."""
         self._main = _thread.get_ident()
         self._monitoring: Any = getattr(sys, "monitoring", None)
 
@@ -160,23 +162,29 @@ class Calls:
 
     def _executed(self, arguments: tuple[Any, ...]) -> None:
         code = arguments[0]
-        if code.__class__ is CodeType and self._ground.source(code.co_filename) is not None:
-            self._arm(code)
+        if code.__class__ is CodeType:
+            path = self._ground.source(code.co_filename)
+            if path is not None and not self._get_local(self._tool, code):
+                self._arm(code, path)
 
     def _set(self, arguments: tuple[Any, ...]) -> None:
         _, name, value = arguments
         if name == "__code__":
             self._executed((value,))
 
-    def _arm(self, code: CodeType) -> None:
+    def _arm(self, code: CodeType, path: str) -> None:
         """Have some code told of, and all that is in it."""
-        if self._get_local(self._tool, code):
-            return
         todo = [code]
         while todo:
             one = todo.pop()
             self._set_local(self._tool, one, self._usual)
-            todo += [constant for constant in one.co_consts if constant.__class__ is CodeType]
+            inner = [constant for constant in one.co_consts if constant.__class__ is CodeType]
+            todo += inner
+            if inner and path not in self._caching:
+                names = (*one.co_names, *one.co_varnames, *one.co_freevars, *one.co_cellvars)
+                text = " ".join(names).lower()
+                if any(word in text for word in CACHING):
+                    self._caching.add(path)
 
     def _arm_what_is_there(self) -> None:
         """A ``.pth`` file or a plugin may have imported something of the project before."""
@@ -416,6 +424,8 @@ class Calls:
                 self._closed.add(key)
 
     def _is_decorated(self, code: CodeType, path: str) -> bool:
+        if path not in self._caching:
+            return False
         lines = self._lines.get(path)
         if lines is None:
             with self._recorder.at_work():
