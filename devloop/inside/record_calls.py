@@ -174,10 +174,13 @@ class Calls:
 
     def _arm(self, code: CodeType, path: str) -> None:
         """Have some code told of, and all that is in it."""
-        todo = [code]
+        todo, qualnames = [code], set()
+        count = 0
         while todo:
             one = todo.pop()
             self._set_local(self._tool, one, self._usual)
+            qualnames.add(one.co_qualname)  # type: ignore[attr-defined,unused-ignore]
+            count += 1
             inner = [constant for constant in one.co_consts if constant.__class__ is CodeType]
             todo += inner
             if inner and path not in self._caching:
@@ -185,6 +188,8 @@ class Calls:
                 text = " ".join(names).lower()
                 if any(word in text for word in CACHING):
                     self._caching.add(path)
+        if len(qualnames) < count and code.co_name == "<module>":
+            self._twins.update((identity(twin[0]), twin) for twin in naming.twins(code))
 
     def _arm_what_is_there(self) -> None:
         """A ``.pth`` file or a plugin may have imported something of the project before."""
@@ -308,7 +313,6 @@ class Calls:
 
     def _begin_module(self, code: CodeType, path: str) -> None:
         recorder = self._recorder
-        self._twins.update((identity(twin[0]), twin) for twin in naming.twins(code))
         # Which conftest.py files a test has is known without asking.
         if recorder.top is not recorder.process or path.rpartition("/")[2] != "conftest.py":
             recorder.add(f"m {path}")

@@ -27,7 +27,8 @@ CACHES = (
 )  # fmt: skip
 """What tools keep in a project's root; what stands in them does not decide on a test."""
 
-ODD = ("/../", "/./", "//")
+MOST = 10_000
+"""Paths of which it is remembered what they are called."""
 
 
 class Ground:
@@ -51,6 +52,7 @@ class Ground:
         temporary |= {os.path.realpath(folder) + os.sep for folder in temporary}
         self._passed_over = (*SYSTEM, *temporary, *self._libraries)
         self._sources: dict[str, str | None] = {}
+        self._paths: dict[str, str | None] = {}
 
     def source(self, filename: str) -> str | None:
         """The project's file that some code is from.
@@ -98,15 +100,21 @@ class Ground:
             except TypeError:
                 return None
         if name[:1] != "/":
-            name = os.getcwd() + "/" + name
-        elif (  # most are such
-            name.startswith(self._passed_over)
-            and not name.startswith(self._roots)
-            and ".." not in name
-        ):
-            return None
-        if name[-2:] in ("/.", "..") or any(odd in name for odd in ODD):
+            return self._path(os.getcwd() + "/" + name)
+        try:
+            return self._paths[name]  # most are asked for again and again
+        except KeyError:
+            if len(self._paths) >= MOST:
+                self._paths.clear()
+            path = self._paths[name] = self._path(name)
+            return path
+
+    def _path(self, name: str) -> str | None:
+        """As `path`, of an absolute one."""
+        if name[-2:] in ("/.", "..") or "/../" in name or "/./" in name or "//" in name:
             name = os.path.normpath(name)
+        if name.startswith(self._passed_over) and not name.startswith(self._roots):
+            return None
         if name.startswith(self._roots):
             if name.startswith(self._libraries) and not self.root.startswith(self._libraries):
                 return None  # an environment in the project
@@ -119,4 +127,4 @@ class Ground:
             return "."
         if f"{name}/".startswith(self._passed_over) or "/site-packages/" in name or name == "/":
             return None
-        return str(name)
+        return name
