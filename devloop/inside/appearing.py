@@ -6,6 +6,7 @@ import os
 import sys
 
 from .libc import ctypes, libc
+from .post_import import when_imported
 
 # ruff: noqa: PTH123
 
@@ -46,13 +47,13 @@ class Appearance:
                 file.write(os.fsencode(name)[:15])
         except OSError:
             return
-        block = self._block
-        if "setproctitle" in sys.modules:
-            # It writes where the kernel finds them at a program's start, and nowhere else.
-            block = block[:-1].replace(b"\0", b" ") + b"\0"
-        elif _map_memory(self._numbers, self._whole, len(block)):
-            return
-        _write_over(self._numbers, block, self._mark, self._variable)
+        if _map_memory(self._numbers, self._whole, len(self._block)):
+            when_imported("setproctitle", self._titled)
+        else:
+            _write_over(self._numbers, self._block, self._mark, self._variable)
+
+    def _titled(self, titles: Any) -> None:
+        _prepare_titles(titles, self._numbers, self._block)
 
 
 def _stat() -> list[int]:
@@ -90,6 +91,48 @@ def _map_memory(stat: list[int], whole: bytes, split: int) -> bool:
         _PR_SET_MM, ctypes.c_ulong(_PR_SET_MM_MAP), table, size, ctypes.c_ulong(0)
     )
     return done == 0
+
+
+_listed: Any = None
+"""The C library's list of variables; it must stay."""
+
+
+def _prepare_titles(titles: Any, stat: list[int], block: bytes) -> None:
+    """Have setproctitle find the memory that it writes over, as at a program's start.
+
+    It goes back from the first variable and counts as many arguments as this process had when it
+    was started, of which the first must be the same (find_argv_from_env in spt_setup.c). So it is
+    shown such arguments for a moment; what it has found holds.
+
+    Args:
+        titles: the module.
+        stat: from `_stat`.
+        block: the command line that is to be seen, each argument with a zero at its end.
+    """
+    global _listed
+    count, given = ctypes.c_int(), ctypes.POINTER(ctypes.c_wchar_p)()
+    ctypes.pythonapi.Py_GetArgcArgv(ctypes.byref(count), ctypes.byref(given))
+    arguments = [os.fsencode(given[0]), *[b"-"] * (count.value - 1)]
+    shown = b"\0".join([*arguments, b""])
+    if len(shown) < len(block) and len(arguments) > 1:
+        arguments[-1] = arguments[-1].ljust(1 + len(block) - len(shown), b"-")
+        shown = b"\0".join([*arguments, b""])
+    environ = ctypes.POINTER(ctypes.c_void_p).in_dll(libc, "environ")
+    variables: list[bytes] = []
+    while environ and (address := environ[len(variables)]):
+        variables.append(ctypes.string_at(address))
+    if not variables or not _map_memory(stat, shown + b"\0".join([*variables, b""]), len(shown)):
+        return
+    at, addresses = ctypes.addressof(_shown) + len(shown), []
+    for variable in variables:
+        addresses.append(at)
+        at += len(variable) + 1
+    _listed = (ctypes.c_void_p * (len(addresses) + 1))(*addresses, None)
+    ctypes.c_void_p.in_dll(libc, "environ").value = ctypes.addressof(_listed)
+    titles.getproctitle()
+    # So it leaves a command line for which it has not set another one.
+    joined = block[:-1].replace(b"\0", b" ")
+    ctypes.memmove(_shown, joined.ljust(len(shown), b"\0"), len(shown))
 
 
 def _write_over(stat: list[int], block: bytes, mark: str, variable: str) -> None:

@@ -310,23 +310,33 @@ async def test_only_what_is_held_is_loaded(start: Starter, handover: bool) -> No
 
 
 TITLE = """
+import os, subprocess
 import setproctitle
 def shown():
     with open("/proc/self/cmdline") as line, open("/proc/self/comm") as name:
         return line.read().rstrip(chr(0)), name.read()
-print(setproctitle.getproctitle(), shown()[0])
+print(setproctitle.getproctitle(), shown()[0], flush=True)
+os.environ["LATE"] = "set"
 setproctitle.setproctitle("another title")
-print(setproctitle.getproctitle(), shown())
+print(setproctitle.getproctitle(), shown(), flush=True)
+subprocess.run(["sh", "-c", "echo $LATE $HOME"], check=True)
 """
 
 
 @pytest.mark.real
 @pytest.mark.slow
-async def test_a_title(start: Starter, real_environment: Callable[..., str]) -> None:
-    """A program that sets its own is shown with that (W23)."""
+@pytest.mark.parametrize("arguments", [(), ("with", "arguments", "of " + 40 * "some length ")])
+@pytest.mark.parametrize("held", [(), ("setproctitle",)])
+async def test_a_title(
+    start: Starter,
+    real_environment: Callable[..., str],
+    arguments: tuple[str, ...],
+    held: tuple[str, ...],
+) -> None:
+    """A program that sets its own is shown with that (W23), whether its library is held or not."""
     python = real_environment("setproctitle==1.3.7")
     start.write("main.py", TITLE)
-    both = await start.both(python, "main.py", "with", "arguments", modules=["setproctitle"])
+    both = await start.both(python, "main.py", *arguments, modules=held)
     assert "another title" in both.same()
 
 
