@@ -144,6 +144,8 @@ def why_tests(plan: ev.PlanMade) -> str | None:
         return one_line(plan.all_reason)
     if plan.tests:
         first = plan.tests[0]
+        if first.reason.kind == "asked":
+            return "asked for"  # all of them were, not just the first one's file
         return reason(first.reason, first.nodeid)
     return None
 

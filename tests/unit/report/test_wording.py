@@ -76,6 +76,15 @@ def test_a_reason_is_a_chain_or_a_sentence(reason: ev.Reason, subject: str, text
     assert wording.reason(reason, subject) == text
 
 
+def test_tests_that_were_asked_for_are_not_said_to_be_one_file() -> None:
+    """The reason is not the first one's alone, as that of an edit is."""
+    asked = [
+        ev.PlannedTest(name, ev.Reason("asked", (name[:4],))) for name in ("a.py::t", "b.py::t")
+    ]
+    assert wording.why_tests(ev.PlanMade(tests=tuple(asked), selected=2)) == "asked for"
+    assert wording.why_tests(plan("a.py::t")) == "a.py::t was edited"
+
+
 def test_a_trigger_names_the_first_paths_and_counts_the_others() -> None:
     """What was created or deleted is said to be."""
     started = ev.CycleStarted(
