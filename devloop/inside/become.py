@@ -37,6 +37,7 @@ class Birth:
         changed: what has set variables since the interpreter was started, as a ``.pth`` file or
             `sitecustomize` may: their values, None for one that was taken away.
         modules: the names of those that were loaded.
+        threaded: what runs at the interpreter's start has started a thread.
     """
 
     def __init__(self, script: str) -> None:
@@ -45,6 +46,7 @@ class Birth:
         self.env = dict(os.environ)
         self.changed = _changed(self.env)
         self.modules = frozenset(sys.modules)
+        self.threaded = len(sys._current_frames()) > 1
         self.cwd = os.getcwd()
 
 

@@ -140,7 +140,8 @@ class Blank:
         """Make another one: a child of this process's parent, which outlives this process."""
         if len(sys._current_frames()) > 1:
             os.close(fd)
-            self._answer({"m": "declined", "reason": "a held module has started a thread"})
+            what = "the interpreter's start" if self._birth.threaded else "a held module"
+            self._answer({"m": "declined", "reason": f"{what} has started a thread"})
             return
         if not self._kept:
             # What is here stays; a collector that looked at it would copy its pages. Nothing is

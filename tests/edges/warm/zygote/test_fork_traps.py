@@ -126,7 +126,7 @@ CHOSEN = random.Random(1)
 async def test_generators_that_imports_have_made_give_what_they_give_in_a_cold_start(
     start: Starter,
 ) -> None:
-    """W22: those that were seeded with something the same numbers, the others different ones."""
+    """W6: those that were seeded with something the same numbers, the others different ones."""
     start.env["PYTHONPATH"] = "lib"
     start.write("lib/dice.py", DICE)
     start.write("lib/loaded.py", "import random\nrandom.seed(3)\nFIRST = random.random()\n")
@@ -191,7 +191,7 @@ if {seeded}:
 async def test_generators_of_numpy_give_what_they_give_in_a_cold_start(
     start: Starter, real_environment: Callable[..., str], seeded: bool
 ) -> None:
-    """W22: be they of a module's own, or the one that all share."""
+    """W6: be they of a module's own, or the one that all share."""
     python = real_environment("numpy==2.2.6")
     start.env["PYTHONPATH"] = "lib"
     start.write("lib/made.py", MADE.format(seeded=seeded))
@@ -241,7 +241,7 @@ async def test_warnings_as_errors(
 @pytest.mark.slow
 @pytest.mark.parametrize("way", [["main.py"], ["-m", "main"]], ids=["script", "module"])
 async def test_multiprocessing(start: Starter, way: list[str]) -> None:
-    """Each start method works, and finds the command's own ``__main__``."""
+    """W22: each start method works, and finds the command's own ``__main__``."""
     start.write("main.py", MULTIPROCESSING)
     both = await start.both("python", *way, modules=["multiprocessing", "multiprocessing.spawn"])
     assert both.same().count("(42, '__") >= 2

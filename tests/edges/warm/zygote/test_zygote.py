@@ -581,3 +581,31 @@ async def test_a_thread_that_comes_later_ends_the_forks(start: Starter) -> None:
     assert await life.end() == Ended(code=0)
     with pytest.raises(Declined, match="a held module has started a thread"):
         await zygote.take()
+
+
+async def test_a_thread_that_is_there_from_the_start_ends_the_forks(start: Starter) -> None:
+    """As that of a `sitecustomize` which watches over programs: no module is to blame."""
+    library(start, sitecustomize=UNSAFE["starts a thread"])
+    start.write("main.py", "print('runs')")
+    with pytest.raises(Declined, match="the interpreter's start has started a thread"):
+        await start.zygote("python", "main.py")
+
+
+STORE = """
+import os, socket, sqlite3
+connection = sqlite3.connect("kept.db")
+connection.execute("create table if not exists kept (x)")
+held = socket.socket()
+"""
+
+
+async def test_a_descriptor_of_an_import_belongs_to_one_command(start: Starter) -> None:
+    """W2: each opens a socket, and a database, of its own."""
+    library(start, store=STORE)
+    start.write("main.py", "import store, os\nprint(os.fstat(store.held.fileno()).st_ino)")
+    zygote = await start.zygote("python", "main.py")
+    assert "store" in (await zygote.preload(["sqlite3", "socket", "store"])).unsafe
+    lives = [await start.run(await zygote.take(), "python", "main.py") for _ in range(2)]
+    for life in lives:
+        assert await life.end() == Ended(code=0)
+    assert lives[0].text != lives[1].text

@@ -64,7 +64,7 @@ async def test_what_others_have_not_written_out_is_no_modules_own(
 
 
 async def test_a_seed_that_a_held_module_has_set_holds(program: Callable[..., Program]) -> None:
-    """W22: and a generator that it has seeded with nothing is seeded anew in each process."""
+    """W6: and a generator that it has seeded with nothing is seeded anew in each process."""
     dice = program()
     dice.write("dice.py", "import random\nrandom.seed(5)\nANY = random.Random()\n")
     dice.write("main.py", "import random, dice\nprint(random.random(), dice.ANY.random())")
