@@ -8,7 +8,7 @@ import sys
 from . import ahead, become, hiding, listeners, modules, orders, pages, preload, seeds, settings
 from .appearing import Appearance
 from .control import Control, private
-from .entry import Entry, Unfit, put_main
+from .entry import Entry, Unfit, absolute, put_main
 from .forking import fork
 
 TYPE_CHECKING = False
@@ -125,9 +125,13 @@ class Blank:
     def _prepare(self, order: dict[str, Any]) -> None:
         self._kept = False
         sys.orig_argv[:] = order["argv"]
-        sys.argv[:] = [_first(order["entry"]), *order["args"]]
-        if order["entry"]["kind"] == "module":
+        entry = order["entry"]
+        sys.argv[:] = [_first(entry), *order["args"]]
+        if entry["kind"] == "module":
             import runpy  # noqa: F401 - the interpreter itself does so
+        else:
+            # What is imported may look at it, as it would from the script.
+            vars(sys.modules["__main__"])["__file__"] = absolute(entry["target"])
 
     def _answer(self, message: dict[str, Any]) -> None:
         """Answer the order; devloop may have given up waiting, and asked for something else."""

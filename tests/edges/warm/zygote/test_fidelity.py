@@ -309,6 +309,15 @@ async def test_only_what_is_held_is_loaded(start: Starter, handover: bool) -> No
     assert names == eval(cold)
 
 
+@pytest.mark.parametrize("script", ["main.py", "./sub/main.py"])
+async def test_an_import_sees_whose_it_is(start: Starter, script: str) -> None:
+    """W23: `__main__` has the script's file while a held library is imported, as when cold."""
+    start.env["PYTHONPATH"] = "lib"
+    start.write("lib/asks.py", "import __main__\nFOUND = getattr(__main__, '__file__', None)\n")
+    start.write(script, "import asks\nprint(asks.FOUND)\n")
+    assert (await start.both("python", script, modules=["asks"])).same().endswith("main.py\n")
+
+
 TITLE = """
 import os, subprocess
 import setproctitle
