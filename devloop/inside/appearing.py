@@ -34,11 +34,12 @@ class Appearance:
         self._mark, self._variable = env[variable], variable
         self._numbers = _stat()
 
-    def put_on(self, name: str) -> None:
+    def put_on(self, name: str, *, late: bool) -> None:
         """Look so from now on.
 
         Args:
             name: the kernel's, of which it keeps 15 bytes.
+            late: a library that writes titles may yet be imported; that is waited for.
         """
         if libc is None or len(self._numbers) < 50:
             return
@@ -48,7 +49,8 @@ class Appearance:
         except OSError:
             return
         if _map_memory(self._numbers, self._whole, len(self._block)):
-            when_imported("setproctitle", self._titled)
+            if late or "setproctitle" in sys.modules:
+                when_imported("setproctitle", self._titled)
         else:
             _write_over(self._numbers, self._block, self._mark, self._variable)
 

@@ -280,7 +280,8 @@ class Blank:
         become.descriptors(fds[:3], terminal=order["terminal"])
         os.write(1, order["said"].encode("latin-1"))
         become.begin()
-        self._appearance.put_on(order["name"])
+        # What waits for an import can be seen, and a test may look; an app is waited for anyway.
+        self._appearance.put_on(order["name"], late=order["handover"])
         for name, passed in zip(order["passed"], fds[3 + len(order["held"]) :]):  # noqa: B905
             os.environ[name] = str(passed)
         orders.install(self._control, fds[-1])

@@ -75,7 +75,7 @@ class Noting:
             _hooked = True
             sys.addaudithook(_heard)
         _current = self
-        self._unwrap = looks.wrap(self._looking)
+        self._unwrap = looks.wrap(lambda real: _Looking(real, self))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -115,14 +115,7 @@ class Noting:
         elif not path.endswith(_COMPILED) and path not in self.files:
             self.files[path] = _sign(path)
 
-    def _looking(self, look: Any) -> Any:
-        def looking(path: Any, *arguments: Any, **named: Any) -> Any:
-            self._looked_for(path)
-            return look(path, *arguments, **named)
-
-        return looks.named_as(look, looking)
-
-    def _looked_for(self, name: Any) -> None:
+    def looked_for(self, name: Any) -> None:
         """Take in that something is looked for, which may be there or not.
 
         Args:
@@ -150,6 +143,28 @@ class Noting:
             for_modules = frame.f_code.co_filename == _FINDER
             known = self.folders.get(path, (sign[0], True))
             self.folders[path] = (known[0], known[1] and for_modules)
+
+
+class _Looking:
+    """A function that tells of what it looks for, as long as that is noted.
+
+    It is no function of Python's: a class that has it among its names would make a method of it,
+    as pathlib's did before 3.11.
+
+    Args:
+        real: what does the looking.
+        noting: is told.
+    """
+
+    def __init__(self, real: Any, noting: Noting) -> None:
+        looks.named_as(real, self)
+        self._real = real
+        self._noting = noting
+
+    def __call__(self, path: Any, *arguments: Any, **named: Any) -> Any:
+        if _current is self._noting:
+            self._noting.looked_for(path)
+        return self._real(path, *arguments, **named)
 
 
 _stat: Any = private("posix" if os.name == "posix" else "nt").stat

@@ -344,6 +344,7 @@ async def test_a_title(
 ) -> None:
     """A program that sets its own is shown with that (W23), whether its library is held or not."""
     python = real_environment("setproctitle==1.3.7")
+    start.handover = True
     start.write("main.py", TITLE)
     both = await start.both(python, "main.py", *arguments, modules=held)
     assert "another title" in both.same()
