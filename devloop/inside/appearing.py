@@ -48,11 +48,15 @@ class Appearance:
                 file.write(os.fsencode(name)[:15])
         except OSError:
             return
-        if _map_memory(self._numbers, self._whole, len(self._block)):
-            if late or "setproctitle" in sys.modules:
+        block = self._block
+        if "setproctitle" in sys.modules:
+            # It writes where it has found them in the process that this one is forked from.
+            block = _joined(block)
+        elif _map_memory(self._numbers, self._whole, len(block)):
+            if late:
                 when_imported("setproctitle", self._titled)
-        else:
-            _write_over(self._numbers, self._block, self._mark, self._variable)
+            return
+        _write_over(self._numbers, block, self._mark, self._variable)
 
     def _titled(self, titles: Any) -> None:
         _prepare_titles(titles, self._numbers, self._block)
@@ -131,10 +135,16 @@ def _prepare_titles(titles: Any, stat: list[int], block: bytes) -> None:
         at += len(variable) + 1
     _listed = (ctypes.c_void_p * (len(addresses) + 1))(*addresses, None)
     ctypes.c_void_p.in_dll(libc, "environ").value = ctypes.addressof(_listed)
-    titles.getproctitle()
-    # So it leaves a command line for which it has not set another one.
-    joined = block[:-1].replace(b"\0", b" ")
-    ctypes.memmove(_shown, joined.ljust(len(shown), b"\0"), len(shown))
+    with open("/proc/self/comm", "r+b", buffering=0) as comm:
+        name = comm.read(16).removesuffix(b"\n")
+        titles.getproctitle()  # gives the process the name of what it finds
+        comm.write(name)
+    ctypes.memmove(_shown, _joined(block).ljust(len(shown), b"\0"), len(shown))
+
+
+def _joined(block: bytes) -> bytes:
+    """A command line as setproctitle leaves it where it has not set another one."""
+    return block[:-1].replace(b"\0", b" ") + b"\0"
 
 
 def _write_over(stat: list[int], block: bytes, mark: str, variable: str) -> None:

@@ -100,6 +100,7 @@ class Blank:
         else:
             answer = loading.run(order["modules"])
         self._written.update(answer["written"])
+        become.prepare()
         become.flush()  # or a layer would take it for what its own modules print
         self._homes = hiding.homes(self._birth.modules)
         crossed = _part("fence").CROSSED
@@ -118,6 +119,7 @@ class Blank:
             become.step_up()
         sys.path[:] = path
         self._written.update(answer["written"])
+        become.prepare()
         become.flush()
         self._homes = hiding.homes(self._birth.modules)
         self._answer({**answer, "settings": settings.VARIABLES, "v": VERSION})

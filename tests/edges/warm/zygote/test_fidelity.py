@@ -334,8 +334,16 @@ subprocess.run(["sh", "-c", "echo $LATE $HOME"], check=True)
 
 @pytest.mark.real
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", [(), ("with", "arguments", "of " + 40 * "some length ")])
-@pytest.mark.parametrize("held", [(), ("setproctitle",)])
+@pytest.mark.parametrize(
+    ("arguments", "held"),
+    [
+        ((), ()),
+        (("with", "arguments", "of " + 40 * "some length "), ()),
+        (("with", "arguments"), ("setproctitle",)),
+        # As gunicorn does, it looks for the title at its import.
+        (("with", "arguments"), ("asking",)),
+    ],
+)
 async def test_a_title(
     start: Starter,
     real_environment: Callable[..., str],
@@ -345,9 +353,33 @@ async def test_a_title(
     """A program that sets its own is shown with that (W23), whether its library is held or not."""
     python = real_environment("setproctitle==1.3.7")
     start.handover = True
+    start.env["PYTHONPATH"] = "lib"
+    start.write("lib/asking.py", "import setproctitle\nsetproctitle.getproctitle()\n")
     start.write("main.py", TITLE)
     both = await start.both(python, "main.py", *arguments, modules=held)
     assert "another title" in both.same()
+
+
+NAME = """
+def name():
+    with open("/proc/self/comm") as file:
+        return file.read()
+before = name()
+import setproctitle
+print(before, name() == before)
+"""
+
+
+@pytest.mark.real
+@pytest.mark.slow
+async def test_an_import_that_may_set_a_title_sets_none(
+    start: Starter, real_environment: Callable[..., str]
+) -> None:
+    """W23: the kernel's name stays, too, by which Python 3.13 counts the threads of a process."""
+    start.handover = True
+    start.write("main.py", NAME)
+    both = await start.both(real_environment("setproctitle==1.3.7"), "main.py", "x")
+    assert both.same().endswith(" True\n")
 
 
 async def test_where_the_kernel_takes_its_line_from_nowhere_else(start: Starter) -> None:
