@@ -51,15 +51,20 @@ class Recording:
         asked = Askers(ground)
         memos, alone = settings["memos"], file is None
         # Where debuggers and profilers hold all tools, modules are what is told apart.
-        calls = record_calls.Calls(recorder, ground, memos, apart=alone)
-        finest = record_calls.POSSIBLE and calls.start()
-        if not finest:
+        calls = None
+        if record_calls.POSSIBLE:
+            calls = record_calls.Calls(recorder, ground, memos, apart=alone)
+        if calls is not None and not calls.start():
+            calls = None
+        if calls is None:
             record_bodies.wrap(recorder, ground, tests=alone)
-        self.imports = Imports(recorder, ground, asked, module="m" if finest else "p")
+        self.imports = Imports(recorder, ground, asked, module="p" if calls is None else "m")
         self.programs = record_programs.Programs(recorder, ground, asked, settings, file)
         files = Files(recorder, ground, asked)
         handlers = {**files.handlers(), **self.imports.handlers()}
-        hear({**handlers, **calls.handlers()} if finest else handlers, recorder)
+        if calls is not None:
+            handlers |= calls.handlers()
+        hear(handlers, recorder)
         files.wrap()
         if file is None:
             files.wrap_lines()

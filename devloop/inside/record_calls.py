@@ -174,21 +174,18 @@ class Calls:
 
     def _arm(self, code: CodeType, path: str) -> None:
         """Have some code told of, and all that is in it."""
-        todo, qualnames = [code], set()
-        count = 0
-        while todo:
-            one = todo.pop()
+        codes = [code]
+        for one in codes:  # to which those that are in it are added
             self._set_local(self._tool, one, self._usual)
-            qualnames.add(one.co_qualname)  # type: ignore[attr-defined,unused-ignore]
-            count += 1
             inner = [constant for constant in one.co_consts if constant.__class__ is CodeType]
-            todo += inner
+            codes += inner
             if inner and path not in self._caching:
-                names = (*one.co_names, *one.co_varnames, *one.co_freevars, *one.co_cellvars)
-                text = " ".join(names).lower()
+                mentioned = (*one.co_names, *one.co_varnames, *one.co_freevars, *one.co_cellvars)
+                text = " ".join(mentioned).lower()
                 if any(word in text for word in CACHING):
                     self._caching.add(path)
-        if len(qualnames) < count and code.co_name == "<module>":
+        names = {one.co_qualname for one in codes}  # type: ignore[attr-defined,unused-ignore]
+        if len(names) < len(codes) and code.co_name == "<module>":
             self._twins.update((identity(twin[0]), twin) for twin in naming.twins(code))
 
     def _arm_what_is_there(self) -> None:

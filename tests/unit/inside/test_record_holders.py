@@ -14,15 +14,21 @@ class Holder:
     """Something to keep results on."""
 
 
-def test_what_has_gone_is_forgotten() -> None:
-    """Runs of many tests do not hold all of their contexts, nor what each was seen to do."""
+def keeping() -> tuple[Recorder, Holders, Context, Callable[[object], None]]:
+    """A function that keeps results on its argument: who records it, and what it has reached."""
     recorder = Recorder("main")
     holders = Holders(recorder)
     kept = recorder.named("memo", "lib.py::get")
 
-    def get(holder: Holder) -> None:
+    def get(holder: object) -> None:
         holders.look(sys._getframe().f_locals, kept, holders.met(kept), ("holder",), get.__code__)
 
+    return recorder, holders, kept, get
+
+
+def test_what_has_gone_is_forgotten() -> None:
+    """Runs of many tests do not hold all of their contexts, nor what each was seen to do."""
+    recorder, holders, kept, get = keeping()
     lasting = Holder()
     for number in range(3):
         test = Context("test", f"test_a.py::test_{number}")
@@ -37,13 +43,7 @@ def test_what_has_gone_is_forgotten() -> None:
 
 def test_what_only_we_hold_is_let_go() -> None:
     """Else each test adds to what has to be gone through at each change of contexts."""
-    recorder = Recorder("main")
-    holders = Holders(recorder)
-    kept = recorder.named("memo", "lib.py::get")
-
-    def get(holder: list[int]) -> None:
-        holders.look(sys._getframe().f_locals, kept, holders.met(kept), ("holder",), get.__code__)
-
+    _, holders, kept, get = keeping()
     lasting: list[int] = []
     passing: list[int] = []
     get(lasting)
@@ -86,14 +86,8 @@ ENDED: list[str] = []
 
 def _meet_in(tests: int, make: Callable[[], Whole]) -> Context:
     """Have each of some tests meet an object of its own, and garbage collected in between."""
-    recorder = Recorder("main")
-    holders = Holders(recorder)
+    recorder, holders, kept, get = keeping()
     recorder.switched = lambda _: holders.release()
-    kept = recorder.named("memo", "lib.py::Whole.get")
-
-    def get(self: Whole) -> None:
-        holders.look(sys._getframe().f_locals, kept, holders.met(kept), ("self",), get.__code__)
-
     for number in range(tests):
         test = Context("test", f"test_a.py::test_{number}")
         recorder.enter(test)
@@ -122,13 +116,7 @@ def test_what_would_be_missed_does_not_live_on() -> None:
     assert len(ENDED) == 5
 
     ENDED.clear()
-    recorder = Recorder("main")
-    holders = Holders(recorder)
-    kept = recorder.named("memo", "lib.py::Whole.get")
-
-    def get(self: Whole) -> None:
-        holders.look(sys._getframe().f_locals, kept, holders.met(kept), ("self",), get.__code__)
-
+    _, holders, _, get = keeping()
     whole = Whole()
     get(whole)
     whole.part.more = Finalized()
