@@ -453,7 +453,7 @@ def _as_shell(env: dict[str, str], cwd: str) -> None:
 def _noted(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "files": {path: tuple(sign) if sign else None for path, sign in answer["files"]},
-        "there": frozenset(answer["there"]),
+        "there": {(path, to): tuple(seen) if seen else None for path, to, seen in answer["there"]},
         "folders": {path: (mtime, own) for path, mtime, own in answer["folders"]},
     }
 

@@ -419,9 +419,9 @@ class Layers:
                     if lives
                     else "it ends the process"
                 )
-                return Layered({}, None, why, None, {}, frozenset(), {}, 0.0)
+                return Layered({}, None, why, None, {}, {}, {}, 0.0)
             fault = (blank.importing, "does not end" if lives else "ends the process")
-            return Layered({}, fault, None, None, {}, frozenset(), {}, 0.0)
+            return Layered({}, fault, None, None, {}, {}, {}, 0.0)
 
     async def _fork(self) -> Blank:
         if self._layers:

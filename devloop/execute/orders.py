@@ -13,6 +13,7 @@ from devloop.execute.command import Python
 from devloop.execute.control import Control
 from devloop.execute.guard import Process
 from devloop.execute.ledger import Ledger
+from devloop.execute.signs import Seen
 
 
 class Declined(Exception):
@@ -139,7 +140,8 @@ class Layered:
         env: the environment variables that were read (see `Preloaded`).
         files: time (nanoseconds), size and inode of the files that were read; None of those that
             were not there.
-        there: the paths of which it was asked whether something is there, and was.
+        there: what was seen where it was only asked what kind of thing is there, by path and
+            whether links were followed.
         folders: time of the folders that were listed, and whether only to find modules.
         seconds: how long it took.
     """
@@ -149,7 +151,7 @@ class Layered:
     refused: str | None
     env: frozenset[str] | None
     files: Mapping[str, Any]
-    there: frozenset[str]
+    there: Mapping[tuple[str, bool], Seen]
     folders: Mapping[str, tuple[int, bool]]
     seconds: float
 

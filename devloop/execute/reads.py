@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 
 from devloop.execute.orders import Layered
-from devloop.execute.signs import sign_of
+from devloop.execute.signs import Seen, seen_at, sign_of
 from devloop.execute.staleness import Origin
 
 _MODULES = (".py", ".so", ".pyd")
@@ -28,7 +28,7 @@ class Reads:
         self._origin = Origin(program, (), env)
         self._began = time.time_ns()
         self._before = {path: sign_of(path) for path in expected}
-        self._there: frozenset[str] = frozenset()
+        self._there: dict[tuple[str, bool], Seen] = {}
         self._folders: dict[str, tuple[int, frozenset[str], bool]] = {}
 
     def add(self, layered: Layered) -> str | None:
@@ -57,9 +57,9 @@ class Reads:
             if _mtime(path) != mtime:
                 return path
             self._folders[path] = (mtime, names, only_modules)
-        self._there |= layered.there
-        if (gone := self._gone()) is not None:
-            return gone
+        self._there.update(layered.there)
+        if (other := self._other()) is not None:
+            return other
         missing = [path for path, sign in layered.files.items() if sign is None]
         self._origin.add(missing, files, layered.env)
         return None
@@ -83,8 +83,8 @@ class Reads:
         """
         if (reason := self._origin.stale(env)) is not None:
             return reason
-        if (gone := self._gone()) is not None:
-            return f"{gone} changed"
+        if (other := self._other()) is not None:
+            return f"{other} changed"
         for path, (mtime, names, only_modules) in self._folders.items():
             found = _mtime(path)
             if found == mtime:
@@ -94,25 +94,35 @@ class Reads:
             self._folders[path] = (found, names, only_modules)
         return None
 
-    def _gone(self) -> str | None:
-        """One of the paths that were there, if nothing is there any more."""
-        return next((path for path in self._there if not os.path.exists(path)), None)  # noqa: PTH110
+    def _other(self) -> str | None:
+        """One of the paths where there is something of another kind now."""
+        for (path, follow), seen in self._there.items():
+            if seen_at(path, follow=follow) != seen:
+                return path
+        return None
 
 
 def _names(folder: str, only_modules: bool) -> frozenset[str]:
-    """What lies in a folder, without what Python itself and editors leave there."""
+    """What lies in a folder, and of what kind, without what Python and editors leave there."""
     try:
-        found = os.listdir(folder)
+        with os.scandir(folder) as entries:
+            found = [(entry.name, _mark(entry)) for entry in entries]
     except OSError:
         return frozenset()
     return frozenset(
-        name
-        for name in found
+        name + mark
+        for name, mark in found
         if name != "__pycache__"
         and not name.startswith(".")
         and not name.endswith(("~", ".tmp", ".pyc"))
         and (not only_modules or name.endswith(_MODULES) or _is_package(folder, name))
     )
+
+
+def _mark(entry: os.DirEntry[str]) -> str:
+    if entry.is_symlink():
+        return "@"
+    return "/" if entry.is_dir(follow_symlinks=False) else ""
 
 
 def _is_package(folder: str, name: str) -> bool:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from typing import TypeAlias
 
 Sign: TypeAlias = "tuple[int, int, int] | None"
 """Modification time in nanoseconds, size, inode; None for a file that is not there."""
+
+Seen: TypeAlias = "tuple[int, str] | None"
+"""Kind of a thing with its permissions, and where a link leads; None where nothing is there."""
 
 
 def sign_of(path: str) -> Sign:
@@ -36,3 +40,20 @@ def signs(paths: Iterable[str]) -> dict[str, Sign]:
         The sign of each.
     """
     return {path: sign_of(path) for path in paths}
+
+
+def seen_at(path: str, *, follow: bool) -> Seen:
+    """See what kind of thing is there.
+
+    Args:
+        path: of what may not be there.
+        follow: a link is what it leads to.
+
+    Returns:
+        What there is now.
+    """
+    try:
+        mode = os.stat(path, follow_symlinks=follow).st_mode  # noqa: PTH116
+        return mode, os.readlink(path) if stat.S_ISLNK(mode) else ""  # noqa: PTH115
+    except (OSError, ValueError):
+        return None

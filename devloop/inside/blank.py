@@ -213,7 +213,7 @@ class Blank:
             become.flush()
             files = [[path, sign] for path, sign in noting.files.items()]
             folders = [[path, *known] for path, known in noting.folders.items()]
-            there = list(noting.there)
+            there = [[*key, seen] for key, seen in noting.there.items()]
             self._answer({"m": "waits", "files": files, "there": there, "folders": folders})
             os._exit(0)
         # Those come last that have come last; to look at all of them would copy them all.

@@ -77,7 +77,7 @@ class Making:
             "env": None if environment.read is None else sorted(environment.read),
             "written": environment.written,
             "files": [[path, sign] for path, sign in noting.files.items()],
-            "there": list(noting.there),
+            "there": [[*key, seen] for key, seen in noting.there.items()],
             "folders": [[path, *known] for path, known in noting.folders.items()],
         }
 

@@ -23,11 +23,12 @@ ASKING = frozenset(
 """The functions that only ask whether something is there, and what kind of thing it is."""
 
 
-def wrap(around: Callable[[Any], Any]) -> Callable[[], None]:
+def wrap(around: Callable[[Any], Any], names: tuple[str, ...] = LOOKING) -> Callable[[], None]:
     """Wrap them.
 
     Args:
         around: makes a wrapper of a function.
+        names: of the functions.
 
     Returns:
         Undoes it.
@@ -35,7 +36,7 @@ def wrap(around: Callable[[Any], Any]) -> Callable[[], None]:
     # Python 3.10's pathlib has them from before.
     accessor = getattr(sys.modules.get("pathlib"), "_NormalAccessor", None)
     wrapped = []
-    for name in LOOKING:
+    for name in names:
         real = getattr(os, name)
         wrapper = around(real)
         setattr(os, name, wrapper)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import looks
+from . import entries, looks
 from .control import private
 
 # What is loaded here would be found by the command.
@@ -17,11 +17,17 @@ from .control import private
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _thread: Any = private("_thread")
 _COMPILED = (".pyc", ".so")
+_ASKING = looks.ASKING | {"realpath", "_joinrealpath", "resolve"}
+"""Those that follow links ask of each part of a path whether it is one; pathlib's looks for a loop
+of them thereafter."""
+
 _KERNEL = ("/dev/", "/proc/", "/sys/")
+_KIND, _FOLDER, _LINK = 0o170000, 0o040000, 0o120000
 _CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _FINDER = "<frozen importlib._bootstrap_external>"
 
@@ -51,7 +57,8 @@ class Noting:
     Attributes:
         files: modification time (nanoseconds), size and inode of the files that were opened,
             compiled modules left out; None of those that were not there.
-        there: the paths of which it was only asked whether something is there, and is.
+        there: what was seen where it was only asked what kind of thing is there, by path and
+            whether links were followed (see `_seen`).
         folders: modification time of those that were listed, and whether that was only to find
             modules.
         acts: what was done that a process which inherits the rest would not do, or could not
@@ -60,7 +67,7 @@ class Noting:
 
     def __init__(self) -> None:
         self.files: dict[str, tuple[int, int, int] | None] = {}
-        self.there: set[str] = set()
+        self.there: dict[tuple[str, bool], tuple[int, str] | None] = {}
         self.folders: dict[str, tuple[int, bool]] = {}
         self.acts: list[str] = []
         self.kinds = ACTS
@@ -75,13 +82,17 @@ class Noting:
             _hooked = True
             sys.addaudithook(_heard)
         _current = self
-        self._unwrap = looks.wrap(lambda real: _Looking(real, self))
+        self._unwrap = (
+            looks.wrap(lambda real: _Looking(real, self)),
+            looks.wrap(lambda real: entries.Scanning(real, self._scanned), ("scandir",)),
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
         global _current
         _current = None
-        self._unwrap()
+        for unwrap in self._unwrap:
+            unwrap()
 
     def heard(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Take in an audit event.
@@ -113,26 +124,47 @@ class Noting:
         if isinstance(flags, int) and flags & _CHANGING:
             self.acts.append(f"writes {path}")
         elif not path.endswith(_COMPILED) and path not in self.files:
-            self.files[path] = _sign(path)
+            self._read(path)
 
-    def looked_for(self, name: Any) -> None:
+    def looked_for(
+        self, name: Any, *, at: int | None = None, follow: bool = True, only: bool = False
+    ) -> None:
         """Take in that something is looked for, which may be there or not.
 
         Args:
             name: its path, or a descriptor.
+            at: the descriptor of the folder that the path begins in; None is the current one.
+            follow: of a link, what it leads to is looked for.
+            only: it is only asked what kind of thing is there, whoever asks.
         """
-        path = _path(name)
-        if path is None or (path + os.sep).startswith(self._passed_over) or path in self.files:
+        if _current is not self:
             return
-        sign = _sign(path)
+        path = _path(name, at)
+        if path is None or (path + os.sep).startswith(self._passed_over):
+            return
+        only = only or _only_asked(sys._getframe(2))
+        if not follow:
+            seen = _seen(path, follow=False)
+            if only or seen is None or seen[1] or _is_folder(seen):
+                self.there.setdefault((path, False), seen)
+                return
+        if path not in self.files:
+            self._read(path, only=only)
+
+    def _read(self, path: str, *, only: bool = False) -> None:
+        seen = _seen(path, follow=True)
         # The time of a folder changes with what is in it.
-        if sign is not None and (_only_asked(sys._getframe(2)) or _is_folder(path)):
-            self.there.add(path)
+        if seen is not None and (only or _is_folder(seen)):
+            self.there.setdefault((path, True), seen)
         else:
-            self.files[path] = sign
+            self.files[path] = _sign(path)
+
+    def _scanned(self, name: Any) -> tuple[str, Callable[..., None]] | None:
+        path = _listed_path(name) if _current is self else None
+        return None if path is None else (path, self.looked_for)
 
     def _listed(self, name: Any) -> None:
-        path = _path("." if name is None else name)
+        path = _listed_path(name)
         if path is None or (path + os.sep).startswith(self._passed_over):
             return
         sign = _sign(path)
@@ -160,14 +192,23 @@ class _Looking:
         looks.named_as(real, self)
         self._real = real
         self._noting = noting
+        self._follows = real.__name__ in ("stat", "access")
+        self._only = real.__name__ in ("access", "readlink")
 
     def __call__(self, path: Any, *arguments: Any, **named: Any) -> Any:
         if _current is self._noting:
-            self._noting.looked_for(path)
+            follow = self._follows and named.get("follow_symlinks", True)
+            at = named.get("dir_fd")
+            self._noting.looked_for(path, at=at, follow=follow, only=self._only)
         return self._real(path, *arguments, **named)
 
 
-_stat: Any = private("posix" if os.name == "posix" else "nt").stat
+_posix: Any = private("posix" if os.name == "posix" else "nt")
+_fcntl: Any = private("fcntl")
+_F_GETPATH = 50
+"""Of macOS (fcntl(2))."""
+
+_stat, _lstat, _readlink = _posix.stat, _posix.lstat, _posix.readlink
 _library = os.path.dirname(os.__file__) + os.sep
 _current: Noting | None = None
 _hooked = False
@@ -181,19 +222,45 @@ def _heard(event: str, arguments: tuple[Any, ...]) -> None:
 def _only_asked(frame: Any) -> bool:
     """Whether a call of `os.stat` or its like was made to see whether something is there."""
     while frame is not None and frame.f_code.co_filename.startswith((_library, "<frozen ")):
-        if frame.f_code.co_name in looks.ASKING:
+        if frame.f_code.co_name in _ASKING:
             return True
         frame = frame.f_back
     return False
 
 
-def _path(name: Any) -> str | None:
-    """An absolute path; None for a descriptor, and for what is no path."""
+def _path(name: Any, at: int | None = None) -> str | None:
+    """An absolute path; None for a descriptor, and for what is no path.
+
+    Args:
+        name: the path, as it was given.
+        at: the descriptor of the folder that it begins in; None is the current one.
+    """
     try:
         text = os.fsdecode(name)
     except TypeError:
         return None
-    return None if not text or text.startswith(":memory:") else os.path.abspath(text)
+    if not text or text.startswith(":memory:"):
+        return None
+    if at is not None and not text.startswith(os.sep):
+        folder = _path_of(at)
+        return None if folder is None else os.path.normpath(folder + os.sep + text)
+    return os.path.abspath(text)
+
+
+def _listed_path(name: Any) -> str | None:
+    """The path of a folder that is listed."""
+    return _path_of(name) if type(name) is int else _path("." if name is None else name)
+
+
+def _path_of(fd: int) -> str | None:
+    """The path that a descriptor was opened by, as it is now."""
+    try:
+        if sys.platform == "darwin":
+            return os.fsdecode(_fcntl.fcntl(fd, _F_GETPATH, bytes(1024)).rstrip(b"\0"))
+        path = os.fsdecode(_readlink(f"/proc/self/fd/{fd}"))
+    except (OSError, ValueError, TypeError):
+        return None
+    return path if path.startswith(os.sep) else None
 
 
 def _sign(path: str) -> tuple[int, int, int] | None:
@@ -204,5 +271,19 @@ def _sign(path: str) -> tuple[int, int, int] | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _is_folder(path: str) -> bool:
-    return bool(_stat(path).st_mode & 0o170000 == 0o040000)
+def _seen(path: str, *, follow: bool) -> tuple[int, str] | None:
+    """What kind of thing is there, with its permissions, and where a link leads.
+
+    Args:
+        path: of what may not be there.
+        follow: a link is what it leads to.
+    """
+    try:
+        mode = (_stat if follow else _lstat)(path).st_mode
+        return mode, _readlink(path) if mode & _KIND == _LINK else ""
+    except (OSError, ValueError):
+        return None
+
+
+def _is_folder(seen: tuple[int, str]) -> bool:
+    return seen[0] & _KIND == _FOLDER

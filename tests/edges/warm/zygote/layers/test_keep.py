@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
 if TYPE_CHECKING:
@@ -114,6 +115,113 @@ async def test_what_it_has_only_looked_for_counts(program: Callable[..., Program
     assert await shop.run() == kept
     more.unlink()
     assert (await shop.run()).startswith("False False ")
+
+
+ENTRIES = """
+import os, time
+from pathlib import Path
+
+def sizes(folder):
+    with os.scandir(folder) as entries:
+        found = sorted(entries, key=os.fspath)
+    assert all(isinstance(one, os.DirEntry) for one in found)
+    return [f"{one.name}:{one.stat().st_size}" for one in found]
+
+def kinds(folder):
+    return [f"{one.name}:{one.is_dir()}" for one in sorted(os.scandir(folder), key=os.fspath)]
+
+def relative(name):
+    fd = os.open(os.path.dirname(name), os.O_RDONLY)
+    try:
+        return os.stat(os.path.basename(name), dir_fd=fd).st_size
+    except OSError as error:
+        return error.strerror
+    finally:
+        os.close(fd)
+
+def below(folder):
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        return sorted(os.listdir(fd))
+    finally:
+        os.close(fd)
+
+def link(name):
+    try:
+        return os.readlink(name)
+    except OSError as error:
+        return error.strerror
+
+def load():
+    return SAYS, time.time_ns()
+"""
+
+
+@pytest.mark.parametrize(
+    ("asks", "says", "change"),
+    [
+        ("sizes('box')", "['a:3', 'b:3']", "echo longer > box/a"),
+        ("kinds('box')", "['a:False', 'b:False']", "rm box/a; mkdir box/a"),
+        ("kinds('links')", "['in:True', 'to:False']", "rmdir place; touch place"),
+        ("[os.path.isdir('box/a')]", "[False]", "rm box/a; mkdir box/a"),
+        ("relative('box/a')", "3", "echo longer > box/a"),
+        ("relative('box/c')", "No such file or directory", "touch box/c"),
+        ("below('box')", "['a', 'b']", "touch box/c"),
+        ("link('links/in')", "../place", "ln -sfn ../box links/in"),
+        ("link('links/to')", "../nowhere", "ln -sfn ../box links/to"),
+        ("link('links/more')", "No such file or directory", "ln -s ../nowhere links/more"),
+        ("link('box/a')", "Invalid argument", "ln -sf ../nowhere box/a"),
+        ("[os.path.lexists('links/more')]", "[False]", "ln -s ../nowhere links/more"),
+        ("[Path('box/a').is_symlink()]", "[False]", "ln -sf b box/a"),
+        ("[Path('links/in').resolve().name]", "['place']", "ln -sfn ../box links/in"),
+    ],
+)
+async def test_whatever_it_asks_of_what_it_looks_for_counts(
+    program: Callable[..., Program], asks: str, says: str, change: str
+) -> None:
+    """Size and kind of a folder's entries, what lies relative to one, and where a link leads."""
+    shop = program(keep=["catalog:load"])
+    shop.write("catalog.py", ENTRIES.replace("SAYS", asks))
+    shop.write("main.py", "from catalog import load\nprint(*load())")
+    shop.write("box/a", "one")
+    shop.write("box/b", "one")
+    (shop.root / "place").mkdir()
+    (shop.root / "links").mkdir()
+    (shop.root / "links/in").symlink_to("../place")
+    (shop.root / "links/to").symlink_to("../nowhere")
+    await shop.run()
+    kept = await shop.again()
+    assert kept.startswith(f"{says} ")
+    assert await shop.run() == kept
+
+    await anyio.run_process(["sh", "-ec", change], cwd=shop.root)
+    found = await shop.run()
+    assert not found.startswith(f"{says} ")
+    assert (await shop.again()).split()[:-1] == found.split()[:-1]
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [
+        "kinds('box')",
+        "[one for _, _, files in os.walk('box') for one in sorted(files)]",
+        "[one.name for one in sorted(Path('box').glob('**/*'))]",
+        "[Path('box/a').resolve().name, os.path.lexists('box/a')]",
+        "[os.path.isfile('box/a'), os.path.isdir('box')]",
+    ],
+)
+async def test_what_is_in_a_file_that_is_only_found_does_not_count(
+    program: Callable[..., Program], asks: str
+) -> None:
+    """A database beside an app changes all the time."""
+    shop = program(keep=["catalog:load"])
+    shop.write("catalog.py", ENTRIES.replace("SAYS", asks))
+    shop.write("main.py", "from catalog import load\nprint(*load())")
+    shop.write("box/a", "one")
+    await shop.run()
+    kept = await shop.again()
+    shop.write("box/a", "other and longer")
+    assert await shop.run() == kept
 
 
 async def test_it_stays_the_function_that_it_was(shop: Program) -> None:
