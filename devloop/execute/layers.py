@@ -153,12 +153,11 @@ class Layers:
         ready = [self._ready[1]] if self._ready is not None else []
         return [one.process.pid for one in (*(layer.blank for layer in self._layers), *ready)]
 
-    def learn(self, message: Mapping[str, Any], command: Python, *, layered: bool) -> bool:
+    def learn(self, message: Mapping[str, Any], *, layered: bool) -> bool:
         """Take in what a process tells of its imports.
 
         Args:
             message: its `loaded`.
-            command: what runs there.
             layered: it was started from a layer, so that its own imports are not all it has.
 
         Returns:
@@ -168,8 +167,7 @@ class Layers:
         main = message.get("main")
         self._main = self._relative(main) if main else None
         self._cwd = message["cwd"]
-        first = main if command.kind == "module" else command.target
-        scene = Scene(first, *(tuple(message[k]) for k in ("path", "finders", "altered")))
+        scene = Scene(*(tuple(message[k]) for k in ("path", "finders", "altered")))
         if scene != self._scene:
             self._scene = scene
             for layer in self._layers:

@@ -98,13 +98,11 @@ class Scene:
     """What the command has brought about by the time it was asked.
 
     Args:
-        first: what stands first in `sys.argv`.
         path: `sys.path`.
         finders: the names of what finds modules for the import system.
         altered: the environment variables that it has set or taken away.
     """
 
-    first: str | None = None
     path: tuple[str, ...] = ()
     finders: tuple[str, ...] = ()
     altered: tuple[str, ...] = ()

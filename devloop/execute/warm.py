@@ -304,8 +304,8 @@ class Warm:
             self._answered = True
             self._path = tuple(message["path"])
             shape = Shape(own, self._path, tuple(map(str, message["flags"])))
-            if self.layers is not None and self._last is not None:
-                misled |= self.layers.learn(message, self._last[0], layered=layered)
+            if self.layers is not None:
+                misled |= self.layers.learn(message, layered=layered)
             if not layered:
                 record = record.audit(shape, warm=warm)
                 self._doubted = False

@@ -159,16 +159,25 @@ def environment(env: dict[str, str], birth: Birth, written: dict[str, str | None
         time.tzset()
 
 
-def place(kind: str, target: str) -> None:
-    """Put that folder on `sys.path` which comes first there (sys_path_init).
+def first(kind: str, target: str) -> str:
+    """That folder which comes first on `sys.path` (sys_path_init).
 
     Args:
         kind: ``"module"`` or ``"script"``.
         target: its name or path.
     """
-    first = os.getcwd() if kind == "module" else os.path.dirname(os.path.realpath(target))
+    return os.getcwd() if kind == "module" else os.path.dirname(os.path.realpath(target))
+
+
+def place(kind: str, target: str) -> None:
+    """Put that folder on `sys.path` which comes first there.
+
+    Args:
+        kind: see `first`.
+        target: see `first`.
+    """
     if PLACEHOLDER in sys.path:
-        sys.path[sys.path.index(PLACEHOLDER)] = first
+        sys.path[sys.path.index(PLACEHOLDER)] = first(kind, target)
     forget_folders()
 
 

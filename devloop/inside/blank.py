@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn, TypeVar
 
+    from .scene import Scene
+
     T = TypeVar("T")
 
 VERSION = 1
@@ -83,8 +85,9 @@ class Blank:
 
     def _preload(self, order: dict[str, Any]) -> None:
         self._prepare(order)
+        scene = _part("scene").Scene(order["entry"], order["modules"])
         loading = preload.Loading(
-            self._importing,
+            lambda name: self._importing(name, scene),
             check=order["check"],
             trace=order["trace"],
             altered=order.get("altered", ()),
@@ -94,11 +97,10 @@ class Blank:
 
             with pytest_warm.held(**given):
                 answer = loading.run(order["modules"])
-        elif outside := order.get("outside"):
-            with _part("fence").Fence(outside):
-                answer = loading.run(order["modules"])
         else:
-            answer = loading.run(order["modules"])
+            fence, outside = _part("fence"), order.get("outside")
+            with scene, fence.Fence(outside) if outside else fence.FolderFence(scene.first):
+                answer = loading.run(order["modules"])
         self._written.update(answer["written"])
         become.prepare()
         become.flush()  # or a layer would take it for what its own modules print
@@ -110,11 +112,14 @@ class Blank:
         become.environment(order["env"], self._birth, self._written)
         become.place(order["entry"]["kind"], order["entry"]["target"])
         self._prepare(order)
-        sys.argv[0] = order["first"] or sys.argv[0]
         path, sys.path[:] = list(sys.path), order["path"]
-        making = _part("layer").Making(order, self._importing, become.flush)
+        scene = _part("scene").Scene(order["entry"], order["modules"])
+        making = _part("layer").Making(
+            order, lambda name: self._importing(name, scene), become.flush
+        )
         stepped_back = become.step_back()
-        answer = making.run()
+        with scene:
+            answer = making.run()
         if stepped_back:
             become.step_up()
         sys.path[:] = path
@@ -139,7 +144,8 @@ class Blank:
         """Answer the order; devloop may have given up waiting, and asked for something else."""
         self._control.send({**message, "n": self._number})
 
-    def _importing(self, name: str) -> None:
+    def _importing(self, name: str, scene: Scene) -> None:
+        scene.importing()
         self._control.send({"m": "importing", "name": name})
 
     def _fork(self, fd: int) -> None:

@@ -42,7 +42,7 @@ class Fence:
         Raises:
             ModuleNotFoundError: the module is the project's.
         """
-        if not any(self._own(place) for place in self._places(name, path)):
+        if not self._is_own(name, path):
             return
         frame: Any = sys._getframe(1)
         while frame is not None:
@@ -61,5 +61,24 @@ class Fence:
                 return [*origin, *(spec.submodule_search_locations or ())]
         return []
 
-    def _own(self, place: str) -> bool:
-        return not f"{place}{os.sep}".startswith(self._outside)
+    def _is_own(self, name: str, path: Any) -> bool:
+        return any(
+            not f"{place}{os.sep}".startswith(self._outside) for place in self._places(name, path)
+        )
+
+
+class FolderFence(Fence):
+    """Keeps out just what lies in one folder; what has other places, too, is let in.
+
+    Args:
+        folder: the one that comes first on the command's `sys.path`; None keeps out nothing.
+    """
+
+    def __init__(self, folder: str | None) -> None:
+        super().__init__([])
+        self._folder = folder
+
+    def _is_own(self, name: str, path: Any) -> bool:
+        places = [] if path is not None or self._folder is None else self._places(name, path)
+        own = f"{self._folder}{os.sep}{name}"
+        return bool(places) and all(place.startswith(own) for place in places)

@@ -309,13 +309,72 @@ async def test_only_what_is_held_is_loaded(start: Starter, handover: bool) -> No
     assert names == eval(cold)
 
 
-@pytest.mark.parametrize("script", ["main.py", "./sub/main.py"])
-async def test_an_import_sees_whose_it_is(start: Starter, script: str) -> None:
-    """W23: `__main__` has the script's file while a held library is imported, as when cold."""
+ASKS = """
+import __main__, sys
+def see():
+    spec = getattr(__main__, "__spec__", None)
+    return {"file": getattr(__main__, "__file__", None), "package": __main__.__package__,
+            "spec": spec and [spec.name, spec.origin], "argv": list(sys.argv),
+            "loader": type(__main__.__loader__).__name__, "path": list(sys.path)}
+FOUND = see()
+"""
+
+
+@pytest.mark.parametrize(
+    ("argv", "held"),
+    [
+        (["main.py", "-x"], ["asks"]),
+        (["./sub/main.py"], ["asks"]),
+        (["-m", "main"], ["asks"]),
+        (["-m", "shop"], ["asks"]),
+        (["-m", "shop.serve", "1"], ["asks"]),
+        (["-m", "tool"], ["asks", "tool", "later"]),
+        (["-P", "main.py"], ["asks"]),
+        (["-m", "gone"], ["asks"]),
+    ],
+    ids=" ".join,
+)
+async def test_an_import_sees_whose_it_is(start: Starter, argv: list[str], held: list[str]) -> None:
+    """W23: while libraries are imported to be held, the command looks as it does when cold.
+
+    A package that runs as a module is imported before it is known what runs.
+    """
+    if argv[0] == "-P" and sys.version_info < (3, 11):
+        pytest.skip("it has no such option")
     start.env["PYTHONPATH"] = "lib"
-    start.write("lib/asks.py", "import __main__\nFOUND = getattr(__main__, '__file__', None)\n")
-    start.write(script, "import asks\nprint(asks.FOUND)\n")
-    assert (await start.both("python", script, modules=["asks"])).same().endswith("main.py\n")
+    start.write("lib/asks.py", ASKS)
+    start.write("lib/later.py", ASKS)
+    start.write("lib/tool/__init__.py", "import asks")
+    says = "import asks, json; print(json.dumps(asks.FOUND))"
+    start.write("lib/tool/__main__.py", f"import later; print(later.FOUND)\n{says}")
+    for name in ("main.py", "sub/main.py", "shop/__main__.py", "shop/serve.py"):
+        start.write(name, says)
+    start.write("shop/__init__.py", "")
+    (await start.both("python", *argv, modules=held)).same()
+
+
+async def test_nothing_of_the_project_is_held_with_what_would_import_it(start: Starter) -> None:
+    """A library that looks for a module of the project finds it in each start."""
+    start.env["PYTHONPATH"] = "lib"
+    start.write("lib/asks.py", "try:\n    import own\nexcept ImportError:\n    own = None\n")
+    start.write("lib/plain.py", "")
+    start.write("own.py", "print('own')")
+    start.write("main.py", "import sys, plain, asks; print(asks.own is sys.modules['own'])")
+    assert (await start.both("python", "main.py", modules=["plain", "asks"])).same()
+
+
+async def test_a_folder_of_the_project_does_not_keep_a_library_out(start: Starter) -> None:
+    """One that is called as a library is, and holds no modules, is no library of the project."""
+    start.env["PYTHONPATH"] = "lib"
+    start.write("lib/asks.py", "print('once')")
+    start.write("lib/spaced/inner.py", "print('inner')")
+    start.write("asks/data.txt", "")
+    start.write("spaced/data.txt", "")
+    start.write("main.py", "import asks, spaced.inner; print(len(spaced.__path__))")
+    names = ["asks", "spaced", "spaced.inner"]
+    zygote = await start.zygote("python", "main.py", modules=names)
+    assert set(names) <= set((await zygote.preload(names)).loaded)
+    assert "2" in (await start.both("python", "main.py", modules=names)).same()
 
 
 TITLE = """

@@ -96,8 +96,7 @@ class Program:
                 if got[0]["m"] == "called":
                     self.layers.called(got[0])
                 elif got[0]["m"] == "loaded":
-                    command = self._start.parse(*self.argv)
-                    self._misled = self.layers.learn(got[0], command, layered=self._layered)
+                    self._misled = self.layers.learn(got[0], layered=self._layered)
                     break
         await life.process.stop(9, 0.0)
         return text

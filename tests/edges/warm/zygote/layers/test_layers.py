@@ -240,10 +240,14 @@ async def test_the_script_itself_is_never_held(program: Callable[..., Program]) 
 
 
 async def test_a_module_is_held_with_its_first_argument(program: Callable[..., Program]) -> None:
-    """What a module finds in `sys.argv` at its import is what a start with `-m` puts there."""
+    """What a module finds at its import is what a start with `-m` puts there."""
     shop = program()
     shop.argv = (shop.argv[0], "-m", "main", "--port", "1")
-    shop.write("args.py", "import sys\nARGV = list(sys.argv)\n" + BORN)
+    shop.write(
+        "args.py",
+        "import __main__, sys\nARGV = [*sys.argv, __main__.__file__, __main__.__spec__.name]\n"
+        + BORN,
+    )
     shop.write("main.py", "import args\nprint(args.ARGV, args.BORN)")
     first = await shop.run()
     second = await shop.again()
