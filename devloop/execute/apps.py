@@ -44,6 +44,9 @@ waited for this one come first."""
 SETTLING = 2.0
 """Seconds after which an app that is ready listens wherever it will, and has imported most."""
 
+LONGER = (4.0, 8.0, 16.0, 32.0)
+"""Seconds after which an app is asked again that imports what it imports still."""
+
 ANSWERING = 0.2
 """Seconds in which forked children have told what they import; those who are late tell later."""
 
@@ -329,6 +332,11 @@ class AppSupervisor:
             if self.warm is not None:
                 self.warm.listens(self._held.others_of(life.process.pid, life.loose))
             await self._ask_for_imports(life)
+        for pause in LONGER:
+            if life is not self._line.current or life.is_known or not life.has_reported:
+                return
+            await anyio.sleep(pause)
+            await self._ask_for_imports(life)
 
     async def _ask_for_imports(self, life: Life) -> None:
         if self.warm is not None and life.begun.running is not None:
@@ -359,10 +367,19 @@ class AppSupervisor:
         if message["m"] == "news":
             misled = self.warm.hear(message, **start)
         else:
-            first, life.has_reported = not life.has_reported, True
-            misled = self.warm.report(message, first=first, **start)
+            life.has_reported = True
+            whole = not message["importing"] or self._runs_within_an_import(life, message)
+            first, life.is_known = whole and not life.is_known, whole or life.is_known
+            life.told.append(len(message["modules"]))
+            misled = self.warm.report(message, first=first, whole=whole, **start)
         if misled and life is self._line.current and not life.asked:
             self.restart(changes=self._changes)
+
+    def _runs_within_an_import(self, life: Life, message: Mapping[str, Any]) -> bool:
+        """Whether an import that does not end is what the app does."""
+        # What does not listen by then may compute for long at an import.
+        enough = 1 if life.address is not None else 2
+        return len(life.told) >= enough and life.told[-1] == len(message["modules"])
 
     def _is_late(self, life: Life) -> None:
         limit = self._app.ready_timeout

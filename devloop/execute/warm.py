@@ -276,14 +276,22 @@ class Warm:
         self._news.set()
 
     def report(
-        self, message: Mapping[str, Any], *, warm: bool, first: bool, layered: bool = False
+        self,
+        message: Mapping[str, Any],
+        *,
+        warm: bool,
+        first: bool,
+        whole: bool = True,
+        layered: bool = False,
     ) -> bool:
         """Take in what a process tells of its imports.
 
         Args:
             message: its `loaded`.
             warm: it was started warm.
-            first: it has not told of them before.
+            first: it has not told of all of them before.
+            whole: these are all that it imports at its start; of one that is in the midst of
+                that it is learnt what can be held, and nothing else.
             layered: it was started from a layer.
 
         Returns:
@@ -313,6 +321,11 @@ class Warm:
                 # An edit may be why they differ: it is looked at again, without the layer.
                 self._doubted = bool(differences(record.shape, shape))
                 record = record if self._doubted else record.audit(shape, warm=warm)
+        elif not whole:
+            self._answered = True
+            self._path = self._path or tuple(message["path"])
+            if not warm:
+                record = record.cut_short()
         self.record = record
         self._news.set()
         return misled

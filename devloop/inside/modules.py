@@ -21,6 +21,8 @@ _held: dict[str, str | None] = {}
 
 _environment: dict[str, str] = {}
 
+_IMPORTING = "<frozen importlib._bootstrap>"
+
 
 def hold() -> None:
     """What is loaded now is held for others: its files are noted.
@@ -93,7 +95,19 @@ def loaded() -> dict[str, Any]:
         "finders": finders(),
         "replaces": _replaces(),
         "altered": _altered(),
+        "importing": _importing(),
     }
+
+
+def _importing() -> bool:
+    """Whether what is told here is told in the midst of an import."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "_find_and_load" and code.co_filename == _IMPORTING:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def news() -> dict[str, Any] | None:

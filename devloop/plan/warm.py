@@ -190,6 +190,16 @@ class WarmRecord(msgspec.Struct, frozen=True):
         off = f"a warm start differs from a cold one: {min(real)}" if real else None
         return msgspec.structs.replace(self, shape=shape, suspect=None, audited=not real, off=off)
 
+    def cut_short(self) -> WarmRecord:
+        """Take in that a cold start goes on, and may end before it tells what it comes to.
+
+        Returns:
+            A new value; what an earlier one came to says nothing of the next start.
+        """
+        if self.audited or self.suspect is not None:
+            return self
+        return msgspec.structs.replace(self, shape=None)
+
     @property
     def doubt(self) -> tuple[str, ...]:
         """In what the last warm start differed from the cold one before it."""

@@ -14,6 +14,7 @@ import pytest
 
 from devloop.config.types import Ready
 from devloop.events import AppStarted
+from devloop.execute import apps
 from devloop.execute.guard import Guard
 from devloop.plan.warm import WarmRecord
 
@@ -107,6 +108,65 @@ async def test_a_difference_turns_warm_off(
         assert (off.start, off.reason) == ("cold", reason)
     async with supervised(guard, root, memory=memory, **table(root)) as session:
         assert (await started(session)).reason == reason
+
+
+SLOW = """
+    import os, time
+    if not os.path.exists("quick"):
+        print("up", flush=True)
+        time.sleep(600)
+    """
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_a_start_that_ends_amid_its_imports_is_not_compared(
+    supervised: Supervised, guard: Guard, root: Path, known: bool
+) -> None:
+    """What it has imported is held; what it has not is no difference, nor what was before."""
+    write(root.parent, f"{SITE}/dep.py", "")
+    write(root.parent, f"{SITE}/late.py", "")
+    write(root, "plugin.py", "import dep")
+    write(root, "slow.py", SLOW)
+    memory = Kept()
+    if known:
+        async with supervised(guard, root, memory=memory, **table(root)) as session:
+            assert (await started(session)).start == "cold"
+    code = textwrap.dedent(APP).replace("import dep", "import plugin, slow, late, own")
+    write(root, "app.py", code)
+    write(root, "own.py", "")
+    async with supervised(guard, root, memory=memory, **table(root)) as session:
+        assert (await started(session)).start == "cold"
+        await stocked(session)
+        (root / "quick").touch()
+        for _ in range(2):
+            event = await started(session)
+            assert (event.start, event.reason) == ("warm", None)
+            await stocked(session)
+        with anyio.fail_after(60):
+            while not {"dep", "late"} <= {*session.app.warm.record.held}:  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+
+
+@pytest.mark.parametrize("listens", [False, True])
+async def test_what_runs_within_an_import_is_compared_as_well(
+    supervised: Supervised,
+    guard: Guard,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    listens: bool,
+) -> None:
+    """An import that brings in nothing more for long is what the app does."""
+    monkeypatch.setattr(apps, "SETTLING", 0.05)
+    monkeypatch.setattr(apps, "LONGER", (0.1, 0.2))
+    write(root.parent, f"{SITE}/dep.py", "")
+    serve = "import socket\nsock = socket.create_server(('127.0.0.1', 0))\n" if listens else ""
+    write(root, "server.py", serve + textwrap.dedent(APP))
+    write(root, "app.py", "import server")
+    async with supervised(guard, root, **table(root)) as session:
+        assert (await started(session)).start == "cold"
+        with anyio.fail_after(60):
+            while session.app.warm.record.shape is None:  # noqa: ASYNC110 - nobody is told of it
+                await anyio.sleep(0.01)
 
 
 async def test_an_edit_that_imports_less_is_no_difference(
