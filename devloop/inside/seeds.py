@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 _ref: Any = private("_weakref").ref
 
 _unseeded: dict[int, Any] = {}
-"""Weak references to generators that were seeded with nothing, by their identities."""
+"""Weak references to generators of `random` that were seeded with nothing, by their identities."""
+_of_numpy: dict[int, Any] = {}
+"""Those of numpy, which bear no weak references: what gives their bits, and old generators."""
+_drawn: set[int] = set()
+"""The seeds that numpy has drawn by chance."""
 _state: Any = None
 """Of `random`'s own generator; None where it may be seeded anew."""
 _fixed: set[str] = set()
@@ -45,6 +49,8 @@ class Watching:
         forget("numpy.random", self._of_numpy)
         for undo in reversed(self._undo):
             undo()
+        if _drawn:
+            _find()
         if "random" in _fixed:
             _state = sys.modules["random"].getstate()
 
@@ -62,20 +68,24 @@ class Watching:
 
     def _of_numpy(self, module: ModuleType) -> None:
         numpy: Any = module
-        real_seed, real_make = numpy.seed, numpy.default_rng
+        real_seed = numpy.seed
 
         def seed(seed: Any = None) -> None:
             real_seed(seed)
             _note("numpy.random", None, seed)
 
-        def default_rng(seed: Any = None) -> Any:
-            made = real_make(seed)
-            if seed is None:
-                _unseeded[id(made)] = _ref(made)
-            return made
-
         self._replace(numpy, "seed", seed)
-        self._replace(numpy, "default_rng", default_rng)
+        bits = sys.modules.get("numpy.random.bit_generator")
+        real_draw = getattr(bits, "randbits", None)
+        if real_draw is None:
+            return  # of numpy before 1.17
+
+        def randbits(count: int) -> int:
+            drawn: int = real_draw(count)
+            _drawn.add(drawn)
+            return drawn
+
+        self._replace(bits, "randbits", randbits)
 
     def _replace(self, owner: Any, name: str, new: Any) -> None:
         old = vars(owner)[name]
@@ -93,6 +103,22 @@ def _note(module: str | None, generator: Any, seed: Any) -> None:
         _unseeded.pop(id(generator), None)
 
 
+def _find() -> None:
+    """Find the generators of numpy that are left, and were seeded with what was drawn by chance.
+
+    Generators are of types in C, in whose place no others can be put: modules derive from them.
+    """
+    numpy: Any = sys.modules["numpy.random"]
+    kinds = (sys.modules["numpy.random.bit_generator"].BitGenerator, numpy.RandomState)
+    for one in private("gc").get_objects():
+        if issubclass(type(one), kinds) and one is not numpy.mtrand._rand:
+            bits = getattr(one, "_bit_generator", one)
+            sequence = getattr(bits, "seed_seq", None) or getattr(bits, "_seed_seq", None)
+            seed = getattr(sequence, "entropy", None)
+            if type(seed) is int and seed in _drawn:
+                _of_numpy[id(one)] = one
+
+
 def forked() -> None:
     """Give `random` in a forked process the state back that an import has given it."""
     if _state is not None:
@@ -103,13 +129,15 @@ def renew() -> None:
     """Seed anew what was seeded with nothing."""
     for ref in _unseeded.values():
         generator = ref()
-        if generator is None:
-            continue
-        bits = getattr(generator, "bit_generator", None)
-        if bits is None:
+        if generator is not None:
             generator.seed()
+    for one in _of_numpy.values():
+        if (bits := getattr(one, "_bit_generator", None)) is None:
+            one.state = type(one)().state
         else:
-            bits.state = type(bits)().state
+            one.set_state(
+                type(bits)().state
+            )  # one that makes two numbers at a time forgets the other
     numpy: Any = sys.modules.get("numpy.random")
     if numpy is not None and "numpy.random" not in _fixed:
         numpy.seed()

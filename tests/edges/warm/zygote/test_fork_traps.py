@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -180,6 +181,10 @@ from numpy import random
 import numpy
 ANY = random.default_rng()
 CHOSEN = random.default_rng(1)
+OLD, OLD_CHOSEN, AGAIN = random.RandomState(), random.RandomState(1), random.RandomState()
+OLD.randn()  # it makes two, and keeps one
+AGAIN.seed(3)
+BARE, LATER = random.Generator(random.Philox()), random.RandomState(random.SFC64())
 if {seeded}:
     numpy.random.seed(4)
 """
@@ -188,27 +193,34 @@ if {seeded}:
 @pytest.mark.real
 @pytest.mark.slow
 @pytest.mark.parametrize("seeded", [False, True])
+@pytest.mark.parametrize("version", ["1.26.4", "2.2.6", "2.5.5"])
 async def test_generators_of_numpy_give_what_they_give_in_a_cold_start(
-    start: Starter, real_environment: Callable[..., str], seeded: bool
+    start: Starter, real_environment: Callable[..., str], version: str, seeded: bool
 ) -> None:
-    """W6: be they of a module's own, or the one that all share."""
-    python = real_environment("numpy==2.2.6")
+    """W6: be they of a module's own, of whatever kind, or the one that all share."""
+    if (version[0] == "1") != (sys.version_info < (3, 12)) and version != "2.2.6":
+        pytest.skip("there is none for this Python")
+    python = real_environment(f"numpy=={version}")
     start.env["PYTHONPATH"] = "lib"
     start.write("lib/made.py", MADE.format(seeded=seeded))
     start.write(
         "main.py",
-        "import made, numpy\nprint(made.ANY.random(), made.CHOSEN.random(), numpy.random.rand(),"
+        "import made, numpy\nprint(numpy.random.rand(), *(one.normal() for one in ("
+        "made.ANY, made.OLD, made.BARE, made.LATER, made.CHOSEN, made.OLD_CHOSEN, made.AGAIN)),"
         " numpy.random.seed is numpy.random.mtrand.seed)",
     )
     cold = await start.cold(python, "main.py")
     assert await cold.end() == Ended(code=0)
-    zygote = await start.zygote(python, "main.py", modules=["numpy", "numpy.random", "made"])
+    names = ["numpy", "numpy.random", "made"]
+    zygote = await start.zygote(python, "main.py", modules=names)
+    assert "made" in (await zygote.preload(names)).loaded
     found = [cold.text.split()]
     for _ in range(2):
         life = await start.run(await zygote.take(), python, "main.py")
         assert await life.end() == Ended(code=0)
         found.append(life.text.split())
-    assert [len({one[at] for one in found}) for at in range(4)] == [3, 1, 1 if seeded else 3, 1]
+    differing = [len({one[at] for one in found}) for at in range(9)]
+    assert differing == [1 if seeded else 3, 3, 3, 3, 3, 1, 1, 1, 1]
 
 
 async def test_logging_does_not_hang(start: Starter) -> None:
