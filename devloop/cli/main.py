@@ -8,19 +8,13 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
-import rich_click as click
+import click
 from click.exceptions import Exit
 
 from devloop import __version__
-from devloop.cli.options import CONTEXT, wants_color
+from devloop.cli.options import COMMANDS, CONTEXT, Helped, wants_color
 from devloop.errors import DevloopError
 
-COMMANDS = {
-    "The loop": ["watch", "test", "build"],
-    "A running watch": ["status", "trigger", "lsp"],
-    "Ask": ["affected", "why", "graph", "stats"],
-    "Look after": ["init", "doctor", "clean", "completion"],
-}
 INTERRUPTED = 130
 INTERNAL = 3
 USAGE = 4
@@ -42,19 +36,7 @@ devloop why tests/test_cart.py      why they would run
 """
 
 
-HELP_LAYOUT = {
-    "command_groups": {
-        "devloop": [{"name": name, "commands": names} for name, names in COMMANDS.items()]
-    },
-    "commands_before_options": True,
-    "text_paragraph_linebreaks": "\n\n",
-    "padding_helptext_first_line": (0, 0, 1, 0),
-    "max_width": 100,
-}
-"""For rich-click, which imports rich when help is shown; its own decorator does so at once."""
-
-
-class Group(click.RichGroup):
+class Group(Helped, click.Group):
     """Imports a subcommand's file only when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -89,7 +71,7 @@ class Group(click.RichGroup):
     "devloop",
     cls=Group,
     invoke_without_command=True,
-    context_settings={**CONTEXT, "rich_help_config": HELP_LAYOUT},
+    context_settings=CONTEXT,
     help=HELP,
 )
 @click.option(

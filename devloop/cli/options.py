@@ -10,12 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import rich_click as click
+import click
 
 if TYPE_CHECKING:
     from devloop.config.load import Loaded
     from devloop.config.types import OnBusy
     from devloop.report.reporter import Reporter
+
+COMMANDS = {
+    "The loop": ["watch", "test", "build"],
+    "A running watch": ["status", "trigger", "lsp"],
+    "Ask": ["affected", "why", "graph", "stats"],
+    "Look after": ["init", "doctor", "clean", "completion"],
+}
+"""The names of the commands, in the order of the help."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,7 +31,17 @@ CONTEXT = {"auto_envvar_prefix": "DEVLOOP", "help_option_names": ["-h", "--help"
 """One name for one flag in every command: DEVLOOP_REPORTER, not DEVLOOP_WATCH_REPORTER."""
 
 
-def command(name: str, *shown: str) -> Callable[[Callable[..., int]], click.RichCommand]:
+class Helped(click.Command):
+    """A command whose help is rendered by rich-click, which is imported only then."""
+
+    def get_help(self, ctx: click.Context) -> str:
+        """The page."""
+        from devloop.cli.help import render
+
+        return render(ctx)
+
+
+def command(name: str, *shown: str) -> Callable[[Callable[..., int]], Helped]:
     """Make a subcommand of a function that returns its exit code.
 
     Args:
@@ -34,12 +52,12 @@ def command(name: str, *shown: str) -> Callable[[Callable[..., int]], click.Rich
         A decorator.
     """
 
-    def decorate(function: Callable[..., int]) -> click.RichCommand:
+    def decorate(function: Callable[..., int]) -> Helped:
         text = inspect.cleandoc(function.__doc__ or "")
         if shown:
             # The backspace is click's mark for a paragraph that is not to be wrapped.
             text = "\n".join((text, "", "\b", *shown))
-        make = click.command(name, cls=click.RichCommand, context_settings=CONTEXT, help=text)
+        make = click.command(name, cls=Helped, context_settings=CONTEXT, help=text)
         return make(function)
 
     return decorate

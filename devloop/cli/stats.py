@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-import rich_click as click
+import click
 
 from devloop.cli import options
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-import rich_click as click
+import click
 
 from devloop.cli import options
 

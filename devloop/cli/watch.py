@@ -7,7 +7,7 @@ import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-import rich_click as click
+import click
 
 from devloop.cli import options
 

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from devloop.cli.init import EDITORS
-from devloop.cli.main import COMMANDS
+from devloop.cli.options import COMMANDS
 from devloop.config.load import load
 from devloop.config.types import DIAGNOSTIC_TOOLS, Config, OnBusy
 from devloop.editors import setup
