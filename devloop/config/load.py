@@ -182,6 +182,8 @@ def _read(path: Path, name: str, prefix: tuple[str, ...]) -> Document | None:
 
 
 def _convert(documents: list[Document], root: Path) -> Config:
+    if not documents:
+        return Config()
     from devloop.config import checks, shape
 
     table: Any = {}

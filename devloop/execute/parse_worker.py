@@ -9,15 +9,17 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import msgspec
-from anyio.abc import Process
-from anyio.streams.buffered import BufferedByteReceiveStream
 
 from devloop.errors import InterpreterError
 from devloop.graph.facts import Facts
 from devloop.inside import messages
+
+if TYPE_CHECKING:
+    from anyio.abc import Process
 
 CODE = """import sys
 if sys.version_info < (3, 10):
@@ -72,6 +74,8 @@ class Worker:
     """One process that parses."""
 
     def __init__(self, process: Process) -> None:
+        from anyio.streams.buffered import BufferedByteReceiveStream
+
         assert process.stdin is not None
         assert process.stdout is not None
         self._process = process

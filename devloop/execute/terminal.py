@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import psutil
 
 from devloop.execute.streams import CHUNK
 
@@ -277,6 +276,8 @@ def waits_for_a_line(pid: int) -> bool:
     Args:
         pid: of the process.
     """
+    import psutil
+
     try:
         children = psutil.Process(pid).children(recursive=True)
     except psutil.Error:

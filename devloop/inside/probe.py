@@ -12,7 +12,6 @@ as long as all of this.
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import sys
@@ -158,6 +157,8 @@ def pth_roots(path: str, site: str) -> list[str]:
 
 def finder_roots(path: str) -> list[str]:
     """The folders that setuptools' finder for an editable install maps top-level names to."""
+    import ast  # few environments have one, and it takes longer than all else here
+
     try:
         module = ast.parse(text(path))
     except SyntaxError:

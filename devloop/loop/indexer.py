@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 import anyio
@@ -100,8 +101,12 @@ class Indexer:
         self._unread: dict[str, Signature] = {}
         self._gone: list[str] = []
         self._stale_layout = False
-        self._reading = anyio.Lock(fast_acquire=True)
         self._foreseen: Mapping[str, Parsed] = {}
+
+    @cached_property
+    def _reading(self) -> anyio.Lock:
+        """Held by who parses; made late, as that imports asyncio, which questions do without."""
+        return anyio.Lock(fast_acquire=True)
 
     @property
     def complete(self) -> bool:

@@ -14,7 +14,8 @@ import click
 import pytest
 
 import devloop as package
-from devloop.cli.main import COMMANDS, group
+from devloop.cli.main import group
+from devloop.cli.options import COMMANDS
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 SUBCOMMANDS = [name for names in COMMANDS.values() for name in names]
@@ -237,31 +238,37 @@ def run_broken(
     )
 
 
-def test_a_quick_command_imports_little(
-    devloop_command: Sequence[str], plain_environment: dict[str, str], tmp_path: Path
-) -> None:
-    """rich, psutil, anyio and the file watcher are imported by those who use them."""
-    program = devloop_command[-1].replace("main()", "") + (
-        "from devloop.cli.main import run\n"
-        "from devloop.cli import affected, build, test, watch, why, graph\n"
-        "from devloop.cli.options import find_project\n"
-        "assert run(['--version']) == 0\n"
-        "find_project(command=('x',))\n"
-        "import json\n"
-        "print(json.dumps(list(sys.modules)))\n"
-    )
+def imported_by(program: str, launcher: str, environment: dict[str, str], folder: Path) -> set[str]:
+    """The modules that are imported once a program has run with devloop's own path."""
+    code = launcher.replace("main()", "") + program
+    code += "import json\nprint(json.dumps(list(sys.modules)))\n"
     done = subprocess.run(
-        [sys.executable, "-I", "-c", program],
-        env=plain_environment,
-        cwd=tmp_path,
+        [sys.executable, "-I", "-c", code],
+        env=environment,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=120,
         check=True,
     )
-    imported = set(json.loads(done.stdout.splitlines()[-1]))
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_a_quick_command_imports_little(
+    devloop_command: Sequence[str], plain_environment: dict[str, str], tmp_path: Path
+) -> None:
+    """rich, psutil, anyio and the file watcher are imported by those who use them."""
+    program = (
+        "from devloop.cli.main import run\n"
+        "from devloop.cli import affected, build, test, watch, why, graph\n"
+        "from devloop.cli.options import find_project\n"
+        "assert run(['--version']) == 0\n"
+        "find_project(command=('x',))\n"
+    )
+    imported = imported_by(program, devloop_command[-1], plain_environment, tmp_path)
     assert not imported & {
         "rich",
+        "rich_click",
         "psutil",
         "anyio",
         "asyncio",
@@ -269,6 +276,25 @@ def test_a_quick_command_imports_little(
         "pathspec",
         "sqlite3",
     }
+
+
+def test_what_has_nothing_to_do_imports_no_more_than_it_needs(
+    devloop: Run, devloop_command: Sequence[str], plain_environment: dict[str, str], tmp_path: Path
+) -> None:
+    """A question about known sources starts no event loop; a run without apps has no psutil."""
+    (tmp_path / "test_it.py").write_text("def test_it(): pass\n")
+    assert devloop("test").returncode == 0
+    asked, ran = (
+        imported_by(
+            f"from devloop.cli.main import run\nassert run([{name!r}]) == 0\n",
+            devloop_command[-1],
+            plain_environment,
+            tmp_path,
+        )
+        for name in ("affected", "test")
+    )
+    assert not asked & {"asyncio", "ssl", "psutil", "rich", "rich_click"}
+    assert not ran & {"psutil", "rich", "rich_click"}
 
 
 def test_sigpipe_is_what_the_exit_code_says() -> None:
