@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
+
+import msgspec
 
 from devloop.execute.blank import Blank
 from devloop.execute.command import Python
@@ -147,4 +148,4 @@ def _folder(path: str) -> str:
 def _lasting(order: Order) -> Order:
     """An order without what each start has anew."""
     passed = [(name, -1) for name, _ in order.passed]
-    return replace(order, stdin=-1, stdout=-1, stderr=-1, held=(), passed=passed)
+    return msgspec.structs.replace(order, stdin=-1, stdout=-1, stderr=-1, held=(), passed=passed)

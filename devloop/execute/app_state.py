@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from devloop.execute.guard import Process
 
 
-@dataclass(frozen=True)
-class Stopped:
+class Stopped(msgspec.Struct, frozen=True):
     """Nothing runs, and nothing will until somebody asks for it."""
 
 
-@dataclass(frozen=True)
-class Starting:
+class Starting(msgspec.Struct, frozen=True):
     """Its process runs and has not shown that it is ready."""
 
     process: Process
 
 
-@dataclass(frozen=True)
-class Serving:
+class Serving(msgspec.Struct, frozen=True):
     """Its process is ready."""
 
     process: Process
 
 
-@dataclass(frozen=True)
-class Stopping:
+class Stopping(msgspec.Struct, frozen=True):
     """Its process was asked to stop."""
 
     process: Process
 
 
-@dataclass(frozen=True)
-class Crashed:
+class Crashed(msgspec.Struct, frozen=True):
     """It ended with an error, or could not be started.
 
     Args:
@@ -45,8 +41,7 @@ class Crashed:
     retry_in: float | None
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(msgspec.Struct, frozen=True):
     """It ended by itself, without an error; a change starts it again."""
 
 

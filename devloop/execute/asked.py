@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import anyio
+import msgspec
 
 Settled: TypeAlias = Literal["ready", "failed", "ended", "stopped"]
 
 
-@dataclass(frozen=True)
-class Start:
+class Start(msgspec.Struct, frozen=True):
     """A start that is wanted.
 
     Args:
@@ -22,8 +21,7 @@ class Start:
     seen: float | None
 
 
-@dataclass(frozen=True)
-class Rest:
+class Rest(msgspec.Struct, frozen=True):
     """No start is wanted."""
 
 

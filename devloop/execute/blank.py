@@ -10,12 +10,12 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
 
 import anyio
+import msgspec
 
 from devloop.errors import CommandError, ExecuteError, GuardianLost
 from devloop.execute import tree
@@ -183,7 +183,7 @@ class Blank:
             "never": list(wish.never),
             "target": wish.target,
             "call": wish.call,
-            **asdict(wish.scene),
+            **msgspec.structs.asdict(wish.scene),
             **_entry(self._command),
         }
         limit = IMPORT_TIMEOUT if wish.target is None else COMPUTE_TIMEOUT

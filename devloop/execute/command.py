@@ -11,8 +11,9 @@ import re
 import shlex
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
+
+import msgspec
 
 _PYTHON = re.compile(r"python(\d+(\.\d+)*)?t?d?")
 _HEAD = 4096
@@ -42,8 +43,7 @@ _ASKED = {"PYTHONINSPECT": "i", "PYTHONVERBOSE": "v", "PYTHONPROFILEIMPORTTIME":
 """Variables that do what an option does."""
 
 
-@dataclass(frozen=True)
-class Python:
+class Python(msgspec.Struct, frozen=True):
     """A Python program.
 
     Args:
@@ -70,8 +70,7 @@ class Python:
         return self.argv[0]
 
 
-@dataclass(frozen=True)
-class NotPython:
+class NotPython(msgspec.Struct, frozen=True):
     """Something else, or something that only the interpreter itself can start.
 
     Args:
@@ -101,7 +100,11 @@ def parse(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> Python | Not
         name = name or os.path.basename(found)  # as it was given
         if _PYTHON.fullmatch(os.path.basename(found)) and not _head(found, cwd).startswith(b"#!"):
             python = _options(words, name, env, cwd)
-            return replace(python, shell=shell) if isinstance(python, Python) else python
+            return (
+                msgspec.structs.replace(python, shell=shell)
+                if isinstance(python, Python)
+                else python
+            )
         by = _interpreter(found, cwd)
         if by is None:
             return NotPython("it is not a Python program")

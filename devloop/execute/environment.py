@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from devloop.inside.volatile import is_volatile
 
 
-@dataclass(frozen=True)
-class FileValues:
+class FileValues(msgspec.Struct, frozen=True):
     """What an environment file says.
 
     Args:

@@ -15,11 +15,11 @@ import secrets
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from types import TracebackType
 
 import anyio
 import anyio.abc
+import msgspec
 
 from devloop.execute import editor_links
 from devloop.execute.failure import Failure, as_html, as_json, as_text
@@ -159,7 +159,7 @@ class ErrorPage:
             name, _, value = field.partition(":")
             headers.setdefault(name.strip().lower(), value.strip())
         if not is_local(headers.get("host", "")):
-            failure = replace(
+            failure = msgspec.structs.replace(
                 failure, headline="see where devloop runs", text="", frames=(), changes=()
             )
         kind = _preferred(headers.get("accept", ""))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from html import escape
 from importlib import resources
@@ -13,6 +12,8 @@ from itertools import groupby
 from pathlib import Path
 from string import Template
 from typing import Any
+
+import msgspec
 
 from devloop.execute import editor_links
 
@@ -28,8 +29,7 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 """What an app colours its output with (ECMA-48)."""
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True):
     """One line of a traceback.
 
     Args:
@@ -45,8 +45,7 @@ class Frame:
     source: str = ""
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """Why an app could not start.
 
     Args:

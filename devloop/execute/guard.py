@@ -12,13 +12,13 @@ import subprocess
 import sys
 import termios
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import anyio
 import anyio.to_thread
+import msgspec
 
 import devloop
 from devloop.errors import ExecuteError, GuardianLost
@@ -293,7 +293,7 @@ class Guard:
         elif kind == "gone":
             left = tuple(message["left"])
             # Not even its own end was seen: it hangs in the kernel.
-            state.how = replace(state.how or _ended(-signal.SIGKILL), left=left)
+            state.how = msgspec.structs.replace(state.how or _ended(-signal.SIGKILL), left=left)
             state.ended.set()
             state.gone.set()
         if state.gone.is_set():

@@ -14,9 +14,10 @@ import socket
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from devloop.errors import CommandError
 from devloop.execute import letting_go, listening
@@ -32,8 +33,7 @@ _TCP_INFO_MOST = 28
 _NOT_AN_ADDRESS = 'Write "127.0.0.1:3000", "[::1]:3000" or "unix:run/app.sock".'
 
 
-@dataclass
-class _Socket:
+class _Socket(msgspec.Struct):
     """One held socket.
 
     Args:

@@ -6,10 +6,10 @@ One that is asked for a process may be silent, or be replaced meanwhile.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 import anyio
+import msgspec
 
 from devloop.execute.blank import Blank
 from devloop.execute.command import Python
@@ -27,8 +27,7 @@ DIED = "the process that held its imports died"
 SILENT = f"the process that holds its imports did not answer within {PATIENCE:.0f} s"
 
 
-@dataclass(frozen=True)
-class Purpose:
+class Purpose(msgspec.Struct, frozen=True):
     """What something is made for that holds imports.
 
     Args:

@@ -12,10 +12,10 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import anyio
+import msgspec
 
 from devloop.execute.blank import COMPUTE_TIMEOUT, Blank
 from devloop.execute.command import Python
@@ -33,8 +33,7 @@ ROUNDS = 6
 """How often a layer is made anew without a module that cannot be held."""
 
 
-@dataclass
-class _Layer:
+class _Layer(msgspec.Struct):
     """A process that is forked from.
 
     Args:
@@ -52,8 +51,7 @@ class _Layer:
     spoilt: str | None = None
 
 
-@dataclass
-class _Round:
+class _Round(msgspec.Struct):
     """A layer that is being made.
 
     Args:
@@ -63,12 +61,11 @@ class _Round:
     """
 
     expected: frozenset[str]
-    touched: set[str] = field(default_factory=set)
-    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    touched: set[str] = msgspec.field(default_factory=set)
+    scope: anyio.CancelScope = msgspec.field(default_factory=anyio.CancelScope)
 
 
-@dataclass
-class _Refusal:
+class _Refusal(msgspec.Struct):
     """Why a result is not kept, until that may be otherwise.
 
     Args:
@@ -467,8 +464,7 @@ class Layers:
         return file if inside.startswith("..") else inside.replace(os.sep, "/")
 
 
-@dataclass(frozen=True)
-class _Making:
+class _Making(msgspec.Struct, frozen=True):
     """What all layers of one round are made with."""
 
     zygote: Zygote

@@ -8,10 +8,10 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import anyio
+import msgspec
 
 from devloop.config.types import App, seconds
 from devloop.errors import GuardianLost
@@ -47,8 +47,7 @@ BESIDE = 0.05
 """Seconds between two looks at whether a process listens that would tell if it could."""
 
 
-@dataclass(frozen=True)
-class Watchers:
+class Watchers(msgspec.Struct, frozen=True):
     """Who is told of a life.
 
     Args:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from signal import SIGTERM, SIGURG
 from typing import Any
+
+import msgspec
 
 from devloop.execute.command import Python
 from devloop.execute.control import Control
@@ -28,8 +29,7 @@ class Declined(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """What a blank is to become.
 
     Args:
@@ -67,8 +67,7 @@ class Order:
     stop_timeout: float = 5.0
 
 
-@dataclass(frozen=True)
-class Preloaded:
+class Preloaded(msgspec.Struct, frozen=True):
     """What has come of a list of modules.
 
     Args:
@@ -93,8 +92,7 @@ class Preloaded:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Scene:
+class Scene(msgspec.Struct, frozen=True):
     """What the command has brought about by the time it was asked.
 
     Args:
@@ -108,8 +106,7 @@ class Scene:
     altered: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Wish:
+class Wish(msgspec.Struct, frozen=True):
     """What a layer shall hold.
 
     Args:
@@ -127,8 +124,7 @@ class Wish:
     call: str | None = None
 
 
-@dataclass(frozen=True)
-class Layered:
+class Layered(msgspec.Struct, frozen=True):
     """What has come of a layer.
 
     Args:
@@ -154,8 +150,7 @@ class Layered:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Running:
+class Running(msgspec.Struct, frozen=True):
     """A blank that has become a command.
 
     Args:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass, field
 
 import anyio
+import msgspec
 
 from devloop.execute.wiring import Wiring
 
@@ -17,8 +17,7 @@ SAID = 16_000
 """Bytes that are kept of what imports print."""
 
 
-@dataclass
-class Printed:
+class Printed(msgspec.Struct):
     """What processes print that are not commands yet: one that was started, and all its forks.
 
     Args:
@@ -26,9 +25,9 @@ class Printed:
     """
 
     wiring: Wiring
-    said: bytearray = field(default_factory=bytearray)
+    said: bytearray = msgspec.field(default_factory=bytearray)
     reading: bool = False
-    news: anyio.Event = field(default_factory=anyio.Event)
+    news: anyio.Event = msgspec.field(default_factory=anyio.Event)
 
     def begin(self) -> None:
         """Read it from now on."""

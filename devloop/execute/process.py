@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import anyio
+import msgspec
 
 from devloop.errors import GuardianLost
 
@@ -15,8 +15,7 @@ STOP_REST = 4.0
 """Seconds beside the stop timeout after which the guardian must have answered."""
 
 
-@dataclass(frozen=True)
-class Spawn:
+class Spawn(msgspec.Struct, frozen=True):
     """What is to be started.
 
     Args:
@@ -48,8 +47,7 @@ class Spawn:
     stop_timeout: float = 5.0
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True):
     """How a process ended.
 
     Args:
@@ -66,8 +64,7 @@ class Ended:
         return f"exit code {self.code}" if self.signal is None else f"signal {self.signal}"
 
 
-@dataclass(eq=False)
-class State:
+class State(msgspec.Struct, eq=False):
     """What the guardian has said about one process.
 
     Args:
@@ -83,9 +80,9 @@ class State:
     """
 
     number: int
-    answered: anyio.Event = field(default_factory=anyio.Event)
-    ended: anyio.Event = field(default_factory=anyio.Event)
-    gone: anyio.Event = field(default_factory=anyio.Event)
+    answered: anyio.Event = msgspec.field(default_factory=anyio.Event)
+    ended: anyio.Event = msgspec.field(default_factory=anyio.Event)
+    gone: anyio.Event = msgspec.field(default_factory=anyio.Event)
     pid: int = 0
     name: str = ""
     limit: float = 0.0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Iterable
-from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from devloop.config.pytest_settings import FILES
 from devloop.execute.orders import Declined, Layered, Order
@@ -64,7 +65,7 @@ def sift(order: Order, noted: Layered) -> Layered:
         if inside and not own:
             raise Declined(f"it has a plugin that reads {path[len(root) :]}")
     files = {path: sign for path, sign in noted.files.items() if path not in asked}
-    return replace(noted, files=files)
+    return msgspec.structs.replace(noted, files=files)
 
 
 def _places(order: Order) -> list[str]:

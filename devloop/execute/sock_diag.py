@@ -11,7 +11,8 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 LISTENING = (10,)
 CONNECTED = (1, 8)
@@ -42,8 +43,7 @@ _SENT_AT, _RECEIVED_AT, _SEGMENTS_AT = 44, 52, 152
 segments of data came in and went out."""
 
 
-@dataclass(frozen=True)
-class Tcp:
+class Tcp(msgspec.Struct, frozen=True):
     """A TCP socket.
 
     Args:

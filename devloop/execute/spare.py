@@ -8,10 +8,10 @@ that comes before it has done so is a cold one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal
 
 import anyio
+import msgspec
 
 from devloop.execute.blank import Blank, preloaded
 from devloop.execute.holders import Purpose
@@ -89,7 +89,7 @@ class Spare:
                 self._ready, found = await self._fill()
                 crossed = crossing(self._modules, found.crossed)
                 if not crossed:
-                    return replace(found, unsafe=unsafe)
+                    return msgspec.structs.replace(found, unsafe=unsafe)
                 unsafe.update(crossed)
                 self._modules = tuple(name for name in self._modules if name not in unsafe)
             await self.close()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 
 import anyio
+import msgspec
 
 from devloop.events import Start
 from devloop.execute.blank import Blank
@@ -17,8 +17,7 @@ from devloop.execute.terminal import Size
 from devloop.execute.warm import Warm
 
 
-@dataclass(frozen=True)
-class Begun:
+class Begun(msgspec.Struct, frozen=True):
     """A process that was started.
 
     Args:
@@ -83,7 +82,7 @@ class Starts:
         reason: str | None = None
         if self._warm is not None:
             if self._warm.layers is not None:
-                order = replace(order, learn=self._warm.layers.unknown)
+                order = msgspec.structs.replace(order, learn=self._warm.layers.unknown)
             reason = self._warm.judge(order.command, spawn)
             if reason is None:
                 kind = self._warm.kind
@@ -104,7 +103,9 @@ class Starts:
 
     async def _plain(self, spawn: Spawn, reason: str) -> Begun:
         """Start a command as it is; of the held sockets it is given those of `listen = […]`."""
-        process = await self._guard.spawn(replace(spawn, listen=self._held.listen_fds()))
+        process = await self._guard.spawn(
+            msgspec.structs.replace(spawn, listen=self._held.listen_fds())
+        )
         return Begun(process, "cold", reason if self._warm is not None else None)
 
     def _order(self, command: Python, spawn: Spawn, null: int) -> Order:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Container, Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from devloop.watch.names import MARKS
 from devloop.watch.rules import Rules
@@ -16,8 +17,7 @@ RACY = 50_000_000
 clock ticks every 1 to 10 ms, and what is written between two ticks has one mtime."""
 
 
-@dataclass(slots=True)
-class Found:
+class Found(msgspec.Struct):
     """What a walk has come across; all by the path that is reported.
 
     Args:
@@ -29,11 +29,11 @@ class Found:
         unreadable: the folders that could not be listed; also among the pruned.
     """
 
-    files: dict[str, Signature] = field(default_factory=dict)
-    folders: dict[str, int] = field(default_factory=dict)
-    pruned: set[str] = field(default_factory=set)
-    links: dict[str, str] = field(default_factory=dict)
-    unreadable: set[str] = field(default_factory=set)
+    files: dict[str, Signature] = msgspec.field(default_factory=dict)
+    folders: dict[str, int] = msgspec.field(default_factory=dict)
+    pruned: set[str] = msgspec.field(default_factory=set)
+    links: dict[str, str] = msgspec.field(default_factory=dict)
+    unreadable: set[str] = msgspec.field(default_factory=set)
 
 
 def walk(
