@@ -12,11 +12,13 @@ import sys
 import sysconfig
 import tempfile
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+
+from tests.e2e.selection.forked import Forked
 
 SHOP = """
 pyproject.toml
@@ -64,6 +66,10 @@ tests/test_alone.py
 """
 
 
+Pytests = Callable[[str, object], Forked]
+"""Gives a forked pytest by its interpreter and what is installed for that one."""
+
+
 class Devloop(Protocol):
     """Run `devloop` to its end."""
 
@@ -80,15 +86,19 @@ class Lab:
         root: its folder.
         devloop: runs the command line.
         environment: of plain pytest.
+        pytests: forked pytests.
     """
 
-    def __init__(self, root: Path, devloop: Devloop, environment: dict[str, str]) -> None:
+    def __init__(
+        self, root: Path, devloop: Devloop, environment: dict[str, str], pytests: Pytests
+    ) -> None:
         self.root = root
         self.environment: dict[str, str] = {}
         self.green: dict[str, str] = {}
         self.python = sys.executable
         self._devloop = devloop
         self._plain = environment
+        self._pytests = pytests
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `devloop` in the project."""
@@ -199,19 +209,19 @@ class Lab:
         for folder in self.root.rglob("__pycache__"):
             if ".venv" not in folder.parts:
                 shutil.rmtree(folder)
-        done = subprocess.run(
-            [self.python, "-B", "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider"],
-            cwd=self.root,
-            env={
-                **self._plain,
-                **self.environment,
-                "COLUMNS": "500",
-            },
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        arguments = ["-q", "-rA", "-p", "no:cacheprovider"]
+        environment = {**self._plain, **self.environment, "COLUMNS": "500"}
+        done = self._forked(arguments, environment)
+        if done is None:
+            done = subprocess.run(
+                [self.python, "-B", "-m", "pytest", *arguments],
+                cwd=self.root,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
         if done.returncode not in (0, 1, 2, 5):
             return {"": f"exit code {done.returncode}"}
         found = {}
@@ -222,6 +232,21 @@ class Lab:
             elif word == "SKIPPED":
                 found[rest.partition("] ")[2].partition(":")[0]] = word
         return found
+
+    def _forked(
+        self, arguments: list[str], environment: dict[str, str]
+    ) -> subprocess.CompletedProcess[str] | None:
+        """A run of pytest that finds its own modules imported; None where that may matter."""
+        if any(name.startswith("PYTHON") for name in self.environment):
+            return None
+        installed = self.site.iterdir() if self.python != sys.executable else ()
+        stamp = sorted((path.name, path.stat().st_mtime_ns) for path in installed)
+        pytest = self._pytests(self.python, stamp)
+        modules = [path.relative_to(self.root) for path in self.root.rglob("*.py")]
+        own = [path for path in modules if path.parts[0] != ".venv"]
+        if pytest.imported & {name for path in own for name in path.with_suffix("").parts}:
+            return None
+        return pytest(arguments, self.root, environment)
 
     def changed(self) -> set[str]:
         """The tests whose outcome is not what it was when all was recorded; new ones too."""
@@ -267,10 +292,52 @@ class Lab:
         return selected
 
 
+@pytest.fixture(scope="session")
+def forked_devloop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forked]:
+    """`devloop`, imported once."""
+    made = Forked("devloop", tmp_path_factory.mktemp("forked"), sys.executable, "-I")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def forked_pytests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pytests]:
+    """pytest, imported once in our own interpreter, and in the last other one."""
+    made: dict[str, tuple[object, Forked]] = {}
+
+    def pytest_of(python: str, installed: object) -> Forked:
+        for other, (before, forked) in tuple(made.items()):
+            if other not in (python, sys.executable) or (other == python and before != installed):
+                made.pop(other)
+                forked.close()
+        if python not in made:
+            folder = tmp_path_factory.mktemp("forked")
+            made[python] = installed, Forked("pytest", folder, python, "-B")
+        return made[python][1]
+
+    yield pytest_of
+    for _, forked in made.values():
+        forked.close()
+
+
+@pytest.fixture
+def devloop(tmp_path: Path, plain_environment: dict[str, str], forked_devloop: Forked) -> Devloop:
+    """Run `devloop` to its end, forked; standard output and error are captured."""
+
+    def run(
+        *arguments: str | Path, cwd: Path | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        variables = {**plain_environment, **environment}
+        return forked_devloop([*map(str, arguments)], cwd or tmp_path, variables)
+
+    return run
+
+
 @pytest.fixture
 def lab(
     tmp_path: Path,
     devloop: Devloop,
+    forked_pytests: Pytests,
     plain_environment: dict[str, str],
     write_tree: Callable[[Path, str], None],
 ) -> Callable[..., Lab]:
@@ -280,7 +347,7 @@ def lab(
         root = text if isinstance(text, Path) else tmp_path / "project"
         if isinstance(text, str):
             write_tree(root, text)
-        made = Lab(root, devloop, plain_environment)
+        made = Lab(root, devloop, plain_environment, forked_pytests)
         made.environment.update(environment)
         if record:
             made.record()
