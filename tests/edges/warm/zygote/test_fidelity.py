@@ -379,7 +379,8 @@ async def test_a_folder_of_the_project_does_not_keep_a_library_out(start: Starte
 
 TITLE = """
 import os, subprocess
-import setproctitle
+import setproctitle, sys
+LEAST = len(" ".join(sys.orig_argv))
 def shown():
     with open("/proc/self/cmdline") as line, open("/proc/self/comm") as name:
         return line.read().rstrip(chr(0)), name.read()
@@ -387,6 +388,8 @@ print(setproctitle.getproctitle(), shown()[0], flush=True)
 os.environ["LATE"] = "set"
 setproctitle.setproctitle("another title")
 print(setproctitle.getproctitle(), shown(), flush=True)
+setproctitle.setproctitle("a long one" * 1000)
+print(len(shown()[0]) >= LEAST)
 subprocess.run(["sh", "-c", "echo $LATE $HOME"], check=True)
 """
 
@@ -399,6 +402,7 @@ subprocess.run(["sh", "-c", "echo $LATE $HOME"], check=True)
         ((), ()),
         (("with", "arguments", "of " + 40 * "some length "), ()),
         (("with", "arguments"), ("setproctitle",)),
+        (("with", "arguments", "of " + 40 * "some length "), ("setproctitle",)),
         # As gunicorn does, it looks for the title at its import.
         (("with", "arguments"), ("asking",)),
     ],
