@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from devloop.checkup.beforehand import set_up
 from devloop.checkup.finding import Finding
 from devloop.config.types import Config, argv
 from devloop.execute import app_spawn
-from devloop.execute.command import NotPython, parse
+from devloop.execute.command import NotPython, Python, parse
 from devloop.execute.environment import for_project
 from devloop.execute.warm_tests import WarmTests
 from devloop.execute.zygote import FORKS
@@ -70,6 +72,7 @@ def check(
             )
         else:
             yield from _held(subject, record)
+            yield from _set_up(subject, record, root, root / (app.cwd or ""), command)
             for function, reason in record.not_kept.items():
                 mend = f"Take it out of [apps.{name}] keep, or mend it."
                 yield Finding(subject, "warning", f"{function} is not kept: {reason}", mend)
@@ -93,6 +96,35 @@ def _held(subject: str, record: WarmRecord) -> Iterator[Finding]:
         yield Finding(subject, "ok", f"not held: {_packages(names)}: {reason}")
     for path, reason in record.anew.items():
         yield Finding(subject, "ok", f"not held, nor what imports it: {path}: {reason}")
+
+
+def _set_up(
+    subject: str, record: WarmRecord, root: Path, cwd: Path, command: Python
+) -> Iterator[Finding]:
+    """What a held library was imported without, as far as the project's sources say so."""
+    for path in sorted({*record.own, *_main(root, cwd, command)}):
+        try:
+            source = (root / path).read_bytes()
+        except OSError:
+            continue
+        for line, what, library in set_up(source, record.held):
+            yield Finding(
+                subject,
+                "ok",
+                f"{path}:{line} {what} before it imports {library}, which is held and was "
+                "imported without that",
+                f'Where that matters: [warm] exclude = ["{library}"].',
+            )
+
+
+def _main(root: Path, cwd: Path, command: Python) -> list[str]:
+    """Where the source of the command itself may be, relative to the root."""
+    if command.kind == "script":
+        places = [cwd / command.target]
+    else:
+        folder = cwd.joinpath(*command.target.split("."))
+        places = [folder.with_name(f"{folder.name}.py"), folder / "__main__.py"]
+    return [os.path.relpath(place, root) for place in places if place.is_relative_to(root)]
 
 
 def _packages(modules: list[str] | tuple[str, ...]) -> str:
