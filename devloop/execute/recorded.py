@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from array import array
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib.metadata import distributions
 from typing import Any
 
 import msgspec
 
+from devloop.execute.distributions import providers
 from devloop.execute.interpreter import Interpreter
 from devloop.select.recorded import Deps, Recording
 
@@ -138,24 +137,3 @@ def unpacked(text: str) -> Iterable[int]:
     if sys.byteorder != "little":
         numbers.byteswap()
     return numbers
-
-
-@functools.lru_cache(maxsize=4)
-def providers(sites: tuple[str, ...], _stamp: str) -> Mapping[str, frozenset[str]]:
-    """Which distributions bring a top-level module.
-
-    Args:
-        sites: folders of installed distributions.
-        _stamp: changes with what is installed.
-
-    Returns:
-        Their normalised names, by the module's.
-    """
-    found: dict[str, set[str]] = {}
-    for distribution in distributions(path=list(sites)):
-        name = (distribution.metadata["Name"] or "").lower().replace("_", "-").replace(".", "-")
-        files = (distribution.read_text("RECORD") or "").splitlines()
-        files += (distribution.read_text("top_level.txt") or "").splitlines()
-        for top in {file.partition("/")[0].partition(",")[0].partition(".")[0] for file in files}:
-            found.setdefault(top, set()).add(name)
-    return {top: frozenset(names) for top, names in found.items()}
