@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from pathlib import PurePath
-from urllib.parse import quote
 
 SCHEMES = {
     "vscode": "vscode://file{path}:{line}",
@@ -77,6 +76,8 @@ def link(template: str, path: str, line: int) -> str:
     Returns:
         A URL.
     """
+    from urllib.parse import quote
+
     slashes = path.replace("\\", "/")
     if not slashes.startswith("/"):
         slashes = "/" + slashes  # a drive's letter

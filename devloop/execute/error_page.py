@@ -8,7 +8,6 @@ surely this machine's (another site's name may lead here, by DNS rebinding or th
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 import re
 import secrets
@@ -22,7 +21,7 @@ import anyio.abc
 import msgspec
 
 from devloop.execute import editor_links
-from devloop.execute.failure import Failure, as_html, as_json, as_text
+from devloop.execute.failure import Failure
 from devloop.execute.held import Held
 
 HEAD_LIMIT = 32_768
@@ -152,6 +151,8 @@ class ErrorPage:
             self._resume()
 
     def _response(self, head: bytes, failure: Failure, token: str) -> bytes:
+        from devloop.execute.failure_shown import as_html, as_json, as_text
+
         line, *fields = head.decode("latin-1").splitlines()
         method = line.split()[0]
         headers: dict[str, str] = {}
@@ -197,6 +198,8 @@ def is_local(host: str) -> bool:
     Returns:
         True for an address, for a name of one label, and for those that no public zone has.
     """
+    import ipaddress
+
     name = host.lower()
     if name.startswith("["):
         name = name[1:].partition("]")[0]
