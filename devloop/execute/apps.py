@@ -14,6 +14,7 @@ import anyio
 from devloop.config.types import App, argv
 from devloop.errors import CommandError, GuardianLost
 from devloop.events import AppFailed, AppReady, AppStarted, Event, Notice
+from devloop.execute import cold
 from devloop.execute.app_spawn import AppSpawn
 from devloop.execute.app_state import Crashed, Done, Serving, Starting, State, Stopped, Stopping
 from devloop.execute.asked import Asked, Rest, Settled, Start
@@ -135,6 +136,7 @@ class AppSupervisor:
                 forks=forks,
                 watch=watch,
             )
+        self._memory = memory
         self._starts = Starts(guard, self._held, warm=self.warm, terminal=terminal)
         self._size = terminal
         self._before_start = before_start
@@ -329,8 +331,11 @@ class AppSupervisor:
         await anyio.sleep(SETTLING)
         if life is self._line.current and life.begun.running is not None:
             self._held.settle()
+            others = self._held.others_of(life.process.pid, life.loose)
             if self.warm is not None:
-                self.warm.listens(self._held.others_of(life.process.pid, life.loose))
+                self.warm.listens(others)
+            elif self._memory is not None:
+                await cold.listens(self._memory, others)
             await self._ask_for_imports(life)
         for pause in LONGER:
             if life is not self._line.current or life.is_known or not life.has_reported:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.from_thread
 import pytest
 
 from devloop.config.types import Ready
@@ -17,6 +18,7 @@ from devloop.execute import apps, tree
 from devloop.execute.app_state import Stopping
 from devloop.execute.guard import Guard
 from devloop.execute.warm import Warm
+from devloop.plan.warm import WarmRecord
 
 pytestmark = [
     pytest.mark.anyio,
@@ -94,13 +96,13 @@ def listening(
     """Supervise an app that listens in such a way, too, if need be at a certain port."""
 
     def begin(
-        how: str, *, other: int | None = None, stop_timeout: str = "1h"
+        how: str, *, other: int | None = None, stop_timeout: str = "1h", **more: Any
     ) -> AbstractAsyncContextManager[Any]:
         (tmp_path / "app.py").write_text(CODE)
         ports = (str(free_port()), str(other or free_port()))
         command = (sys.executable, "app.py", how, *ports)
-        ready = Ready(log="all listen")
-        return supervised(guard, tmp_path, command=command, ready=ready, stop_timeout=stop_timeout)
+        more = {"command": command, "ready": Ready(log="all listen"), **more}
+        return supervised(guard, tmp_path, stop_timeout=stop_timeout, **more)
 
     return begin
 
@@ -176,3 +178,35 @@ async def test_where_it_cannot_be_followed_without_a_gap_is_known(
             await looked.wait()
         at = "beside.sock" if how == "in C, at a path" else f":{other}"
         assert session.app.warm.record.not_handed_over == ((at,) if how in FIXED else ())
+
+
+class Memory:
+    """A memory as the store is one, of one app."""
+
+    def __init__(self) -> None:
+        self.kept: tuple[str, WarmRecord] | None = None
+        self.news = anyio.Event()
+
+    def load(self, stamp: str) -> WarmRecord | None:
+        """What is known."""
+        return self.kept[1] if self.kept is not None and self.kept[0] == stamp else None
+
+    def save(self, stamp: str, record: WarmRecord) -> None:
+        """Keep it."""
+        self.kept = (stamp, record)
+        anyio.from_thread.run_sync(self.news.set)
+
+
+async def test_where_an_app_listens_is_known_also_if_all_its_starts_are_cold(
+    listening: Supervised, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From one session to the next, for the doctor."""
+    monkeypatch.setattr(apps, "SETTLING", 0.0)
+    memory, other = Memory(), free_port()
+    options = {"start": "cold", "memory": memory, "stop_timeout": "200ms"}
+    async with listening("in C", other=other, **options) as session:
+        await ready(session)
+        with anyio.fail_after(60):
+            await memory.news.wait()
+    assert memory.kept is not None
+    assert memory.kept[1].not_handed_over == (f":{other}",)
