@@ -35,6 +35,8 @@ def serve(program: Callable[[], NoReturn]) -> None:
 def devloop() -> Callable[[], NoReturn]:
     """The command line of this checkout; all that a command may import is imported."""
     sys.path.insert(0, str(Path(__file__).parents[3]))
+    import anyio.lowlevel
+
     import devloop as package
     from devloop.cli.main import main
 
@@ -42,6 +44,7 @@ def devloop() -> Callable[[], NoReturn]:
         # What runs in the project's interpreter is run there by its path.
         if not module.name.startswith("devloop.inside") and not module.name.endswith(".__main__"):
             import_module(module.name)
+    anyio.run(anyio.lowlevel.checkpoint)  # anyio imports its parts when they are used
     return main
 
 
