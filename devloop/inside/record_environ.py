@@ -39,7 +39,14 @@ class Environ:
     def __init__(self, recorder: Recorder, asked: Askers, given: Mapping[str, str]) -> None:
         self._recorder = recorder
         self._asked = asked
-        self._given = dict(given)
+        kept: Any = os.environ  # as which it keeps names and values
+        self._key = kept.encodekey
+        self._given = {self._key(name): kept.encodevalue(value) for name, value in given.items()}
+        self._counted = {
+            (self._key(name), kept.encodevalue(value)): name
+            for name, value in given.items()
+            if name not in NAMES and not name.startswith(PREFIXES)
+        }
 
     def wrap(self) -> Callable[[], None]:
         """Begin. All that a mapping can do comes down to these methods.
@@ -65,7 +72,8 @@ class Environ:
             return iter(every(environ))
 
         def copied(environ: Any) -> Any:
-            self._read("*", environ)
+            if self._read("*", environ):
+                self._read_all(environ)
             return copy(environ)
 
         def size(environ: Any) -> int:
@@ -80,34 +88,50 @@ class Environ:
 
         return unwrap
 
-    def _read(self, key: Any, environ: Any) -> None:
+    def _read(self, key: Any, environ: Any) -> bool:
+        """A variable is read; ``*`` is all names.
+
+        Returns:
+            Whether that is noted now, for the first time in the innermost context.
+        """
         if key in NAMES:
-            return
+            return False
         recorder = self._recorder
         try:
             if key in recorder.top.variables or recorder.broken:
-                return
+                return False
             if _thread.get_ident() in recorder.within:
-                return
+                return False
             name = key if key.__class__ is str else os.fsdecode(key)
             if name.startswith(PREFIXES):
-                return
+                return False
             if name != "*" and self._is_set_here(name, environ):
-                return
+                return False
             who, through, _ = self._asked.who()
             if who == askers.RUNNER:
-                return
+                return False
             if name == "*" and any(one.f_code.co_filename.endswith(COPIERS) for one in through):
-                return
+                return False
             recorder.top.variables.add(key)
             recorder.add(f"v {name}")
+            return True
         except (TypeError, UnicodeError):
-            return  # no name of a variable: the mapping says so
+            return False  # no name of a variable: the mapping says so
         except Exception as error:
             recorder.broke(error)
+            return False
+
+    def _read_all(self, environ: Any) -> None:
+        """Every variable is read: who does so is found out once, and not for each of them."""
+        recorder, counted = self._recorder, self._counted
+        noted = recorder.top.variables
+        for variable in environ._data.items() & counted.keys():
+            name = counted[variable]
+            if name not in noted:
+                noted.add(name)
+                recorder.add(f"v {name}")
 
     def _is_set_here(self, name: str, environ: Any) -> bool:
         """Whether the tests themselves have set a variable, or taken it away."""
-        value = environ._data.get(os.fsencode(name))
-        given = self._given.get(name)
-        return bool(value != (None if given is None else os.fsencode(given)))
+        key = self._key(name)
+        return bool(environ._data.get(key) != self._given.get(key))
