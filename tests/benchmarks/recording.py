@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from devloop.execute.channel import Pace
 from devloop.execute.warm_tests import RUNNER
 from devloop.inside import memos, messages
 from tests.benchmarks.figures import Figure
@@ -86,7 +87,7 @@ def _memos(root: Path) -> list[str]:
 def _streamed(
     python: str, root: Path, env: Mapping[str, str], kept: list[str], *, record: bool
 ) -> float:
-    """A run as devloop starts it, and somebody who only reads what it sends."""
+    """A run as devloop starts it, and somebody who only reads what it sends, as devloop does."""
     ours, theirs = socket.socketpair()
     choice: dict[str, Any] = {"files": None, "listed": [], "whole": [], "teach": False}
     choice |= {"memos": kept, "record": record}
@@ -94,8 +95,9 @@ def _streamed(
         ours.sendall(messages.pack({"m": "select", "root": str(root.resolve()), **choice}))
 
         def read() -> None:
+            pace = Pace()
             while ours.recv(1 << 20):
-                pass
+                time.sleep(pace.after(time.monotonic()))
 
         reader = threading.Thread(target=read)
         began = time.perf_counter()
