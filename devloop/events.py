@@ -441,6 +441,8 @@ class CycleFinished(Event, frozen=True):
 
     Args:
         failing: tests known to fail now, whether or not they ran in this cycle.
+        hindered: test files that cannot be collected because of something above them, as a
+            conftest.py that does not import.
         due: tests that did not run and are still due.
         gone: tests that had failed and that this cycle has shown to exist no more.
         unrun: tests known to fail from an earlier session that this one has not run.
@@ -456,6 +458,7 @@ class CycleFinished(Event, frozen=True):
     outcome: CycleOutcome
     seconds: float
     failing: int = 0
+    hindered: int = 0
     due: int = 0
     gone: tuple[str, ...] = ()
     unrun: tuple[str, ...] = ()

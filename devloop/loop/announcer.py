@@ -49,6 +49,7 @@ class Announcer:
 def _result(event: CycleFinished) -> str:
     parts = (
         (event.failing, "failing"),
+        (event.hindered, "files not collected"),
         (event.verified, "verified"),
         (event.assumed, "assumed to pass"),
         (event.due, "still due"),

@@ -407,6 +407,7 @@ class Cycles:
                 outcome=outcome,
                 seconds=took,
                 failing=len(self._tests.failing),
+                hindered=len(self._tests.hindered),
                 due=tally.due(cancelled=outcome == "cancelled"),
                 gone=self._tests.take_gone(),
                 unrun=self._tests.unrun,
@@ -435,5 +436,5 @@ class Cycles:
     def _stands(self) -> bool:
         """Whether anything is known to be wrong with what there is now."""
         tests = self._tests
-        broken = tests.broke_off or tests.failing or self._broken
+        broken = tests.broke_off or tests.failing or tests.hindered or self._broken
         return bool(broken or self._steps.failed or self._apps.failed)

@@ -22,7 +22,7 @@ from devloop.select.proofs import assumed, still_due
 from devloop.select.reach import Reach
 from devloop.select.records import ABSENT, GOOD
 from devloop.select.selection import SelectedFile
-from devloop.select.tests import Due, by_file, failing, reached_of, reaches, restored
+from devloop.select.tests import Due, by_file, failing, hindered, reached_of, reaches, restored
 from devloop.watch.signatures import Known
 from devloop.watch.vigil import Vigil
 
@@ -127,6 +127,11 @@ class Tests:
         if not self._scope.tests:
             return ()
         return failing(self._project.present())
+
+    @property
+    def hindered(self) -> tuple[str, ...]:
+        """The test files that could not be collected because of something above them."""
+        return hindered(self._project.present()) if self._scope.tests else ()
 
     def restored(self, ran: Collection[str]) -> tuple[str, ...]:
         """The tests that failed when they last ran, on what has been taken back since.

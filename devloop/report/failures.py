@@ -246,7 +246,8 @@ def _near(frame: Frame) -> list[tuple[int | None, str]]:
     """The lines around the one that failed, moved to the margin."""
     at = next((i for i, (number, _) in enumerate(frame.source) if number == frame.line), None)
     lines = frame.source[-MOST:] if at is None else frame.source[max(at - BEFORE, 0) :]
-    text = textwrap.dedent("\n".join(text for _, text in lines)).split("\n")
+    # Of no lines one would be made.
+    text = textwrap.dedent("\n".join(text for _, text in lines)).split("\n") if lines else []
     return [(number, line.rstrip()) for (number, _), line in zip(lines, text, strict=True)]
 
 

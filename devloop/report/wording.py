@@ -237,9 +237,12 @@ def result_parts(standing: Standing, event: ev.CycleFinished) -> list[tuple[str,
     plan = standing.plan
     unrun = len(failing_unrun(standing, event))
     still = max(len(standing.still), event.failing - len(standing.broken) - unrun)
+    # By what, was said above, unless it was in an earlier session.
+    hindered = 0 if counts.errors or still else event.hindered
     parts += [
         ("failed", still, f"{still:,} still failing"),
         ("failed", unrun, f"{unrun:,} not run that failed before"),
+        ("failed", hindered, f"{plural(hindered, 'test file')} not collected"),
         ("quiet", event.due, f"{event.due:,} still due"),
         ("quiet", event.assumed, f"{event.assumed:,} assumed to pass"),
     ]

@@ -242,6 +242,19 @@ def failing(present: Present) -> tuple[str, ...]:
     return tuple(sorted(bad + broken))
 
 
+def hindered(present: Present) -> tuple[str, ...]:
+    """Find the test files that something above them, as a conftest.py, kept from being collected.
+
+    Args:
+        present: what is known now.
+
+    Returns:
+        Their paths, sorted.
+    """
+    records = present.records
+    return tuple(p for p in sorted(present.graph.tests) if records.collected.get(p) == HINDERED)
+
+
 def restored(present: Present) -> tuple[str, ...]:
     """Find the tests that failed when they last ran and have passed on what there is now.
 

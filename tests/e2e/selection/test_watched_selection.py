@@ -134,6 +134,16 @@ def test_conftests_that_come_and_go(saved: Saved) -> None:
     assert saved.undo("tests/inner/conftest.py", None) == [INNER]
 
 
+def test_nothing_passes_below_a_conftest_that_does_not_import(saved: Saved) -> None:
+    """The cycle fails, and so do those after it that cannot run what lies below, until it does."""
+    assert saved.save("tests/inner/conftest.py", "import no_such_module\n") == {}
+    assert [saved.events[-1][key] for key in ("outcome", "hindered")] == ["failed", 1]
+    assert saved.save("leaf.py", "VALUE = 2 - 1\n").get(LEAF) in ("passed", None)
+    assert [saved.events[-1][key] for key in ("outcome", "hindered")] == ["failed", 1]
+    saved.save("tests/inner/conftest.py", "import colorsys\n")
+    assert [saved.events[-1][key] for key in ("outcome", "hindered")] == ["passed", 0]
+
+
 def test_texts_become_tests(saved: Saved) -> None:
     """Once pytest's settings say so its examples run, and again for what they import."""
     readme = "README.md::README.md"

@@ -474,3 +474,29 @@ def test_a_failure_that_was_taken_back_stands_no_more(terminal: io.StringIO) -> 
     assert text.count("✓ assumed to pass again t.py::test") == 1
     assert "still failing" not in text
     assert text.count("PASS  1 assumed to pass") == 2
+
+
+def test_what_a_broken_conftest_hinders_fails_later_cycles_too(terminal: io.StringIO) -> None:
+    """The first one shows the error itself; those that run nothing say that it stands."""
+    error = ev.Diagnostic(
+        path="conftest.py",
+        line=1,
+        message="ImportError",
+        severity="error",
+        source="pytest",
+        nodeid="conftest.py",
+    )
+    events: list[ev.Event] = [
+        ev.CycleStarted(trigger="change", changes=(ev.Change("conftest.py"),)),
+        ev.RunStarted(selected=1),
+        error,
+        ev.RunFinished(outcome="failed", errors=1),
+        ev.CycleFinished(outcome="failed", seconds=1, hindered=2, due=2),
+        ev.CycleStarted(trigger="change", changes=(ev.Change("a.py"),)),
+        ev.PlanMade(total=2),
+        ev.CycleFinished(outcome="failed", seconds=1, hindered=2, due=2),
+    ]
+    text = seen(written(events, terminal))
+    assert "FAIL  1 error · 2 still due" in text
+    assert "FAIL  1 still failing · 2 still due" in text
+    assert "FAIL  2 test files not collected · 2 still due" in seen(written(events[-3:], terminal))
