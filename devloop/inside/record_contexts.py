@@ -53,6 +53,16 @@ class Context:
         self.announced = False
         self.done = False
 
+    def with_used(self) -> set[Context]:
+        """Find the fixtures that it has used, at any distance, and it."""
+        found = {self}
+        todo = [self]
+        while todo:
+            news = todo.pop().uses - found
+            found |= news
+            todo += news
+        return found
+
 
 class AtWork:
     """What a thread does meanwhile is not noted.
@@ -87,7 +97,9 @@ class Recorder:
         process: the outermost one.
         switched: called with each context that becomes the innermost one.
         flat: everything has one owner: this is not the process that pytest runs in.
-        made: paths that this process has made or written: what it reads there is its own.
+        made: paths that this process has made: what it reads there is its own.
+        rewritten: paths of what was there before, and who has written it anew: what that one
+            reads there is its own.
         within: the threads in which we are at work: what they do meanwhile is ours.
     """
 
@@ -96,6 +108,7 @@ class Recorder:
         self.top = self.process
         self.switched: Callable[[Context], None] = lambda _: None
         self.made: set[str] = set()
+        self.rewritten: dict[str, Context] = {}
         self.within: set[int] = set()
         self.broken = False
         self.flat = False

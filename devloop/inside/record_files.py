@@ -205,8 +205,10 @@ class Files:
             self._recorder.broke(error)
 
     def _is_own(self, path: str) -> bool:
-        """Whether this process has made it, or a folder above it."""
-        made = self._recorder.made
+        """Whether this process has made it, or a folder above it, or this test has written it."""
+        made, writer = self._recorder.made, self._recorder.rewritten.get(path)
+        if writer is not None and writer in self._recorder.owner.with_used():
+            return True
         while made:
             if path in made:
                 return True
@@ -236,8 +238,10 @@ class Files:
         if not changing and self._shown.get(_thread.get_ident()) == path:
             return
         if changing:
-            if flags & os.O_TRUNC or not self._exists(name):
+            if not self._exists(name):
                 recorder.made.add(path)
+            elif flags & os.O_TRUNC:
+                recorder.rewritten[path] = recorder.owner
             elif not flags & os.O_WRONLY:
                 self._read(path)
             recorder.add(f"w {path}")

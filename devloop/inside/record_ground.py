@@ -122,7 +122,8 @@ class Ground:
                 return None
             prefix = next(prefix for prefix in self._roots if name.startswith(prefix))
             path = name[len(prefix) :].rstrip("/") or "."
-            return None if path.startswith(CACHES) else path
+            top = path.partition("/")[0]
+            return None if top in CACHES or top.startswith(".coverage.") else path
         if name + "/" in self._roots:
             return "."
         if f"{name}/".startswith(self._passed_over) or "/site-packages/" in name or name == "/":

@@ -179,13 +179,13 @@ class Holders:
                 self.held.append((met, key))
         if ref is not None and ref() is not held[name]:
             before = now  # the one that was met has gone, and its address is used again
-        if before is not now and now in _with_used(before):
+        if before is not now and now in before.with_used():
             return  # a fixture's finalizer: the test has all that it depends on
         met[key] = again, now
         # Who imports a module has all that its import depends on.
-        if before.kind in ("module", "process") or before in _with_used(now):
+        if before.kind in ("module", "process") or before in now.with_used():
             return
-        for one in _with_used(before):
+        for one in before.with_used():
             kept.deps |= one.deps
         self._recorder.touch(kept)
 
@@ -225,14 +225,3 @@ def _ends_unseen(value: Any) -> bool:
             return False
         todo += gc.get_referents(one)
     return True
-
-
-def _with_used(context: Context) -> set[Context]:
-    """A context and the fixtures that it has used, at any distance."""
-    found = {context}
-    todo = [context]
-    while todo:
-        news = todo.pop().uses - found
-        found |= news
-        todo += news
-    return found

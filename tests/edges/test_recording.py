@@ -581,6 +581,59 @@ async def test_what_a_test_has_made_is_not_what_it_depends_on(record: Record) ->
     assert recording.written == {"out", "out/a.txt"}
 
 
+async def test_a_file_that_a_test_writes_anew_is_its_own_alone(record: Record) -> None:
+    """It may be put back: another test reads what was there before. What is new is everybody's."""
+    recording = await record("""
+        data.txt
+            1
+        made.txt
+            1
+        test_a.py
+            import pytest
+            def write(name):
+                with open(name, "w") as file: file.write("1")
+            def read(name): return open(name).read()
+            @pytest.fixture(scope="module")
+            def made(): write("made.txt")
+            def test_writer(): write("data.txt"); read("data.txt"); write("new.txt")
+            def test_other(): read("data.txt"); read("new.txt")
+            def test_user(made): read("made.txt")
+            def test_nobody(): read("made.txt")
+    """)
+    reads = {
+        name: {dep for dep in of(recording, f"test_{name}") if dep[0] == "r"}
+        for name in ("writer", "other", "user", "nobody")
+    }
+    assert reads == {
+        "writer": set(), "other": {"r data.txt"}, "user": set(), "nobody": {"r made.txt"},
+    }  # fmt: skip
+
+
+async def test_what_tools_keep_is_told_from_what_has_a_similar_name(record: Record) -> None:
+    """A workflow, and settings of git and of coverage, are the project's."""
+    recording = await record("""
+        .github/ci.yml
+            1
+        .gitattributes
+            1
+        .coveragerc
+            1
+        .coverage
+            1
+        .coverage.host.1
+            1
+        .tox/log.txt
+            1
+        test_a.py
+            import pathlib
+            def test():
+                for path in (".github/ci.yml", ".gitattributes", ".coveragerc", ".coverage",
+                             ".coverage.host.1", ".tox/log.txt"):
+                    pathlib.Path(path).read_text()
+    """)
+    assert of(recording, "test") == {"r .github/ci.yml", "r .gitattributes", "r .coveragerc"}
+
+
 async def test_files_of_the_machine_are_told_where_the_project_reads_them(record: Record) -> None:
     """Not those of the interpreter, of the kernel, or that other packages read for themselves."""
     recording = await record("""
