@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import entries, looks
+from . import databases, entries, looks
 from .control import private
 
 # What is loaded here would be found by the command.
@@ -111,7 +111,8 @@ class Noting:
             elif event in ("os.listdir", "os.scandir"):
                 self._listed(arguments[0])
             elif event == "sqlite3.connect":
-                self._opened(arguments[0], None, 0)
+                for path in databases.files_of(arguments[0]):
+                    self._opened(path, None, 0)
             elif event in self.kinds:
                 self.acts.append(self.kinds[event])
         finally:
@@ -239,7 +240,7 @@ def _path(name: Any, at: int | None = None) -> str | None:
         text = os.fsdecode(name)
     except TypeError:
         return None
-    if not text or text.startswith(":memory:"):
+    if not text:
         return None
     if at is not None and not text.startswith(os.sep):
         folder = _path_of(at)

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from devloop.inside import looks
+    from devloop.inside import databases, looks
     from devloop.inside import record_askers as askers
     from devloop.inside.record_askers import Askers
     from devloop.inside.record_contexts import Recorder
     from devloop.inside.record_ground import Ground
 else:
     askers = sys.modules["_devloop_record_askers"]
+    databases = sys.modules["_devloop_databases"]
     looks = sys.modules["_devloop_looks"]
 
 CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -287,12 +288,8 @@ class Files:
             self._recorder.add(f"w {path}")
 
     def _connected(self, arguments: tuple[Any, ...]) -> None:
-        name = arguments[0]
-        if isinstance(name, str) and name.startswith("file:"):
-            name = name[5:].partition("?")[0]
-        if not name or name == ":memory:":
-            return
-        path = self._ground.path(name)
+        name = next(iter(databases.files_of(arguments[0])), None)
+        path = None if name is None else self._ground.path(name)
         if path is None:
             return
         if not self._exists(name):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import anyio
@@ -81,6 +83,43 @@ async def test_it_is_computed_anew_when_something_that_it_depends_on_changes(sho
     await changed()
     (shop.root / "data.txt").write_text("tea")
     assert (await changed()).startswith("TEA open ")
+
+
+ROWS = """
+import sqlite3, time
+
+def load():
+    connection = sqlite3.connect("file:my%20data.db?mode=ro", uri=True)
+    try:
+        return connection.execute("select count(*) from rows").fetchone()[0], time.time_ns()
+    finally:
+        connection.close()
+"""
+
+
+async def test_a_database_counts_with_what_was_committed_last(
+    program: Callable[..., Program],
+) -> None:
+    """However it is named, and where a commit changes nothing but its log as well."""
+    shop = program(keep=["catalog:load"])
+    shop.write("catalog.py", ROWS)
+    shop.write("main.py", "from catalog import load\nprint(*load())")
+    # Who has it open keeps the log from being moved into the database.
+    with closing(sqlite3.connect(shop.root / "my data.db", isolation_level=None)) as writer:
+        writer.execute("create table rows (n)")
+        await shop.run()
+        assert await shop.again() == await shop.run()
+        writer.execute("insert into rows values (1)")
+        assert (await shop.run()).startswith("1 ")
+        writer.execute("pragma journal_mode = wal")
+        writer.execute("insert into rows values (2)")
+        assert (await shop.run()).startswith("2 ")
+        kept = await shop.again()
+        assert await shop.run() == kept
+        before = (shop.root / "my data.db").read_bytes()
+        writer.execute("insert into rows values (3)")
+        assert (shop.root / "my data.db").read_bytes() == before
+        assert (await shop.run()).startswith("3 ")
 
 
 LOOKS = """
