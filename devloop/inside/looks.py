@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 LOOKING = ("stat", "lstat", "access", "readlink")
+HOLDING = (("pathlib", "_NormalAccessor"), ("glob", "_StringGlobber"))
+"""Classes of the standard library that have them from when they were made (3.10; 3.13)."""
+
 ASKING = frozenset(
     {"exists", "lexists", "isfile", "isdir", "islink", "ismount", "samefile", "is_file", "is_dir",
      "is_symlink", "is_mount", "is_block_device", "is_char_device", "is_fifo", "is_socket", "which",
@@ -33,16 +36,15 @@ def wrap(around: Callable[[Any], Any], names: tuple[str, ...] = LOOKING) -> Call
     Returns:
         Undoes it.
     """
-    # Python 3.10's pathlib has them from before.
-    accessor = getattr(sys.modules.get("pathlib"), "_NormalAccessor", None)
+    classes = [getattr(sys.modules.get(module), name, None) for module, name in HOLDING]
     wrapped = []
     for name in names:
         real = getattr(os, name)
         wrapper = around(real)
         setattr(os, name, wrapper)
-        had = None if accessor is None else vars(accessor).get(name)
-        if had is not None:
-            setattr(accessor, name, staticmethod(wrapper))
+        had = [(one, vars(one)[name]) for one in classes if one is not None and name in vars(one)]
+        for one, _ in had:
+            setattr(one, name, staticmethod(wrapper))
         able = [
             members
             for members in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks,
@@ -56,8 +58,8 @@ def wrap(around: Callable[[Any], Any], names: tuple[str, ...] = LOOKING) -> Call
     def undo() -> None:
         for name, real, wrapper, had, able in wrapped:
             setattr(os, name, real)
-            if had is not None:
-                setattr(accessor, name, had)
+            for one, before in had:
+                setattr(one, name, before)
             for members in able:
                 members.discard(wrapper)
 

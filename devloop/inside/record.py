@@ -14,10 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from devloop.inside import record_bodies, record_calls, record_programs
+    from devloop.inside import record_bodies, record_calls, record_environ, record_programs
     from devloop.inside.record_askers import Askers
     from devloop.inside.record_contexts import Recorder, Written
-    from devloop.inside.record_environ import Environ
     from devloop.inside.record_files import Files
     from devloop.inside.record_ground import Ground
     from devloop.inside.record_imports import Imports
@@ -25,10 +24,10 @@ else:
     Askers = sys.modules["_devloop_record_askers"].Askers
     record_bodies = sys.modules["_devloop_record_bodies"]
     record_calls = sys.modules["_devloop_record_calls"]
+    record_environ = sys.modules["_devloop_record_environ"]
     record_programs = sys.modules["_devloop_record_programs"]
     Written = sys.modules["_devloop_record_contexts"].Written
     Recorder = sys.modules["_devloop_record_contexts"].Recorder
-    Environ = sys.modules["_devloop_record_environ"].Environ
     Files = sys.modules["_devloop_record_files"].Files
     Ground = sys.modules["_devloop_record_ground"].Ground
     Imports = sys.modules["_devloop_record_imports"].Imports
@@ -70,7 +69,9 @@ class Recording:
             files.wrap_lines()
         self.imports.wrap()
         self.programs.wrap()
-        Environ(recorder, asked, settings["given"]).wrap()
+        record_environ.Environ(recorder, asked, settings["given"]).wrap()
+        for name in record_environ.UNHEARD:
+            recorder.add_to_process(f"v {name}")
 
 
 def hear(handlers: dict[str, Callable[[tuple[Any, ...]], None]], recorder: Recorder) -> None:

@@ -20,7 +20,17 @@ else:
     NAMES = sys.modules["_devloop_volatile"].NAMES
     PREFIXES = sys.modules["_devloop_volatile"].PREFIXES
 
-_METHODS = ("__getitem__", "__iter__", "copy", "__len__")
+_METHODS = ("__getitem__", "__iter__", "copy", "__len__", "__repr__")
+
+UNHEARD = (
+    "TZ", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONUTF8", "PYTHONIOENCODING", "PYTHONOPTIMIZE",
+    "PYTHONDEVMODE", "PYTHONWARNINGS", "PYTEST_ADDOPTS", "PYTEST_PLUGINS",
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD",
+)  # fmt: skip
+"""What the C library, the interpreter and pytest read for all tests, and not through us.
+
+PYTHONHASHSEED is left out: tox gives each run another one.
+"""
 
 COPIERS = (f"{os.sep}unittest{os.sep}mock.py",)
 """The files of the standard library that copy the environment only to restore it."""
@@ -56,7 +66,7 @@ class Environ:
         """
         kind: Any = type(os.environ)
         methods = {name: vars(kind)[name] for name in _METHODS}
-        get, every, copy, length = methods.values()
+        get, every, copy, length, shown = methods.values()
 
         recorder = self._recorder
 
@@ -76,11 +86,17 @@ class Environ:
                 self._read_all(environ)
             return copy(environ)
 
+        def represent(environ: Any) -> str:
+            if self._read("*", environ):
+                self._read_all(environ)
+            return str(shown(environ))
+
         def size(environ: Any) -> int:
             self._read("*", environ)
             return int(length(environ))
 
-        kind.__getitem__, kind.__iter__, kind.copy, kind.__len__ = getitem, iterate, copied, size
+        for name, method in zip(_METHODS, (getitem, iterate, copied, size, represent), strict=True):
+            setattr(kind, name, method)
 
         def unwrap() -> None:
             for name, method in methods.items():
