@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 CALLS = frozenset(
     {"decimal.setcontext", "asyncio.set_event_loop_policy", "gc.disable", "gc.freeze",
      "gc.set_threshold", "locale.setlocale", "logging.basicConfig",
      "logging.captureWarnings", "logging.config.dictConfig", "logging.config.fileConfig",
-     "logging.disable", "logging.setLogRecordFactory", "logging.setLoggerClass",
+     "logging.disable", "logging.getLogger().setLevel", "logging.setLogRecordFactory",
+     "logging.setLoggerClass",
      "multiprocessing.set_start_method", "numpy.random.seed", "os.chdir", "os.umask", "random.seed",
      "socket.setdefaulttimeout", "sys.argv.append", "sys.argv.clear",
      "sys.argv.extend", "sys.argv.insert", "sys.argv.pop", "sys.argv.remove",
@@ -24,7 +26,9 @@ CALLS = frozenset(
 )  # fmt: skip
 """The functions that set something up for the whole process."""
 
-_INNER = ("body", "handlers", "orelse", "finalbody")
+_INNER = ("body", "handlers", "cases", "orelse", "finalbody")
+_UNDONE = frozenset({"warnings.catch_warnings()", "decimal.localcontext()"})
+"""What a ``with`` takes back of what was set up in it."""
 
 
 def set_up(source: str | bytes, held: Collection[str]) -> list[tuple[int, str, str]]:
@@ -46,7 +50,8 @@ def set_up(source: str | bytes, held: Collection[str]) -> list[tuple[int, str, s
     loaded: set[str] = set()
     waiting: list[tuple[int, str]] = []
     found = []
-    for node in _statements(tree.body):
+    functions = {one.name: one for one in tree.body if isinstance(one, ast.FunctionDef)}
+    for node in _statements(tree.body, names, functions):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             libraries = [one for one in _libraries(node, held) if one not in loaded]
             loaded.update(libraries)
@@ -59,18 +64,39 @@ def set_up(source: str | bytes, held: Collection[str]) -> list[tuple[int, str, s
     return found
 
 
-def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a module that run when it is imported, in their order."""
+def _statements(
+    body: Sequence[ast.stmt],
+    names: Mapping[str, str],
+    functions: Mapping[str, ast.FunctionDef],
+) -> Iterator[ast.stmt]:
+    """The statements that run when a module is imported, and set up what lasts, in their order.
+
+    Args:
+        body: of the module, or of a statement or a function of it.
+        names: what is imported by then.
+        functions: those of the module whose calls are followed.
+    """
     for node in body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             continue
         yield node
-        for part in _INNER:
-            for inner in getattr(node, part, ()):
-                if isinstance(inner, ast.ExceptHandler):
-                    yield from _statements(inner.body)
-                else:
-                    yield from _statements([inner])
+        if isinstance(node, ast.If) and (_name(node.test, names) or "").endswith("TYPE_CHECKING"):
+            inner: Sequence[Any] = node.orelse
+        elif isinstance(node, ast.With) and any(
+            _name(item.context_expr, names) in _UNDONE for item in node.items
+        ):
+            inner = []
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            called = functions.get(getattr(node.value.func, "id", ""))
+            inner = [] if called is None else called.body
+            # One that calls itself is followed once.
+            functions = {name: one for name, one in functions.items() if one is not called}
+        else:
+            inner = [one for part in _INNER for one in getattr(node, part, ())]
+        for one in inner:
+            is_part = isinstance(one, (ast.ExceptHandler, ast.match_case))
+            statements = one.body if is_part else [one]
+            yield from _statements(statements, names, functions)
 
 
 def _libraries(node: ast.Import | ast.ImportFrom, held: Collection[str]) -> list[str]:
@@ -94,9 +120,10 @@ def _bind(node: ast.Import | ast.ImportFrom, names: dict[str, str]) -> None:
 
 
 def _sets_up(node: ast.stmt, names: dict[str, str]) -> str | None:
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+    if isinstance(node, (ast.Expr, ast.Assign)) and isinstance(node.value, ast.Call):
         name = _name(node.value.func, names)
-        return f"calls {name}" if name in CALLS else None
+        if name in CALLS:
+            return f"calls {name}"
     targets: list[ast.expr] = []
     if isinstance(node, ast.Assign):
         targets = node.targets

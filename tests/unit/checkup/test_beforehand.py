@@ -36,6 +36,10 @@ HELD = ("warnings", "json", "pandas", "pandas.core", "yaml", "lxml", "lxml.etree
             "calls gc.disable",
         ),
         ("with open('x') as x:\n    logging.disable()", "calls logging.disable"),
+        ("_ = locale.setlocale(locale.LC_ALL, '')", "calls locale.setlocale"),
+        ("match 1:\n    case _: gc.disable()", "calls gc.disable"),
+        ("logging.getLogger().setLevel(10)", "calls logging.getLogger().setLevel"),
+        ("def start():\n    gc.disable(); start()\nstart()", "calls gc.disable"),
     ],
 )
 def test_it_is_said_with_line_and_library(line: str, what: str) -> None:
@@ -63,6 +67,19 @@ def test_it_is_said_with_line_and_library(line: str, what: str) -> None:
         class Context:
             random.other = 1
         import pandas
+        """,
+        """
+        import warnings
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+        import pandas
+        """,
+        """
+        import random
+        from typing import TYPE_CHECKING
+        random.seed(1)
+        if TYPE_CHECKING:
+            import pandas
         """,
         "from shop import random\nrandom.seed(1)\nimport pandas\n",
         "random = 1\nimport pandas\n",
