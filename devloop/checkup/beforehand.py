@@ -119,7 +119,7 @@ def _bind(node: ast.Import | ast.ImportFrom, names: dict[str, str]) -> None:
             names[top] = top
 
 
-def _sets_up(node: ast.stmt, names: dict[str, str]) -> str | None:
+def _sets_up(node: ast.stmt, names: Mapping[str, str]) -> str | None:
     if isinstance(node, (ast.Expr, ast.Assign)) and isinstance(node.value, ast.Call):
         name = _name(node.value.func, names)
         if name in CALLS:
@@ -139,7 +139,7 @@ def _sets_up(node: ast.stmt, names: dict[str, str]) -> str | None:
     return None
 
 
-def _name(node: ast.expr, names: dict[str, str]) -> str | None:
+def _name(node: ast.expr, names: Mapping[str, str]) -> str | None:
     """What an expression names, from a module on; None where it begins with no import."""
     if isinstance(node, ast.Name):
         return names.get(node.id)

@@ -21,17 +21,33 @@ _RUNNING = frozenset(
     " contextmanager asynccontextmanager".split()
 )
 _STORES = bytes(opmap[name] for name in ("STORE_ATTR", "STORE_SUBSCR", "STORE_GLOBAL"))
+_FILLING = frozenset(
+    {"add", "append", "appendleft", "extend", "insert", "set", "setdefault", "update",
+     "__setitem__"}
+)  # fmt: skip
+"""The methods that put what they are given into a container, or a context variable."""
+_FILLERS = _FILLING | {"setattr"}
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_MAKING = frozenset({"bytearray", "defaultdict", "deque", "dict", "list", "set", "sorted"})
 _MADE = (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp)
 
 
-def may_keep(code: CodeType) -> bool:
-    """Whether a function stores something that may outlive it.
+def stores(code: CodeType) -> bool:
+    """Whether a function stores something that may outlive it, by itself.
 
     Args:
         code: its own.
     """
     return bool(code.co_flags & 1) and any(one in _STORES for one in code.co_code[::2])
+
+
+def may_keep(code: CodeType) -> bool:
+    """Whether a function stores something that may outlive it, by itself or by what it calls.
+
+    Args:
+        code: its own.
+    """
+    return not _FILLERS.isdisjoint(code.co_names) or stores(code)
 
 
 def keeping(tree: ast.Module, suspects: Collection[str] | None) -> set[str]:
@@ -84,6 +100,13 @@ def _holders(function: Any, around: tuple[Any, ...]) -> set[str]:
             shared.update(node.names)
         elif isinstance(node, (ast.If, ast.IfExp, ast.While)):
             asked.append(node.test)
+        elif isinstance(node, ast.Match):
+            asked.append(node.subject)
+        elif isinstance(node, (ast.For, ast.AsyncFor)):
+            # Whatever is there first may be what was kept.
+            asked += [node.iter] if any(isinstance(n, ast.Return) for n in ast.walk(node)) else []
+        elif isinstance(node, (ast.With, ast.AsyncWith)):
+            asked += node.body if any(map(_suppresses, node.items)) else []
         elif isinstance(node, ast.Try):
             # After an attempt to delete something it is gone, and was there or not.
             tried = node.body[:-1] if _only_deletes(node) else node.body
@@ -117,7 +140,7 @@ def _holders(function: Any, around: tuple[Any, ...]) -> set[str]:
     for node in nodes:
         if isinstance(node, (ast.Tuple, ast.List, ast.Starred)):
             continue  # what is in it is looked at by itself
-        if isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)):
+        if isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)) or _fills(node):
             place, holder = _filled(node, shared)
             # What an object gets while it is made is nobody's yet, nor are keyword arguments;
             # and who redirects a stream puts it back.
@@ -192,7 +215,10 @@ def _is_run(decorator: Any) -> bool:
 
 def _is_made(values: Collection[ast.AST]) -> bool:
     """Whether a variable holds what the function itself has made, which is nobody's to keep."""
-    return bool(values) and all(isinstance(value, _MADE) for value in values)
+    return bool(values) and all(
+        isinstance(value, _MADE) or getattr(getattr(value, "func", None), "id", "") in _MAKING
+        for value in values
+    )
 
 
 def _own_nodes(body: Iterable[ast.AST]) -> Iterable[Any]:
@@ -216,6 +242,21 @@ def _looked_at(node: Any) -> str | None:
     return f".{text}" if isinstance(text, str) else None
 
 
+def _suppresses(item: ast.withitem) -> bool:
+    """Whether a ``with`` goes on where its body has looked in vain (`contextlib.suppress`)."""
+    function = getattr(item.context_expr, "func", None)
+    return getattr(function, "id", getattr(function, "attr", "")) == "suppress"
+
+
+def _fills(node: Any) -> bool:
+    """Whether an expression puts something into a container, or into an object, by a call."""
+    if not isinstance(node, ast.Call) or not node.args:
+        return False
+    if isinstance(node.func, ast.Attribute):
+        return node.func.attr in _FILLING
+    return getattr(node.func, "id", "") == "setattr" and len(node.args) > 1
+
+
 def _filled(node: Any, shared: Collection[str]) -> tuple[str | None, str]:
     """The place outside of a function that it fills, and the variable from which that is reached.
 
@@ -224,9 +265,16 @@ def _filled(node: Any, shared: Collection[str]) -> tuple[str | None, str]:
     """
     if isinstance(node, ast.Name):
         return (node.id, "") if node.id in shared else (None, "")
-    if isinstance(node, ast.Subscript):
-        node = node.value
-    place = node.id if isinstance(node, ast.Name) else f".{getattr(node, 'attr', '')}"
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        # `setattr(holder, name, value)`
+        place = f".{getattr(node.args[1], 'value', '')}"
+        node = node.args[0]
+    else:
+        if isinstance(node, ast.Call):
+            node = node.func.value  # type: ignore[attr-defined]
+        elif isinstance(node, ast.Subscript):
+            node = node.value
+        place = node.id if isinstance(node, ast.Name) else f".{getattr(node, 'attr', '')}"
     while isinstance(node, (ast.Attribute, ast.Subscript)):
         node = node.value
     return place, node.id if isinstance(node, ast.Name) else ""

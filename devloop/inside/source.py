@@ -26,7 +26,7 @@ from .codes import (
     parts_of,
 )
 from .examples import PROMPT, imported_by_examples, source_of_examples
-from .memos import keeping, may_keep
+from .memos import keeping, may_keep, stores
 from .naming import key as key_of
 from .outline import functions_of, is_documented, named_apart, outline
 from .reflection import meaning
@@ -119,7 +119,7 @@ def problem(
 
 def _compiled(source: bytes) -> tuple[list[Any], bytes]:
     statements, calls = Statements(), Calls()
-    suspects: set[str] = set()
+    storing: set[str] = set()
     plugins: set[str] = set()
     listed: set[str] = set()
     memos: set[str] = set()
@@ -141,6 +141,7 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
         found = outline(tree, functions)
         suspects = {k for k, own in functions.items() if any(may_keep(p.code) for p in own)}
         memos = keeping(tree, suspects) if suspects else memos
+        storing = {k for k in suspects if any(stores(part.code) for part in functions[k])}
         named = {
             key: {name for part in own for name in part.code.co_names}
             for key, own in functions.items()
@@ -175,7 +176,7 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
         sorted(memos),
         sorted(positions),
         imported_by_examples(shown) if shown else None,
-        _inner(parts, strings, statements.imports + called, statements.functions, suspects),
+        _inner(parts, strings, statements.imports + called, statements.functions, storing),
     ]
     return facts, found
 

@@ -30,6 +30,12 @@ def keeps(text: str) -> set[str]:
         "try:\n        return k._kept\n    except AttributeError:\n        k._kept = make(k)",
         "if k not in k.kept:\n        k.kept[k] = make(k)\n    return k.kept[k]",
         "try:\n        del memo[k]\n    except KeyError:\n        return\n    memo[k] = make(k)",
+        "match memo.get(k):\n        case None:\n            memo[k] = make(k)",
+        "for found in memo:\n        return found\n    memo.append(make(k))",
+        "with suppress(KeyError):\n        return memo[k]\n    memo[k] = make(k)",
+        "if not memo:\n        memo.update(make(k))\n    return memo",
+        "if not hasattr(k, '_kept'):\n        setattr(k, '_kept', make(k))\n    return k._kept",
+        "try:\n        return memo.get()\n    except LookupError:\n        memo.set(make(k))",
         "try:\n        del m[k]\n        g()\n    except KeyError:\n        pass\n    m[k] = k",
     ],
 )
@@ -45,6 +51,9 @@ def test_who_looks_at_a_place_and_fills_it_keeps_something(body: str) -> None:
     [
         "k.a = 1\n    if k.b:\n        return 2",
         "own = {}\n    if k not in own:\n        own[k] = 1\n    return own",
+        "own = set(k)\n    for one in own:\n        return one\n    own.add(1)",
+        "for one in memo:\n        k(one)\n    memo.append(1)",
+        "if not memo.is_set():\n        memo.set()",
         "if k:\n        return make(k)\n    return None",
         "k.count += 1",
         "k.a = make(k.a or 1)",
