@@ -11,6 +11,7 @@ import sys
 
 from . import databases, entries, looks
 from .control import private
+from .signs import is_folder, seen_at, sign_of
 
 # What is loaded here would be found by the command.
 # ruff: noqa: PTH100, PTH120
@@ -27,7 +28,6 @@ _ASKING = looks.ASKING | {"realpath", "_joinrealpath", "resolve"}
 of them thereafter."""
 
 _KERNEL = ("/dev/", "/proc/", "/sys/")
-_KIND, _FOLDER, _LINK = 0o170000, 0o040000, 0o120000
 _CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _FINDER = "<frozen importlib._bootstrap_external>"
 
@@ -58,7 +58,7 @@ class Noting:
         files: modification time (nanoseconds), size and inode of the files that were opened,
             compiled modules left out; None of those that were not there.
         there: what was seen where it was only asked what kind of thing is there, by path and
-            whether links were followed (see `_seen`).
+            whether links were followed (see `signs.seen_at`).
         folders: modification time of those that were listed, and whether that was only to find
             modules.
         acts: what was done that a process which inherits the rest would not do, or could not
@@ -145,20 +145,20 @@ class Noting:
             return
         only = only or _only_asked(sys._getframe(2))
         if not follow:
-            seen = _seen(path, follow=False)
-            if only or seen is None or seen[1] or _is_folder(seen):
+            seen = seen_at(path, follow=False)
+            if only or seen is None or seen[1] or is_folder(seen):
                 self.there.setdefault((path, False), seen)
                 return
         if path not in self.files:
             self._read(path, only=only)
 
     def _read(self, path: str, *, only: bool = False) -> None:
-        seen = _seen(path, follow=True)
+        seen = seen_at(path, follow=True)
         # The time of a folder changes with what is in it.
-        if seen is not None and (only or _is_folder(seen)):
+        if seen is not None and (only or is_folder(seen)):
             self.there.setdefault((path, True), seen)
         else:
-            self.files[path] = _sign(path)
+            self.files[path] = sign_of(path)
 
     def _scanned(self, name: Any) -> tuple[str, Callable[..., None]] | None:
         path = _listed_path(name) if _current is self else None
@@ -168,7 +168,7 @@ class Noting:
         path = _listed_path(name)
         if path is None or (path + os.sep).startswith(self._passed_over):
             return
-        sign = _sign(path)
+        sign = sign_of(path)
         if sign is not None:
             frame: Any = sys._getframe(1)
             while frame.f_globals.get("__name__", "").startswith("_devloop"):
@@ -204,12 +204,11 @@ class _Looking:
         return self._real(path, *arguments, **named)
 
 
-_posix: Any = private("posix" if os.name == "posix" else "nt")
 _fcntl: Any = private("fcntl")
 _F_GETPATH = 50
 """Of macOS (fcntl(2))."""
 
-_stat, _lstat, _readlink = _posix.stat, _posix.lstat, _posix.readlink
+_readlink = os.readlink
 _library = os.path.dirname(os.__file__) + os.sep
 _current: Noting | None = None
 _hooked = False
@@ -262,29 +261,3 @@ def _path_of(fd: int) -> str | None:
     except (OSError, ValueError, TypeError):
         return None
     return path if path.startswith(os.sep) else None
-
-
-def _sign(path: str) -> tuple[int, int, int] | None:
-    try:
-        found = _stat(path)
-    except (OSError, ValueError):
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-def _seen(path: str, *, follow: bool) -> tuple[int, str] | None:
-    """What kind of thing is there, with its permissions, and where a link leads.
-
-    Args:
-        path: of what may not be there.
-        follow: a link is what it leads to.
-    """
-    try:
-        mode = (_stat if follow else _lstat)(path).st_mode
-        return mode, _readlink(path) if mode & _KIND == _LINK else ""
-    except (OSError, ValueError):
-        return None
-
-
-def _is_folder(seen: tuple[int, str]) -> bool:
-    return seen[0] & _KIND == _FOLDER
