@@ -138,16 +138,13 @@ def _holders(function: Any, around: tuple[Any, ...]) -> set[str]:
         fresh.add(function.args.args[0].arg)
     found = set()
     for node in nodes:
-        if isinstance(node, (ast.Tuple, ast.List, ast.Starred)):
-            continue  # what is in it is looked at by itself
-        if isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)) or _fills(node):
-            place, holder = _filled(node, shared)
-            # What an object gets while it is made is nobody's yet, nor are keyword arguments;
-            # and who redirects a stream puts it back.
-            kept = place in looked and holder not in fresh
-            if kept and not _is_made(assigned.get(holder, ())):
-                is_closed = holder not in own and _is_closed(node, around)
-                found.add(holder if holder in own else CLOSED if is_closed else "")
+        place, holder = _filled(node, shared)
+        # What an object gets while it is made is nobody's yet, nor are keyword arguments;
+        # and who redirects a stream puts it back.
+        kept = place in looked and holder not in fresh
+        if kept and not _is_made(assigned.get(holder, ())):
+            is_closed = holder not in own and _is_closed(node, around)
+            found.add(holder if holder in own else CLOSED if is_closed else "")
     return found
 
 
@@ -248,33 +245,37 @@ def _suppresses(item: ast.withitem) -> bool:
     return getattr(function, "id", getattr(function, "attr", "")) == "suppress"
 
 
-def _fills(node: Any) -> bool:
-    """Whether an expression puts something into a container, or into an object, by a call."""
-    if not isinstance(node, ast.Call) or not node.args:
-        return False
-    if isinstance(node.func, ast.Attribute):
-        return node.func.attr in _FILLING
-    return getattr(node.func, "id", "") == "setattr" and len(node.args) > 1
-
-
 def _filled(node: Any, shared: Collection[str]) -> tuple[str | None, str]:
     """The place outside of a function that it fills, and the variable from which that is reached.
 
-    The place is None where it fills a variable of its own; the variable is "" for a place that is
-    reached from none.
+    The place is None where it fills a variable of its own, or nothing; the variable is "" for a
+    place that is reached from none.
     """
+    at = _target(node)
+    if at is None:
+        return None, ""
     if isinstance(node, ast.Name):
         return (node.id, "") if node.id in shared else (None, "")
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        # `setattr(holder, name, value)`
-        place = f".{getattr(node.args[1], 'value', '')}"
-        node = node.args[0]
-    else:
-        if isinstance(node, ast.Call):
-            node = node.func.value  # type: ignore[attr-defined]
-        elif isinstance(node, ast.Subscript):
-            node = node.value
-        place = node.id if isinstance(node, ast.Name) else f".{getattr(node, 'attr', '')}"
-    while isinstance(node, (ast.Attribute, ast.Subscript)):
-        node = node.value
-    return place, node.id if isinstance(node, ast.Name) else ""
+    place = at.id if isinstance(at, ast.Name) else f".{getattr(at, 'attr', '')}"
+    while isinstance(at, (ast.Attribute, ast.Subscript)):
+        at = at.value
+    return place, at.id if isinstance(at, ast.Name) else ""
+
+
+def _target(node: Any) -> Any:
+    """What some syntax fills: a variable, an attribute, a container; None where it fills nothing.
+
+    What is in a tuple or the like is looked at by itself.
+    """
+    if isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)):
+        if isinstance(node, ast.Subscript):
+            return node.value
+        return node if isinstance(node, (ast.Name, ast.Attribute)) else None
+    if not isinstance(node, ast.Call) or not node.args:
+        return None
+    function = node.func
+    if isinstance(function, ast.Attribute):
+        return function.value if function.attr in _FILLING else None
+    if getattr(function, "id", "") == "setattr" and len(node.args) > 1:
+        return ast.Attribute(node.args[0], getattr(node.args[1], "value", ""))
+    return None
