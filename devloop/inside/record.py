@@ -50,11 +50,7 @@ class Recording:
         asked = Askers(ground)
         memos, alone = settings["memos"], file is None
         # Where debuggers and profilers hold all tools, modules are what is told apart.
-        calls = None
-        if record_calls.POSSIBLE:
-            calls = record_calls.Calls(recorder, ground, memos, apart=alone)
-        if calls is not None and not calls.start():
-            calls = None
+        calls = record_calls.begin(recorder, ground, memos, apart=alone)
         if calls is None:
             record_bodies.wrap(recorder, ground, tests=alone)
         self.imports = Imports(recorder, ground, asked, module="p" if calls is None else "m")

@@ -38,9 +38,6 @@ LEAVES_A_TRACE = sys.version_info < (3, 13)
 gets none: a replacement, as click's test of its imports has, may look at them (PEP 667)."""
 _IMPORT = builtins.__import__
 
-POSSIBLE = hasattr(sys, "monitoring")
-"""Whether functions can be told apart here; since Python 3.12."""
-
 OFTEN = 6
 LONG = 50
 """How often a function is told of in one context: that many times, and once more for each so many
@@ -77,6 +74,26 @@ class Known:
         self.met: Met = {}
         self.noted: set[int] | None = None
         self.left = 0
+
+
+def begin(
+    recorder: Recorder, ground: Ground, memos: Iterable[str] | None, *, apart: bool
+) -> Calls | None:
+    """Note the functions that run, from here on.
+
+    Args:
+        recorder: as of `Calls`.
+        ground: as of `Calls`.
+        memos: as of `Calls`.
+        apart: as of `Calls`.
+
+    Returns:
+        What does so; None before Python 3.12, and where debuggers and profilers hold all tools.
+    """
+    if not hasattr(sys, "monitoring"):
+        return None
+    calls = Calls(recorder, ground, memos, apart=apart)
+    return calls if calls.start() else None
 
 
 class Calls:
