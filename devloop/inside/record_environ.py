@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from devloop.inside import record_askers as askers
     from devloop.inside.record_askers import Askers
     from devloop.inside.record_contexts import Recorder
-    from devloop.inside.volatile import NAMES, PREFIXES
+    from devloop.inside.volatile import NAMES, PREFIXES, is_volatile
 else:
     askers = sys.modules["_devloop_record_askers"]
     NAMES = sys.modules["_devloop_volatile"].NAMES
     PREFIXES = sys.modules["_devloop_volatile"].PREFIXES
+    is_volatile = sys.modules["_devloop_volatile"].is_volatile
 
 _METHODS = ("__getitem__", "__iter__", "copy", "__len__", "__repr__")
 
@@ -55,7 +56,7 @@ class Environ:
         self._counted = {
             (self._key(name), kept.encodevalue(value)): name
             for name, value in given.items()
-            if name not in NAMES and not name.startswith(PREFIXES)
+            if not is_volatile(name)
         }
 
     def wrap(self) -> Callable[[], None]:
@@ -82,13 +83,11 @@ class Environ:
             return iter(every(environ))
 
         def copied(environ: Any) -> Any:
-            if self._read("*", environ):
-                self._read_all(environ)
+            self._read_all(environ)
             return copy(environ)
 
         def represent(environ: Any) -> str:
-            if self._read("*", environ):
-                self._read_all(environ)
+            self._read_all(environ)
             return str(shown(environ))
 
         def size(environ: Any) -> int:
@@ -139,6 +138,8 @@ class Environ:
 
     def _read_all(self, environ: Any) -> None:
         """Every variable is read: who does so is found out once, and not for each of them."""
+        if not self._read("*", environ):
+            return
         recorder, counted = self._recorder, self._counted
         noted = recorder.top.variables
         for variable in environ._data.items() & counted.keys():
