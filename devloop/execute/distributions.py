@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from devloop.inside.probe import canonical
 from devloop.plan.warm import SITES
 
 _TOP = re.compile(r"^[^/,.\n]+", re.MULTILINE)
@@ -32,8 +33,7 @@ def providers(sites: tuple[str, ...], _stamp: str) -> Mapping[str, frozenset[str
     for site in sites:
         for metadata in Path(site).glob("*.*-info"):
             if metadata.suffix in (".dist-info", ".egg-info"):
-                project = metadata.stem.partition("-")[0]
-                name = project.lower().replace("_", "-").replace(".", "-")
+                name = canonical(metadata.stem.partition("-")[0])
                 for top in _tops(metadata):
                     found.setdefault(top, set()).add(name)
     return {top: frozenset(names) for top, names in found.items()}
