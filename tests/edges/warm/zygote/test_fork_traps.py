@@ -190,16 +190,18 @@ if {seeded}:
 """
 
 
+NUMPY_VERSIONS = ("1.26.4", "2.2.6") if sys.version_info < (3, 12) else ("2.2.6", "2.5.5")
+"""An old one and a new one, of those that there are for this Python."""
+
+
 @pytest.mark.real
 @pytest.mark.slow
 @pytest.mark.parametrize("seeded", [False, True])
-@pytest.mark.parametrize("version", ["1.26.4", "2.2.6", "2.5.5"])
+@pytest.mark.parametrize("version", NUMPY_VERSIONS)
 async def test_generators_of_numpy_give_what_they_give_in_a_cold_start(
     start: Starter, real_environment: Callable[..., str], version: str, seeded: bool
 ) -> None:
     """W6: be they of a module's own, of whatever kind, or the one that all share."""
-    if (version[0] == "1") != (sys.version_info < (3, 12)) and version != "2.2.6":
-        pytest.skip("there is none for this Python")
     python = real_environment(f"numpy=={version}")
     start.env["PYTHONPATH"] = "lib"
     start.write("lib/made.py", MADE.format(seeded=seeded))
