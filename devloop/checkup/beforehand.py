@@ -1,8 +1,8 @@
 """What sources of an app set up for the whole process before they import a library.
 
 A library that is held was imported without that. Mostly it does not look at it when it is
-imported; where it does, the user knows, and no recording of a start: a process that looked for it
-would have to be told apart from what libraries do to each other.
+imported; where it does, only the user can know. It is read off the sources, for a start that was
+recorded cannot tell what the app has set up from what its libraries have.
 """
 
 from __future__ import annotations

@@ -135,9 +135,8 @@ def renew() -> None:
         if (bits := getattr(one, "_bit_generator", None)) is None:
             one.state = type(one)().state
         else:
-            one.set_state(
-                type(bits)().state
-            )  # one that makes two numbers at a time forgets the other
+            # One that makes two numbers at a time forgets the other.
+            one.set_state(type(bits)().state)
     numpy: Any = sys.modules.get("numpy.random")
     if numpy is not None and "numpy.random" not in _fixed:
         numpy.seed()
