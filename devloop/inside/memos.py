@@ -27,6 +27,8 @@ _FILLING = frozenset(
 )  # fmt: skip
 """The methods that put what they are given into a container, or a context variable."""
 _FILLERS = _FILLING | {"setattr"}
+_UNCALLED = frozenset({"__get__", "__getattr__", "__missing__"})
+"""Methods that run where somebody has looked in vain; who finds something calls nothing."""
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _MAKING = frozenset({"bytearray", "defaultdict", "deque", "dict", "list", "set", "sorted"})
 _MADE = (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp)
@@ -62,7 +64,8 @@ def keeping(tree: ast.Module, suspects: Collection[str] | None) -> set[str]:
         Entries: the key of a function that looks at a place outside of it on some branch, and
         fills it; where all such places are on objects that variables of it hold, the names of
         these follow, each after a space (``C.f self``). `CLOSED` follows where all of them are
-        variables of a function around it. Else anybody may meet what it keeps.
+        variables of a function around it. Else anybody may meet what it keeps; so it is with a
+        method that is asked for what is not there, and puts it into what it was given.
     """
     found = set()
     todo: list[tuple[Any, str, tuple[Any, ...]]] = [(one, "", ()) for one in tree.body]
@@ -124,7 +127,8 @@ def _holders(function: Any, around: tuple[Any, ...]) -> set[str]:
             for value in assigned.get(node.id, ()):
                 asked += ast.walk(value)
     looked = {_looked_at(node) for node in asked} - {None}
-    own = {argument.arg for argument in ast.walk(function.args) if isinstance(argument, ast.arg)}
+    arguments = {one.arg for one in ast.walk(function.args) if isinstance(one, ast.arg)}
+    own = {*arguments}
     for node in nodes:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             own.add(node.id)
@@ -139,6 +143,8 @@ def _holders(function: Any, around: tuple[Any, ...]) -> set[str]:
     found = set()
     for node in nodes:
         place, holder = _filled(node, shared)
+        if function.name in _UNCALLED and holder in arguments:
+            found.add("")
         # What an object gets while it is made is nobody's yet, nor are keyword arguments;
         # and who redirects a stream puts it back.
         kept = place in looked and holder not in fresh

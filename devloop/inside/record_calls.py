@@ -43,7 +43,7 @@ LONG = 50
 """How often a function is told of in one context: that many times, and once more for each so many
 bytes of its code. Arming it again goes through all of them, and costs as much as that."""
 
-CACHING = ("cache", "memo")
+CACHING = ("cache", "lazy", "memo", "once", "reify")
 """What the decorators of functions have in their names that keep results."""
 
 

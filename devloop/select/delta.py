@@ -31,6 +31,8 @@ from devloop.select.taint import Taint
 CLOSED = "!"
 """After the key of a function that keeps results where only functions beside it can meet them; see
 `inside/memos.py`."""
+UNCALLED = frozenset({"__get__", "__getattr__", "__missing__"})
+"""Methods of which who finds what they have kept mentions nothing; see `inside/memos.py`."""
 UNKNOWN = b"?"
 """The content of a file of which nobody knows what it says."""
 FEW = 200
@@ -394,6 +396,10 @@ class Delta:
                 del waiting[key]
                 for number in self._meeting(key):
                     self._changed.setdefault(number, reason)
+            for key in found:
+                path, _, function = key.partition("::")
+                if function.rpartition(".")[2] in UNCALLED:
+                    self._wild.setdefault(path, f"what {function} has kept")
             found = {key: reason for key, reason in found.items() if not key.endswith(CLOSED)}
             if not found:
                 continue

@@ -283,12 +283,15 @@ async def test_what_is_cached_is_told_with_what_it_reached(record: Record) -> No
             def bottom(): return 1
             def called(): return deeper()
             called = cached(called)
+            def reify(function): return lambda: function()
+            @reify
+            def late(): return deeper()
         data.txt
             1
         test_a.py
             import lib
-            def test_1(): lib.f(); lib.a.p; lib.g(); lib.own(); lib.called()
-            def test_2(): lib.f(); lib.a.p; lib.g(); lib.own(); lib.called()
+            def test_1(): lib.f(); lib.a.p; lib.g(); lib.own(); lib.called(); lib.late()
+            def test_2(): lib.f(); lib.a.p; lib.g(); lib.own(); lib.called(); lib.late()
         """,
         memos=("lib.py::own",),
     )
@@ -297,6 +300,7 @@ async def test_what_is_cached_is_told_with_what_it_reached(record: Record) -> No
     assert recording.memos["lib.py::g"] >= {"f lib.py::deepest"}
     assert recording.memos["lib.py::own"] >= {"f lib.py::bottom"}
     assert recording.memos["lib.py::called"] >= {"f lib.py::deeper"}
+    assert recording.memos["lib.py::late"] >= {"f lib.py::deeper"}
     assert {"f lib.py::f", "f lib.py::own"} <= of(recording, "test_1")
     assert "f lib.py::deep" not in of(recording, "test_1")
 

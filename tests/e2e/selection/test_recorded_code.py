@@ -761,6 +761,64 @@ def test_what_fills_a_cache_is_credited_to_those_that_hit_it(recorded: MakeLab) 
         assert not any(nodeid.endswith("::test_other") for nodeid in found), name
 
 
+LAZY = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+deep.py
+    def missing():
+        return 1
+    def asked():
+        return 2
+    def got():
+        return 3
+lazy.py
+    import deep
+    class Table(dict):
+        def __missing__(self, key):
+            self[key] = found = deep.missing()
+            return found
+    class Asked:
+        def __getattr__(self, name):
+            found = deep.asked()
+            setattr(self, name, found)
+            return found
+    class Got:
+        def __get__(self, instance, owner):
+            instance.__dict__["got"] = found = deep.got()
+            return found
+    class Box:
+        got = Got()
+    TABLE, ASKED, BOX = Table(), Asked(), Box()
+tests/test_lazy.py
+    import lazy
+    def test_missing_1():
+        assert lazy.TABLE["a"] == 1
+    def test_missing_2():
+        assert lazy.TABLE["a"] == 1
+    def test_asked_1():
+        assert lazy.ASKED.a == 2
+    def test_asked_2():
+        assert lazy.ASKED.a == 2
+    def test_got_1():
+        assert lazy.BOX.got == 3
+    def test_got_2():
+        assert lazy.BOX.got == 3
+tests/test_other.py
+    def test_other():
+        pass
+"""
+
+
+def test_what_is_found_without_a_call_is_credited_to_all_who_may_find_it(recorded: MakeLab) -> None:
+    """S8: a dictionary's `__missing__`, a lazy attribute, a descriptor; the second runs nothing."""
+    project = recorded(LAZY)
+    for number, name in enumerate(("missing", "asked", "got"), 1):
+        edit = project.edit("deep.py", f"return {number}", "return 0")
+        found = project.check(edit, f"::test_{name}_1", f"::test_{name}_2")
+        assert not any(nodeid.endswith("::test_other") for nodeid in found), name
+
+
 TEXT = '''
 pytest.ini
     [pytest]

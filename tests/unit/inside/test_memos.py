@@ -68,6 +68,31 @@ def test_who_does_not_look_where_it_fills_keeps_nothing(body: str) -> None:
     assert keeps(f"def f(k):\n    {body}\n") == set()
 
 
+def test_what_is_found_without_a_call_anybody_may_meet() -> None:
+    """A method that is asked for what is not there, and puts it into what it was given."""
+    text = """
+    class A(dict):
+        def __missing__(self, key):
+            self[key] = found = make(key)
+            return found
+    class B:
+        def __getattr__(self, name):
+            self.__dict__[name] = found = make(name)
+            return found
+    class C:
+        def __get__(self, instance, owner):
+            setattr(instance, self.name, make(instance))
+    class D:
+        def __getattr__(self, name):
+            own = {}
+            own[name] = make(name)
+            return own
+    """
+    assert keeping(ast.parse(textwrap.dedent(text)), None) == {
+        "A.__missing__", "B.__getattr__", "C.__get__",
+    }  # fmt: skip
+
+
 def test_methods_and_inner_functions_are_told_apart() -> None:
     """What an inner function keeps, the outer one does not."""
     body = "if self._x is None:\n            self._x = 1"
