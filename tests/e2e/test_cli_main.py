@@ -227,8 +227,15 @@ def run_broken(
 ) -> subprocess.CompletedProcess[str]:
     """Run `devloop clean` with an error where the project is looked for."""
     program = BROKEN.format(repository=str(Path(__file__).parents[2]), error=error)
+    return run_program(program, folder, environment)
+
+
+def run_program(
+    code: str, folder: Path, environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run some code in an interpreter of its own."""
     return subprocess.run(
-        [sys.executable, "-I", "-c", program],
+        [sys.executable, "-I", "-c", code],
         env=environment,
         cwd=folder,
         capture_output=True,
@@ -242,15 +249,8 @@ def imported_by(program: str, launcher: str, environment: dict[str, str], folder
     """The modules that are imported once a program has run with devloop's own path."""
     code = launcher.replace("main()", "") + program
     code += "import json\nprint(json.dumps(list(sys.modules)))\n"
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", code],
-        env=environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
+    done = run_program(code, folder, environment)
+    assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
