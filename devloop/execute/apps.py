@@ -236,7 +236,7 @@ class AppSupervisor:
     @property
     def told_imports(self) -> bool:
         """Whether the process that runs has told what it has imported."""
-        return self._line.current is not None and self._line.current.has_reported
+        return self._line.current is not None and bool(self._line.current.told)
 
     @property
     def terminal(self) -> Terminal | None:
@@ -338,7 +338,7 @@ class AppSupervisor:
                 await cold.listens(self._memory, others)
             await self._ask_for_imports(life)
         for pause in LONGER:
-            if life is not self._line.current or life.is_known or not life.has_reported:
+            if life is not self._line.current or life.is_known or not life.told:
                 return
             await anyio.sleep(pause)
             await self._ask_for_imports(life)
@@ -372,7 +372,6 @@ class AppSupervisor:
         if message["m"] == "news":
             misled = self.warm.hear(message, **start)
         else:
-            life.has_reported = True
             whole = not message["importing"] or self._runs_within_an_import(life, message)
             first, life.is_known = whole and not life.is_known, whole or life.is_known
             life.told.append(len(message["modules"]))

@@ -118,14 +118,12 @@ class Life:
         self.failure: Mapping[str, Any] | None = None
         """The exception that ends it, as the part of devloop in it has told."""
 
-        self.has_reported = False
-        """It has told what it has imported, be it in the midst of an import."""
+        self.told: list[int] = []
+        """How many modules it had imported each time that it told of them, be it in the midst of an
+        import."""
 
         self.is_known = False
-        """It has told so when it had imported all that it imports at its start."""
-
-        self.told: list[int] = []
-        """How many modules it had imported each time that it told of them."""
+        """It has told of them when it had imported all that it imports at its start."""
 
         self.loose: set[int] = set()
         """The inodes of sockets that it listens on and that its successor may have beside it: of
