@@ -84,6 +84,7 @@ class Noting:
         _current = self
         self._unwrap = (
             looks.wrap(lambda real: _Looking(real, self)),
+            looks.wrap(lambda real: looks.Opening(real, self._within, self._opened), ("open",)),
             looks.wrap(lambda real: entries.Scanning(real, self._scanned), ("scandir",)),
         )
         return self
@@ -107,19 +108,19 @@ class Noting:
         self._within.add(thread)
         try:
             if event == "open":
-                self._opened(*arguments[:3])
+                self._opened(arguments[0], arguments[2])
             elif event in ("os.listdir", "os.scandir"):
                 self._listed(arguments[0])
             elif event == "sqlite3.connect":
                 for path in databases.files_of(arguments[0]):
-                    self._opened(path, None, 0)
+                    self._opened(path, 0)
             elif event in self.kinds:
                 self.acts.append(self.kinds[event])
         finally:
             self._within.discard(thread)
 
-    def _opened(self, name: Any, mode: Any, flags: Any) -> None:
-        path = _path(name)
+    def _opened(self, name: Any, flags: Any) -> None:
+        path = _path(name) if _current is self else None
         if path is None or path.startswith(_KERNEL) or ".pyc" in path:
             return
         if isinstance(flags, int) and flags & _CHANGING:
@@ -204,11 +205,6 @@ class _Looking:
         return self._real(path, *arguments, **named)
 
 
-_fcntl: Any = private("fcntl")
-_F_GETPATH = 50
-"""Of macOS (fcntl(2))."""
-
-_readlink = os.readlink
 _library = os.path.dirname(os.__file__) + os.sep
 _current: Noting | None = None
 _hooked = False
@@ -236,28 +232,12 @@ def _path(name: Any, at: int | None = None) -> str | None:
         at: the descriptor of the folder that it begins in; None is the current one.
     """
     try:
-        text = os.fsdecode(name)
+        text = os.fsdecode(name) if at is None else looks.below(name, at)
     except TypeError:
         return None
-    if not text:
-        return None
-    if at is not None and not text.startswith(os.sep):
-        folder = _path_of(at)
-        return None if folder is None else os.path.normpath(folder + os.sep + text)
-    return os.path.abspath(text)
+    return os.path.abspath(text) if text else None
 
 
 def _listed_path(name: Any) -> str | None:
     """The path of a folder that is listed."""
-    return _path_of(name) if type(name) is int else _path("." if name is None else name)
-
-
-def _path_of(fd: int) -> str | None:
-    """The path that a descriptor was opened by, as it is now."""
-    try:
-        if sys.platform == "darwin":
-            return os.fsdecode(_fcntl.fcntl(fd, _F_GETPATH, bytes(1024)).rstrip(b"\0"))
-        path = os.fsdecode(_readlink(f"/proc/self/fd/{fd}"))
-    except (OSError, ValueError, TypeError):
-        return None
-    return path if path.startswith(os.sep) else None
+    return looks.path_of(name) if type(name) is int else _path("." if name is None else name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import seeds
+from . import looks, seeds
 from .control import private
 from .state import State, settled
 from .variables import WHEN_LOADED
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _clock: Any = private("time").monotonic
+_thread: Any = private("_thread")
 
 
 class Environment:
@@ -135,6 +136,7 @@ class Loading:
         self._edges: dict[str, set[str]] = {}
         self._files: dict[str, tuple[int, int]] = {}
         self._times: dict[str, float] = {}
+        self._within: set[int] = set()
 
     def run(self, modules: list[str]) -> dict[str, Any]:
         """Import them, as far as that goes.
@@ -213,12 +215,17 @@ class Loading:
             return found
 
         builtins.__import__ = noting
+        looks.wrap(lambda real: looks.Opening(real, self._within, self._opened), ("open",))
         sys.addaudithook(self._heard)
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event != "open" or not isinstance(arguments[0], (str, bytes)):
             return
-        path = os.path.abspath(os.fsdecode(arguments[0]))  # noqa: PTH100
+        if _thread.get_ident() not in self._within:
+            self._opened(arguments[0])
+
+    def _opened(self, name: str | bytes, flags: Any = 0) -> None:
+        path = os.path.abspath(os.fsdecode(name))  # noqa: PTH100
         if path.endswith(_MODULES) or path.startswith(_KERNEL):
             return
         try:

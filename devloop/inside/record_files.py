@@ -70,11 +70,11 @@ class Files:
             "open": self._opened,
             "os.listdir": self._listed,
             "os.scandir": self._listed,
-            "os.mkdir": self._made,
-            "os.rename": self._renamed,
-            "os.link": self._renamed,
-            "os.symlink": self._renamed,
-            "os.truncate": self._made,
+            "os.mkdir": lambda arguments: self._write(arguments[0], arguments[2]),
+            "os.rename": lambda arguments: self._write(arguments[1], arguments[3]),
+            "os.link": lambda arguments: self._write(arguments[1], arguments[3]),
+            "os.symlink": lambda arguments: self._write(arguments[1], arguments[2]),
+            "os.truncate": lambda arguments: self._write(arguments[0]),
             "sqlite3.connect": self._connected,
             "ctypes.dlopen": self._loaded,
             "ctypes.dlsym": self._found_in_c,
@@ -83,6 +83,8 @@ class Files:
     def wrap(self) -> None:
         """Hear of what is looked for."""
         looks.wrap(self._looking)
+        within = self._recorder.within
+        looks.wrap(lambda real: looks.Opening(real, within, self._opened_below), ("open",))
 
     def wrap_lines(self) -> None:
         """Hear of lines that are had from memory, whoever has read them before."""
@@ -139,12 +141,13 @@ class Files:
 
         def look(path: Any, *arguments: Any, **options: Any) -> Any:
             __tracebackhide__ = True
+            at = options.get("dir_fd") if options else None
             try:
                 found = real(path, *arguments, **options)
             except (FileNotFoundError, NotADirectoryError):
-                note(path, None)
+                note(path, None, at)
                 raise
-            note(path, found)
+            note(path, found, at)
             return found
 
         return looks.named_as(real, look)
@@ -156,17 +159,20 @@ class Files:
             return False
         return True
 
-    def _looked(self, name: Any, found: Any) -> None:
+    def _looked(self, name: Any, found: Any, at: int | None) -> None:
         """Something was looked for.
 
         Args:
             name: as it was given.
             found: what came of it; None where it is not there.
+            at: the descriptor of the folder that the name begins in; None is the current one.
         """
         recorder = self._recorder
         if name.__class__ is int or recorder.broken or _thread.get_ident() in recorder.within:
             return
         try:
+            if at is not None and (name := looks.below(name, at)) is None:
+                return
             text = name if name.__class__ is str else os.fsdecode(name)
             if found is False:  # `os.access` does not tell what is missing from what is forbidden
                 found = self._exists(text) or None
@@ -218,6 +224,12 @@ class Files:
                 break
         return False
 
+    def _opened_below(self, name: str, flags: Any) -> None:
+        try:
+            self._opened((name, None, flags))
+        except Exception as error:
+            self._recorder.broke(error)
+
     def _opened(self, arguments: tuple[Any, ...]) -> None:
         name, _, flags = arguments
         if name.__class__ is int:
@@ -267,20 +279,16 @@ class Files:
 
     def _listed(self, arguments: tuple[Any, ...]) -> None:
         name = "." if not arguments or arguments[0] is None else arguments[0]
-        path = None if name.__class__ is int else self._ground.path(name)
+        name = looks.path_of(name) if name.__class__ is int else name
+        path = self._ground.path(name)
         if path is None or self._is_own(path):
             return
         who, _, _ = self._asked.who()
         if who not in (askers.RUNNER, askers.IMPORTING):
             self._recorder.add(f"l {path}" if self._exists(name) else f"x {path}")
 
-    def _made(self, arguments: tuple[Any, ...]) -> None:
-        self._write(arguments[0])
-
-    def _renamed(self, arguments: tuple[Any, ...]) -> None:
-        self._write(arguments[1])
-
-    def _write(self, name: Any) -> None:
+    def _write(self, name: Any, at: int = -1) -> None:
+        name = name if at < 0 else looks.below(name, at)
         path = None if name.__class__ is int else self._ground.path(name)
         if path is not None and self._asked.who()[0] not in (askers.RUNNER, askers.IMPORTING):
             if not self._exists(name):

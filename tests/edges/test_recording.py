@@ -502,6 +502,53 @@ async def test_what_collection_reads_belongs_to_the_file(record: Record) -> None
 # Files, folders, variables
 
 
+async def test_paths_that_begin_in_an_open_folder_are_told(record: Record) -> None:
+    """Of an event that does not tell of the folder, and of descriptors that are listed."""
+    recording = await record("""
+        sub/b.txt
+            2
+        sub/deep/c.txt
+            3
+        test_a.py
+            import os, pytest
+            @pytest.fixture
+            def sub():
+                fd = os.open("sub", os.O_RDONLY)
+                yield fd
+                os.close(fd)
+            def test_open(sub): os.close(os.open("b.txt", os.O_RDONLY, dir_fd=sub))
+            def test_opener(sub):
+                open("b.txt", opener=lambda path, flags: os.open(path, flags, dir_fd=sub)).close()
+            def test_missing(sub):
+                with pytest.raises(FileNotFoundError): os.open("no.txt", os.O_RDONLY, dir_fd=sub)
+            def test_size(sub): assert os.stat("b.txt", dir_fd=sub).st_size
+            def test_access(sub): assert not os.access("no.txt", os.R_OK, dir_fd=sub)
+            def test_absolute(sub):
+                os.close(os.open(os.path.abspath("sub/b.txt"), os.O_RDONLY, dir_fd=sub))
+            def test_list(sub): assert sorted(os.listdir(sub)) == ["b.txt", "deep"]
+            def test_scan(sub): list(os.scandir(sub))
+            def test_walk(sub): list(os.fwalk(".", dir_fd=sub))
+            def test_write(sub):
+                os.mkdir("made", dir_fd=sub)
+                os.close(os.open("made/d.txt", os.O_CREAT | os.O_WRONLY, dir_fd=sub))
+                os.close(os.open("sub/made/d.txt", os.O_RDONLY))
+                os.rename("made/d.txt", "e.txt", src_dir_fd=sub, dst_dir_fd=sub)
+    """)
+    own = {
+        test: {one for one in of(recording, f"test_{test}") if one[0] != "f"} - {"r sub"}
+        for test in (
+            "open", "opener", "missing", "size", "access", "absolute", "list", "scan", "walk",
+            "write",
+        )
+    }  # fmt: skip
+    assert own["open"] == own["absolute"] == own["size"] == {"r sub/b.txt"}
+    assert "r sub/b.txt" in own["opener"]
+    assert own["missing"] == own["access"] == {"x sub/no.txt"}
+    assert own["list"] == own["scan"] == {"l sub"}
+    assert {"l sub", "l sub/deep"} <= own["walk"]
+    assert own["write"] == set(), "it has made all of that itself"
+
+
 async def test_reads_listings_and_lookups_are_told(record: Record) -> None:
     """Through whatever function of the library, relative to whatever folder (S18, S20)."""
     recording = await record("""

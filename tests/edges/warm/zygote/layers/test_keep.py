@@ -178,6 +178,16 @@ def relative(name):
     finally:
         os.close(fd)
 
+def opened(name):
+    fd = os.open(os.path.dirname(name), os.O_RDONLY)
+    try:
+        with open(os.open(os.path.basename(name), os.O_RDONLY, dir_fd=fd)) as file:
+            return len(file.read())
+    except OSError as error:
+        return error.strerror
+    finally:
+        os.close(fd)
+
 def below(folder):
     fd = os.open(folder, os.O_RDONLY)
     try:
@@ -205,6 +215,8 @@ def load():
         ("[os.path.isdir('box/a')]", "[False]", "rm box/a; mkdir box/a"),
         ("relative('box/a')", "3", "echo longer > box/a"),
         ("relative('box/c')", "No such file or directory", "touch box/c"),
+        ("opened('box/a')", "3", "echo longer > box/a"),
+        ("opened('box/c')", "No such file or directory", "touch box/c"),
         ("below('box')", "['a', 'b']", "touch box/c"),
         ("link('links/in')", "../place", "ln -sfn ../box links/in"),
         ("link('links/to')", "../nowhere", "ln -sfn ../box links/to"),
