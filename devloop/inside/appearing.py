@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from . import titles
 from .libc import ctypes, libc
-from .post_import import when_imported
 
 # ruff: noqa: PTH123
 
@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+_PR_SET_NAME = 15
 _PR_SET_MM = 35
 _PR_SET_MM_MAP = 14
 
@@ -42,24 +43,26 @@ class Appearance:
             late: a library that writes titles may yet be imported; that is waited for.
         """
         if libc is None or len(self._numbers) < 50:
+            titles.begin(None)
             return
+        if late:
+            titles.wait()
+        mapped = _map_memory(self._numbers, self._whole, len(self._block))
+        # Where it is not, the library finds its memory where that is now, or never.
+        found = not mapped and titles.look()
         try:
             with open("/proc/self/comm", "wb", buffering=0) as file:
                 file.write(os.fsencode(name)[:15])
         except OSError:
+            titles.begin(None)
             return
-        block = self._block
-        if "setproctitle" in sys.modules:
-            # It writes where it has found them in the process that this one is forked from.
-            block = _joined(block)
-        elif _map_memory(self._numbers, self._whole, len(block)):
-            if late:
-                when_imported("setproctitle", self._titled)
-            return
-        _write_over(self._numbers, block, self._mark, self._variable)
+        if not mapped:
+            block = _joined(self._block) if found else self._block
+            _write_over(self._numbers, block, self._mark, self._variable)
+        titles.begin(self._prepare if mapped else None)
 
-    def _titled(self, titles: Any) -> None:
-        _prepare_titles(titles, self._numbers, self._block)
+    def _prepare(self) -> None:
+        _prepare_titles(self._numbers, self._block)
 
 
 def _stat() -> list[int]:
@@ -86,15 +89,19 @@ def _map_memory(stat: list[int], whole: bytes, split: int) -> bool:
     """
     global _shown
     _shown = ctypes.create_string_buffer(whole, len(whole))
-    start = ctypes.addressof(_shown)
+    return _map_shown(stat, split)
+
+
+def _map_shown(stat: list[int], split: int) -> bool:
+    start, size = ctypes.addressof(_shown), len(_shown)
     libc.sbrk.restype = ctypes.c_void_p
     values = [stat[23], stat[24], stat[42], stat[43], stat[44], libc.sbrk(0), stat[25]]
-    values += [start, start + split, start + split, start + len(whole), 0]
+    values += [start, start + split, start + split, start + size, 0]
     keep_program = 0xFFFFFFFF << 32 if sys.byteorder == "little" else 0xFFFFFFFF
     table = (ctypes.c_uint64 * 13)(*values, keep_program)
-    size = ctypes.c_ulong(ctypes.sizeof(table))
+    room = ctypes.c_ulong(ctypes.sizeof(table))
     done: int = libc.prctl(
-        _PR_SET_MM, ctypes.c_ulong(_PR_SET_MM_MAP), table, size, ctypes.c_ulong(0)
+        _PR_SET_MM, ctypes.c_ulong(_PR_SET_MM_MAP), table, room, ctypes.c_ulong(0)
     )
     return done == 0
 
@@ -103,7 +110,7 @@ _listed: Any = None
 """The C library's list of variables; it must stay."""
 
 
-def _prepare_titles(titles: Any, stat: list[int], block: bytes) -> None:
+def _prepare_titles(stat: list[int], block: bytes) -> None:
     """Have setproctitle find the memory that it writes over, as at a program's start.
 
     It goes back from the first variable and counts as many arguments as this process had when it
@@ -111,7 +118,6 @@ def _prepare_titles(titles: Any, stat: list[int], block: bytes) -> None:
     shown such arguments for a moment; what it has found holds.
 
     Args:
-        titles: the module.
         stat: from `_stat`.
         block: the command line that is to be seen, each argument with a zero at its end.
     """
@@ -135,11 +141,11 @@ def _prepare_titles(titles: Any, stat: list[int], block: bytes) -> None:
         at += len(variable) + 1
     _listed = (ctypes.c_void_p * (len(addresses) + 1))(*addresses, None)
     ctypes.c_void_p.in_dll(libc, "environ").value = ctypes.addressof(_listed)
-    with open("/proc/self/comm", "r+b", buffering=0) as comm:
-        name = comm.read(16).removesuffix(b"\n")
-        titles.getproctitle()  # gives the process the name of what it finds
-        comm.write(name)
-    ctypes.memmove(_shown, _joined(block).ljust(len(shown), b"\0"), len(shown))
+    titles.look()
+    line = _joined(block)
+    ctypes.memmove(_shown, line.ljust(len(shown), b"\0"), len(shown))
+    libc.prctl(_PR_SET_NAME, line)  # it has given this thread the name of what it has found
+    _map_shown(stat, len(block))  # it goes on beyond that, where a title does
 
 
 def _joined(block: bytes) -> bytes:

@@ -228,15 +228,6 @@ def rehearse(birth: Birth) -> None:
         file.read(4096)
 
 
-def prepare() -> None:
-    """Let libraries that look for a program's beginning find it, while it is where it was.
-
-    Others look as soon as they are imported: so there is one place where it is found.
-    """
-    if (titles := _loaded("setproctitle")) is not None:
-        titles.getproctitle()
-
-
 def flush() -> None:
     """Write out what was printed so far, be it by C."""
     for text in (sys.stdout, sys.stderr):

@@ -102,7 +102,6 @@ class Blank:
             with scene, fence.Fence(outside) if outside else fence.FolderFence(scene.first):
                 answer = loading.run(order["modules"])
         self._written.update(answer["written"])
-        become.prepare()
         become.flush()  # or a layer would take it for what its own modules print
         self._homes = hiding.homes(self._birth.modules)
         crossed = _part("fence").CROSSED
@@ -124,7 +123,6 @@ class Blank:
             become.step_up()
         sys.path[:] = path
         self._written.update(answer["written"])
-        become.prepare()
         become.flush()
         self._homes = hiding.homes(self._birth.modules)
         self._answer({**answer, "settings": settings.VARIABLES, "v": VERSION})

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import keep, preload, seeds
+from . import keep, preload, seeds, titles
 from .control import private
 from .modules import finders
 from .noting import Noting
@@ -60,7 +60,8 @@ class Making:
             byte was written to standard output, so that what was printed can be told apart.
         """
         loaded, began = set(sys.modules), _clock()
-        with preload.Environment() as environment, Noting() as noting, seeds.Watching():
+        environment = preload.Environment()
+        with environment, Noting() as noting, seeds.Watching(), titles.Watching():
             self._import_all(noting, environment)
             if self._fault is None and self._target is not None:
                 self._compute(self._target, loaded)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import looks, seeds
+from . import looks, seeds, titles
 from .control import private
 from .state import State, settled
 from .variables import WHEN_LOADED
@@ -150,7 +150,7 @@ class Loading:
         loaded = set(sys.modules)
         if self._trace:
             self._hook()
-        with Environment() as environment, seeds.Watching():
+        with Environment() as environment, seeds.Watching(), titles.Watching():
             self._import_all(modules, environment)
         READ.update(("*",) if environment.read is None else environment.read)
         return {

@@ -383,13 +383,14 @@ import setproctitle, sys
 LEAST = len(" ".join(sys.orig_argv))
 def shown():
     with open("/proc/self/cmdline") as line, open("/proc/self/comm") as name:
-        return line.read().rstrip(chr(0)), name.read()
+        return line.read(), name.read()
+print(shown(), flush=True)
 print(setproctitle.getproctitle(), shown()[0], flush=True)
 os.environ["LATE"] = "set"
 setproctitle.setproctitle("another title")
 print(setproctitle.getproctitle(), shown(), flush=True)
 setproctitle.setproctitle("a long one" * 1000)
-print(len(shown()[0]) >= LEAST)
+print(len(shown()[0].rstrip(chr(0))) >= LEAST)
 subprocess.run(["sh", "-c", "echo $LATE $HOME"], check=True)
 """
 
@@ -405,6 +406,7 @@ subprocess.run(["sh", "-c", "echo $LATE $HOME"], check=True)
         (("with", "arguments", "of " + 40 * "some length "), ("setproctitle",)),
         # As gunicorn does, it looks for the title at its import.
         (("with", "arguments"), ("asking",)),
+        (("with", "arguments"), ("titled",)),
     ],
 )
 async def test_a_title(
@@ -413,12 +415,16 @@ async def test_a_title(
     arguments: tuple[str, ...],
     held: tuple[str, ...],
 ) -> None:
-    """A program that sets its own is shown with that (W23), whether its library is held or not."""
+    """A program that sets its own is shown with that (W23), whether its library is held or not.
+
+    Until it has asked for its title, its words are told apart by zeros.
+    """
     python = real_environment("setproctitle==1.3.7")
     start.handover = True
     start.env["PYTHONPATH"] = "lib"
     start.write("lib/asking.py", "import setproctitle\nsetproctitle.getproctitle()\n")
-    start.write("main.py", TITLE)
+    start.write("lib/titled.py", "import setproctitle\nsetproctitle.setproctitle('first')\n")
+    start.write("main.py", f"import {', '.join(held or ('sys',))}\n{TITLE}")
     both = await start.both(python, "main.py", *arguments, modules=held)
     assert "another title" in both.same()
 
