@@ -75,6 +75,7 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
         examples: what the examples in its docstrings import; None where it has none. A text has
             nothing else, so that theirs are its `imports`.
         inner: which of `strings` and `imports` stand in functions alone.
+        attaches: a string in it is SQL that opens another database.
     """
 
     fingerprint: bytes
@@ -88,3 +89,4 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     positions: tuple[str, ...] = ()
     examples: tuple[Import, ...] | None = None
     inner: tuple[Inner, ...] = ()
+    attaches: bool = False

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from devloop.inside import record_bodies, record_calls, record_environ, record_programs
+    from devloop.inside import (
+        record_bodies,
+        record_calls,
+        record_environ,
+        record_programs,
+        record_tls,
+    )
     from devloop.inside.record_askers import Askers
     from devloop.inside.record_contexts import Recorder, Written
     from devloop.inside.record_files import Files
@@ -26,6 +32,7 @@ else:
     record_calls = sys.modules["_devloop_record_calls"]
     record_environ = sys.modules["_devloop_record_environ"]
     record_programs = sys.modules["_devloop_record_programs"]
+    record_tls = sys.modules["_devloop_record_tls"]
     Written = sys.modules["_devloop_record_contexts"].Written
     Recorder = sys.modules["_devloop_record_contexts"].Recorder
     Files = sys.modules["_devloop_record_files"].Files
@@ -61,6 +68,7 @@ class Recording:
             handlers |= calls.handlers()
         hear(handlers, recorder)
         files.wrap()
+        record_tls.wrap(files.opens)
         if file is None:
             files.wrap_lines()
         self.imports.wrap()

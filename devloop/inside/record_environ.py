@@ -26,9 +26,9 @@ _METHODS = ("__getitem__", "__iter__", "copy", "__len__", "__repr__")
 UNHEARD = (
     "TZ", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONUTF8", "PYTHONIOENCODING", "PYTHONOPTIMIZE",
     "PYTHONDEVMODE", "PYTHONWARNINGS", "PYTEST_ADDOPTS", "PYTEST_PLUGINS",
-    "PYTEST_DISABLE_PLUGIN_AUTOLOAD",
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "SSL_CERT_FILE", "SSL_CERT_DIR",
 )  # fmt: skip
-"""What the C library, the interpreter and pytest read for all tests, and not through us.
+"""What the C library, OpenSSL, the interpreter and pytest read for all tests, and not through us.
 
 PYTHONHASHSEED is left out: tox gives each run another one.
 """

@@ -106,6 +106,24 @@ class Files:
 
         linecache.getlines = looks.named_as(real, getlines)
 
+    def opens(self, name: Any) -> None:
+        """Something that is no Python is given a path to open.
+
+        Args:
+            name: of a file or a folder, as it was given.
+        """
+        recorder = self._recorder
+        if recorder.broken or _thread.get_ident() in recorder.within:
+            return
+        try:
+            with recorder.at_work():
+                if os.path.isdir(name):  # noqa: PTH112
+                    self._listed((name,))
+                else:
+                    self._opened((name, None, os.O_RDONLY))
+        except Exception as error:
+            recorder.broke(error)
+
     def _lines(self, filename: Any) -> str | None:
         """Lines of a file are asked for.
 

@@ -8,6 +8,7 @@ stands under ``if TYPE_CHECKING``; strings come with the compiled code.
 from __future__ import annotations
 
 import ast
+import re
 from binascii import b2a_base64
 from collections.abc import Collection
 from hashlib import blake2b
@@ -36,6 +37,9 @@ LIMIT = 8 << 20
 """In bytes. Larger sources are not compiled: it takes some hundred times as much memory."""
 _KEEPERS = frozenset({"globals", "vars", "locals", "setattr", "__dict__", "modules"})
 """Who names one of these may store something that outlives it, unless a fixture's `setattr`."""
+_ATTACHING = re.compile(r"\battach\s+(database\b|['\"]|\S+\s+as\s|\Z)", re.IGNORECASE)
+"""How a statement of SQL begins that opens another database (https://sqlite.org/lang_attach.html);
+the end is where a formatted string goes on with a value."""
 
 
 def facts(source: bytes) -> list[Any]:
@@ -177,6 +181,7 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
         sorted(positions),
         imported_by_examples(shown) if shown else None,
         _inner(parts, strings, statements.imports + called, statements.functions, storing),
+        any(map(_ATTACHING.search, texts)),
     ]
     return facts, found
 

@@ -16,7 +16,7 @@ have Python open them, which is heard."""
 
 
 def readers(path: str, graph: Graph) -> frozenset[str]:
-    """Those of them that a source imports: such libraries, and extension modules of the project.
+    """Those of them that a source uses: such libraries, and extension modules of the project.
 
     Args:
         path: of the source.
@@ -27,4 +27,6 @@ def readers(path: str, graph: Graph) -> frozenset[str]:
         return frozenset()
     libraries = (one.module.partition(".")[0] for one in facts.imports if not one.level)
     own = (edge.imported for edge in graph.imports(path) if edge.kind != "typing")
-    return IN_C.intersection(libraries).union(one for one in own if one.endswith(EXTENSIONS))
+    found = IN_C.intersection(libraries).union(one for one in own if one.endswith(EXTENSIONS))
+    # Of a database that is opened in the usual way Python tells.
+    return found | {"sqlite3"} if facts.attaches else found

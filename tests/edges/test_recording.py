@@ -701,6 +701,38 @@ async def test_files_of_the_machine_are_told_where_the_project_reads_them(record
     assert of(recording, "test_kernel") == of(recording, "test_library") == set()
 
 
+async def test_certificates_that_are_loaded_are_told(record: Record) -> None:
+    """OpenSSL opens them itself, and no audit event tells of that (S20)."""
+    recording = await record("""
+        ca.pem
+            no certificate
+        key.pem
+            no key
+        folder/here.pem
+            no certificate
+        test_a.py
+            import pathlib, ssl, pytest
+            def test_authority():
+                with pytest.raises(ssl.SSLError): ssl.create_default_context(cafile="ca.pem")
+            def test_folder():
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(capath=b"folder")
+            def test_chain():
+                with pytest.raises(ssl.SSLError):
+                    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+                        pathlib.Path("ca.pem"), keyfile="key.pem")
+            def test_missing():
+                with pytest.raises(FileNotFoundError): ssl.create_default_context(cafile="no.pem")
+            def test_text():
+                with pytest.raises(ssl.SSLError): ssl.create_default_context(cadata="none")
+            def test_shown(): assert ssl.SSLContext.load_cert_chain.__name__ == "load_cert_chain"
+    """)
+    assert of(recording, "test_authority") == {"r ca.pem"}
+    assert of(recording, "test_folder") == {"l folder"}
+    assert of(recording, "test_chain") == {"r ca.pem", "r key.pem"}
+    assert of(recording, "test_missing") == {"x no.pem"}
+    assert of(recording, "test_text") == of(recording, "test_shown") == set()
+
+
 async def test_functions_of_c_libraries_make_tests_opaque(record: Record) -> None:
     """What they read nobody tells; not those of which it is known that they read nothing (S20)."""
     tree = """

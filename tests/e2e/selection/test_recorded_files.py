@@ -221,6 +221,43 @@ def test_a_data_file_selects_those_that_a_library_in_c_may_have_read_it_for(
     }
 
 
+ATTACHED = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+joined.py
+    import sqlite3
+    def rows():
+        with sqlite3.connect(":memory:") as base:
+            base.execute("attach database 'other.db' as other")
+            return base.execute("select n from other.rows").fetchall()
+tests/test_before.py
+    def test_before():
+        assert open("other.db", "rb").read()
+tests/test_joined.py
+    import joined
+    def test_joined():
+        assert joined.rows() == [(1,)]
+tests/test_else.py
+    def test_else():
+        pass
+"""
+
+
+def test_a_data_file_selects_those_that_may_have_attached_it_as_a_database(
+    recorded: MakeLab,
+) -> None:
+    """S20: SQL names it; that another test has read it does not tell that this one has not."""
+    project = recorded(ATTACHED, record=False)
+    database(project.root / "other.db", 1)
+    project.record()
+    database(project.root / "other.db", 2)
+    assert project.due().keys() == {
+        "tests/test_before.py::test_before",
+        "tests/test_joined.py::test_joined",
+    }
+
+
 EXTENSION = """
 pytest.ini
     [pytest]

@@ -437,6 +437,26 @@ def where():
     assert found.positions == ("where",)
 
 
+@pytest.mark.parametrize(
+    ("text", "attaches"),
+    [
+        ("db.execute('ATTACH DATABASE ? AS other', [path])", True),
+        ("SQL = \"select 1; attach 'o.db' as o\"", True),
+        ("db.execute(f\"attach '{path}' as other\")", True),
+        ("db.execute(f'attach {path!r} as other')", True),
+        ("SQL = '''\nattach\n  :path as other\n'''", True),
+        ("def attach(file): mail.attach(file)", False),
+        ("print('attach the file')", False),
+        ("print('detach database other')", False),
+    ],
+)
+def test_statements_of_sql_that_attach_another_database_are_seen(
+    text: str, *, attaches: bool
+) -> None:
+    """No audit event tells which file they open (S20)."""
+    assert facts(text).attaches == attaches
+
+
 def text(content: str | bytes) -> Facts:
     """The facts of a text, as the other side decodes them."""
     found = source.text(content.encode() if isinstance(content, str) else content, "AAAA")
