@@ -65,14 +65,16 @@ settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def without_hypothesis() -> Iterator[None]:
-    """The pytest that a test starts leaves Hypothesis's plugin out.
+def few_plugins() -> Iterator[None]:
+    """The pytest that a test starts leaves plugins out of which hardly any test is.
 
-    It is in our environment for this suite alone, and imports all of Hypothesis at the end of each
-    run. anyio's, which comes with devloop, stays.
+    Hypothesis's and pytest-timeout's are in our environment for this suite alone; the first imports
+    all of Hypothesis at the end of each run. anyio's, which comes with devloop, imports asyncio and
+    all of anyio: as long as all else of an empty run.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+        left_out = ("hypothesispytest", "timeout", "anyio")
+        patch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{name}" for name in left_out))
         yield
 
 

@@ -23,6 +23,8 @@ import psutil
 import pyte
 import pytest
 
+from tests.e2e.forked import Forked
+
 Event = dict[str, Any]
 
 LAUNCHER = f"""
@@ -51,7 +53,7 @@ class Devloop(Protocol):
 def plain_environment(tmp_path: Path) -> dict[str, str]:
     """The environment, without what would change devloop's ways: CI, colours, its own flags.
 
-    What `without_hypothesis` has put there stays.
+    What `few_plugins` has put there stays.
     """
     loud = {"CI", "NO_COLOR", "FORCE_COLOR", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE", "COLUMNS"}
     kept = {
@@ -69,9 +71,30 @@ def devloop_command() -> tuple[str, ...]:
     return COMMAND
 
 
+@pytest.fixture(scope="session")
+def forked_devloop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forked]:
+    """`devloop`, imported once."""
+    made = Forked("devloop", tmp_path_factory.mktemp("forked"), sys.executable, "-I")
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def devloop(tmp_path: Path, plain_environment: dict[str, str]) -> Devloop:
-    """Run `devloop` to its end; standard output and error are captured."""
+def devloop(tmp_path: Path, plain_environment: dict[str, str], forked_devloop: Forked) -> Devloop:
+    """Run `devloop` to its end, forked; standard output and error are captured."""
+
+    def run(
+        *arguments: str | Path, cwd: Path | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        variables = {**plain_environment, **environment}
+        return forked_devloop([*map(str, arguments)], cwd or tmp_path, variables)
+
+    return run
+
+
+@pytest.fixture
+def started_devloop(tmp_path: Path, plain_environment: dict[str, str]) -> Devloop:
+    """Run `devloop` to its end as a person does, from nothing."""
 
     def run(
         *arguments: str | Path, cwd: Path | None = None, **environment: str

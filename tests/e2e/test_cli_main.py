@@ -21,17 +21,17 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 SUBCOMMANDS = [name for names in COMMANDS.values() for name in names]
 
 
-def test_version(devloop: Run) -> None:
+def test_version(started_devloop: Run) -> None:
     """One line, on standard output."""
-    done = devloop("--version")
+    done = started_devloop("--version")
     assert done.stdout == f"devloop {package.__version__}\n"
     assert done.returncode == 0
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
-def test_help_names_every_command_with_examples(devloop: Run, arguments: list[str]) -> None:
+def test_help_names_every_command_with_examples(started_devloop: Run, arguments: list[str]) -> None:
     """Without arguments devloop shows its help; it says what to type."""
-    done = devloop(*arguments)
+    done = started_devloop(*arguments)
     assert done.returncode == 0
     assert done.stderr == ""
     for name in SUBCOMMANDS:
@@ -152,11 +152,11 @@ def test_commands_and_options_are_completed(devloop: Run) -> None:
     assert options.stdout.split() == ["plain,--once", "plain,--on-busy"]
 
 
-def test_colours_are_for_terminals_and_for_who_forces_them(devloop: Run) -> None:
+def test_colours_are_for_terminals_and_for_who_forces_them(started_devloop: Run) -> None:
     """NO_COLOR forbids them, FORCE_COLOR demands them."""
-    assert "\x1b" not in devloop("wach").stderr
-    assert "\x1b[31m" in devloop("wach", FORCE_COLOR="1").stderr
-    assert "\x1b" not in devloop("wach", FORCE_COLOR="1", NO_COLOR="1").stderr
+    assert "\x1b" not in started_devloop("wach").stderr
+    assert "\x1b[31m" in started_devloop("wach", FORCE_COLOR="1").stderr
+    assert "\x1b" not in started_devloop("wach", FORCE_COLOR="1", NO_COLOR="1").stderr
 
 
 def test_a_reader_that_goes_away_is_no_error(

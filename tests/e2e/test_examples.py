@@ -92,12 +92,12 @@ def test_the_tests_pass_without_devloop(copied: Callable[[str], Path], name: str
 
 @pytest.mark.parametrize("name", TESTS)
 def test_one_pass_does_all_and_a_second_nothing(
-    copied: Callable[[str], Path], devloop: Run, ports: dict[str, str], name: str
+    copied: Callable[[str], Path], started_devloop: Run, ports: dict[str, str], name: str
 ) -> None:
     """Steps are built, apps become ready, tests pass; then all is up to date and nothing is due."""
     root = copied(name)
     words = ("-C", root, "watch", "--once", "--reporter", "jsonl")
-    done = devloop(*words, **ports)
+    done = started_devloop(*words, **ports)
     assert done.returncode == 0, done.stdout + done.stderr
     first = events(done.stdout)
     apps = {"library": set(), "shop": {"web"}, "fleet": {"greeter", "gate", "heartbeat"}}[name]
@@ -111,7 +111,7 @@ def test_one_pass_does_all_and_a_second_nothing(
     assert cycle["outcome"] == "passed"
     assert not any(map(listens, ports.values()))
 
-    done = devloop(*words, "--no-app", **ports)
+    done = started_devloop(*words, "--no-app", **ports)
     assert done.returncode == 0, done.stdout + done.stderr
     second = events(done.stdout)
     assert {event["outcome"] for event in of("step-finished", second)} <= {"up-to-date"}
@@ -119,17 +119,19 @@ def test_one_pass_does_all_and_a_second_nothing(
     assert of("app-started", second) == []
 
 
-def test_an_edit_selects_what_imports_it(copied: Callable[[str], Path], devloop: Run) -> None:
+def test_an_edit_selects_what_imports_it(
+    copied: Callable[[str], Path], started_devloop: Run
+) -> None:
     """In the library: those tests and no others, with the chain; a comment selects nothing."""
     root = copied("library")
-    assert devloop("-C", root, "test").returncode == 0
+    assert started_devloop("-C", root, "test").returncode == 0
     width = root / "src/textkit/width.py"
     edit(width, "    return text +", "    # A comment changes nothing.\n    return text +")
-    affected = json.loads(devloop("-C", root, "affected", "--format", "json").stdout)
+    affected = json.loads(started_devloop("-C", root, "affected", "--format", "json").stdout)
     assert affected["tests"] == []
 
     edit(width, "columns - width(text)", "columns - len(text)")
-    affected = json.loads(devloop("-C", root, "affected", "--format", "json").stdout)
+    affected = json.loads(started_devloop("-C", root, "affected", "--format", "json").stdout)
     assert {test["nodeid"].partition("::")[0] for test in affected["tests"]} == {
         "tests/test_width.py",
         "tests/test_table.py",
@@ -138,7 +140,7 @@ def test_an_edit_selects_what_imports_it(copied: Callable[[str], Path], devloop:
     chain = ["tests/test_table.py", "src/textkit/table.py", "src/textkit/width.py"]
     assert (["tests/test_table.py", "src/textkit/width.py::pad"] if TOLD_APART else chain) in chains
 
-    done = devloop("-C", root, "test", "--reporter", "jsonl")
+    done = started_devloop("-C", root, "test", "--reporter", "jsonl")
     assert done.returncode == 1
     (run,) = of("run-finished", events(done.stdout))
     assert (run["passed"], run["failed"]) == (1 if TOLD_APART else 3, 2)
@@ -148,19 +150,19 @@ def test_an_edit_selects_what_imports_it(copied: Callable[[str], Path], devloop:
     }
 
     edit(width, "columns - len(text)", "columns - width(text)")
-    done = devloop("-C", root, "test", "--reporter", "jsonl")
+    done = started_devloop("-C", root, "test", "--reporter", "jsonl")
     assert done.returncode == 0
     assert of("cycle-finished", events(done.stdout))[0]["failing"] == 0
 
 
 def test_an_edit_of_the_shop_reaches_all_levels(
-    copied: Callable[[str], Path], devloop: Run
+    copied: Callable[[str], Path], started_devloop: Run
 ) -> None:
     """Tests of every level that run what changed; the style sheet's are left alone."""
     root = copied("shop")
-    assert devloop("-C", root, "test").returncode == 0
+    assert started_devloop("-C", root, "test").returncode == 0
     edit(root / "shop/prices.py", "count >= 10", "count > 9")
-    affected = json.loads(devloop("-C", root, "affected", "--format", "json").stdout)
+    affected = json.loads(started_devloop("-C", root, "affected", "--format", "json").stdout)
     levels = {"tests/unit/test_prices.py", "tests/integration/test_pages.py"}
     if not TOLD_APART:
         # The page that the server is asked for shows no price.
@@ -171,12 +173,12 @@ def test_an_edit_of_the_shop_reaches_all_levels(
 
 
 def test_a_broken_style_sheet_is_a_problem_at_its_place(
-    copied: Callable[[str], Path], devloop: Run
+    copied: Callable[[str], Path], started_devloop: Run
 ) -> None:
     """The step fails with a diagnostic, and mending the file mends it."""
     root = copied("shop")
     edit(root / "styles/base.css", "  max-width: 40rem;\n}", "  max-width: 40rem;\n}}")
-    done = devloop("-C", root, "build", "--reporter", "jsonl")
+    done = started_devloop("-C", root, "build", "--reporter", "jsonl")
     assert done.returncode == 1
     (problem,) = of("diagnostic", events(done.stdout))
     assert (problem["path"], problem["line"], problem["column"]) == ("styles/base.css", 6, 2)
@@ -184,16 +186,18 @@ def test_a_broken_style_sheet_is_a_problem_at_its_place(
     assert of("step-finished", events(done.stdout))[0]["outcome"] == "failed"
 
     edit(root / "styles/base.css", "}}", "}")
-    assert devloop("-C", root, "build").returncode == 0
+    assert started_devloop("-C", root, "build").returncode == 0
     assert (root / "static/app.css").read_text().startswith("body{font-family:sans-serif;")
 
 
-def test_steps_run_in_the_order_of_their_needs(copied: Callable[[str], Path], devloop: Run) -> None:
+def test_steps_run_in_the_order_of_their_needs(
+    copied: Callable[[str], Path], started_devloop: Run
+) -> None:
     """A new language makes both steps out of date; one that fails keeps the other back."""
     root = copied("fleet")
-    assert devloop("-C", root, "build").returncode == 0
+    assert started_devloop("-C", root, "build").returncode == 0
     (root / "words/de.txt").write_text("hello Hallo\n", encoding="utf-8")
-    done = devloop("-C", root, "build", "--reporter", "jsonl")
+    done = started_devloop("-C", root, "build", "--reporter", "jsonl")
     assert done.returncode == 1
     outcomes = [(e["name"], e["outcome"]) for e in of("step-finished", events(done.stdout))]
     assert outcomes == [("words", "failed"), ("page", "failed")]
@@ -202,7 +206,7 @@ def test_steps_run_in_the_order_of_their_needs(copied: Callable[[str], Path], de
     assert (problem["path"], problem["line"]) == ("words/de.txt", 1)
 
     (root / "words/de.txt").write_text("hello: Hallo\n", encoding="utf-8")
-    done = devloop("-C", root, "build", "--reporter", "jsonl")
+    done = started_devloop("-C", root, "build", "--reporter", "jsonl")
     assert done.returncode == 0
     outcomes = [(e["name"], e["outcome"]) for e in of("step-finished", events(done.stdout))]
     assert outcomes == [("words", "built"), ("page", "built")]

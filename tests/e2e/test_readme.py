@@ -157,14 +157,16 @@ def project(tmp_path: Path, write_tree: Callable[[Path, str], None]) -> Path:
 
 
 @pytest.mark.parametrize("line", USE)
-def test_every_command_runs(project: Path, devloop: Run, watching: Watch, line: str) -> None:
+def test_every_command_runs(
+    project: Path, started_devloop: Run, watching: Watch, line: str
+) -> None:
     """Each line of the README does its work and ends well."""
     _, *words = shlex.split(line)
     if words[0] == "init":
         (project / "devloop.toml").unlink()
     if words[0] in ("status", "trigger"):
         watching(project, UVICORN_PORT="0").wait("cycle-finished")
-    done = devloop(*words, cwd=project, DEVLOOP_ONCE="1", UVICORN_PORT="0")
+    done = started_devloop(*words, cwd=project, DEVLOOP_ONCE="1", UVICORN_PORT="0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
 

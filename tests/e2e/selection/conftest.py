@@ -14,11 +14,14 @@ import tempfile
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e.selection.forked import Forked
+from tests.e2e.forked import Forked
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Devloop
 
 SHOP = """
 pyproject.toml
@@ -68,15 +71,6 @@ tests/test_alone.py
 
 Pytests = Callable[[str, object], Forked]
 """Gives a forked pytest by its interpreter and what is installed for that one."""
-
-
-class Devloop(Protocol):
-    """Run `devloop` to its end."""
-
-    def __call__(
-        self, *arguments: str | Path, cwd: Path | None = None, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
-        """Run it in `cwd` (else the test's own folder) with some environment variables set."""
 
 
 class Lab:
@@ -210,9 +204,6 @@ class Lab:
             if ".venv" not in folder.parts:
                 shutil.rmtree(folder)
         arguments = ["-q", "-rA", "-p", "no:cacheprovider"]
-        if self.python == sys.executable:
-            # It comes with devloop, changes no outcome, and takes a third of an empty run.
-            arguments += ["-p", "no:anyio"]
         environment = {**self._plain, **self.environment, "COLUMNS": "500"}
         done = self._forked(arguments, environment)
         if done is None:
@@ -296,14 +287,6 @@ class Lab:
 
 
 @pytest.fixture(scope="session")
-def forked_devloop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forked]:
-    """`devloop`, imported once."""
-    made = Forked("devloop", tmp_path_factory.mktemp("forked"), sys.executable, "-I")
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="session")
 def forked_pytests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pytests]:
     """pytest, imported once in our own interpreter, and in the last other one."""
     made: dict[str, tuple[object, Forked]] = {}
@@ -321,19 +304,6 @@ def forked_pytests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pytests
     yield pytest_of
     for _, forked in made.values():
         forked.close()
-
-
-@pytest.fixture
-def devloop(tmp_path: Path, plain_environment: dict[str, str], forked_devloop: Forked) -> Devloop:
-    """Run `devloop` to its end, forked; standard output and error are captured."""
-
-    def run(
-        *arguments: str | Path, cwd: Path | None = None, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
-        variables = {**plain_environment, **environment}
-        return forked_devloop([*map(str, arguments)], cwd or tmp_path, variables)
-
-    return run
 
 
 @pytest.fixture

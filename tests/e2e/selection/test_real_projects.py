@@ -143,6 +143,7 @@ def test_click(
     assert tests == oracle(project.root, "src", "click", "click.shell_completion", files_of(first))
 
 
+@pytest.mark.usefixtures("all_plugins")  # its tests are marked for anyio's
 def test_httpx(
     lab: MakeLab,
     real_copy: Callable[[str], Path],

@@ -31,7 +31,7 @@ Selected = str | tuple[str, Iterable[str]] | SelectedFile
 def clean_environment() -> dict[str, str]:
     """The environment without what the outer pytest, xdist and a developer have put into it.
 
-    What `without_hypothesis` has put there stays.
+    What `few_plugins` has put there stays.
     """
     prefixes = ("PYTEST_", "PYTHON", "DEVLOOP_", "COV_")
     return {

@@ -1,8 +1,8 @@
 """Programs that are imported once for many runs, by `fork_server.py`.
 
-A test of selection runs `devloop` and pytest ten times and more, most of which would be imports.
-A run is still a process of its own, with its own environment; that one which has to import all
-goes as well is what the tests outside this folder show.
+Most of a short run would be imports, and tests of selection run `devloop` and pytest ten times and
+more. A run is still a process of its own, with its own environment; that one which has to import
+all goes as well is what each `devloop watch` shows, and what asks for `started_devloop`.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def serve(program: Callable[[], NoReturn]) -> None:
 
 def devloop() -> Callable[[], NoReturn]:
     """The command line of this checkout; all that a command may import is imported."""
-    sys.path.insert(0, str(Path(__file__).parents[3]))
+    sys.path.insert(0, str(Path(__file__).parents[2]))
     import anyio.lowlevel
 
     import devloop as package
