@@ -6,8 +6,18 @@ import gc
 import sys
 from collections.abc import Callable, Iterator
 
+import pytest
+
 from devloop.inside.record_contexts import Context, Recorder
 from devloop.inside.record_holders import Holders
+
+
+@pytest.fixture(autouse=True)
+def little_garbage() -> Iterator[None]:
+    """What is collected in a test is looked for among its own objects, and not in all of pytest."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 class Holder:

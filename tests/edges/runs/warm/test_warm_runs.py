@@ -140,14 +140,20 @@ async def test_a_warm_run_shows_what_a_cold_one_shows(
 async def test_clicks_own_tests_show_the_same(
     pair: Callable[[str], Pair], real_source: Callable[[str], Path]
 ) -> None:
-    """For them a warning is an error, such as pytest's of plugins that were imported before."""
+    """A real suite, with its settings, gives the counts that pytest itself gives, and warm as cold.
+
+    For it a warning is an error, such as pytest's of plugins that were imported before.
+    """
     made = pair("unused.py")
     (made.root / "pytest.ini").unlink()
     shutil.copytree(real_source("click"), made.root, dirs_exist_ok=True)
     made.project.env["PYTHONPATH"] = str(made.root / "src")
+    command = [made.project.interpreter.path, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    plain = await anyio.run_process(command, cwd=made.root, env=made.project.env)
     cold = await made.cold()
     assert cold["outcome"] == "passed"
     assert cold["counts"][0] > 2000
+    assert f"{cold['counts'][0]} passed" in plain.stdout.decode().splitlines()[-1]
     await made.teach()
     assert made.shown(await made.run(ahead=True)) == cold
 
