@@ -187,11 +187,7 @@ def _without_env(words: list[str]) -> list[str]:
 
 def _options(words: list[str], name: str, env: Mapping[str, str], cwd: str) -> Python | NotPython:
     """Read the interpreter's command line."""
-    if "-E" not in words and "-I" not in words:
-        for variable, letter in _ASKED.items():
-            if env.get(variable):
-                return NotPython(_WHY[letter])
-    at = 1
+    at, given = 1, ""
     while at < len(words):
         word = words[at]
         if word == "-":
@@ -202,11 +198,12 @@ def _options(words: list[str], name: str, env: Mapping[str, str], cwd: str) -> P
                 continue
             return NotPython(f"the interpreter's option {word} is not one of those known")
         if not word.startswith("-"):
-            return _script(words, name, at, cwd)
+            return _asked(given, env) or _script(words, name, at, cwd)
         for index, letter in enumerate(word[1:], 1):
             rest = word[index + 1 :]
+            given += letter
             if letter == "m":
-                return _module(words, name, at, index, rest)
+                return _asked(given, env) or _module(words, name, at, index, rest)
             if letter in _WITH_VALUE:
                 value = rest or (words[at + 1] if at + 1 < len(words) else "")
                 if letter == "X" and value.partition("=")[0] == "importtime":
@@ -217,6 +214,15 @@ def _options(words: list[str], name: str, env: Mapping[str, str], cwd: str) -> P
                 return NotPython(_WHY.get(letter, f"the interpreter has no option -{letter}"))
         at += 1
     return NotPython("it asks for a prompt")
+
+
+def _asked(given: str, env: Mapping[str, str]) -> NotPython | None:
+    """What a variable asks for, unless the options of these letters have it passed over."""
+    if "E" not in given and "I" not in given:
+        for variable, letter in _ASKED.items():
+            if env.get(variable):
+                return NotPython(_WHY[letter])
+    return None
 
 
 def _module(words: list[str], name: str, at: int, index: int, rest: str) -> Python | NotPython:

@@ -104,9 +104,11 @@ def test_what_only_the_interpreter_can_start(
 
 @pytest.mark.parametrize("variable", ["PYTHONINSPECT", "PYTHONVERBOSE", "PYTHONPROFILEIMPORTTIME"])
 def test_what_the_environment_asks_for(read: Parse, variable: str) -> None:
-    """Unless the interpreter is told not to look there."""
-    assert isinstance(read("python", "app.py", **{variable: "1"}), NotPython)
-    assert isinstance(read("python", "-E", "app.py", **{variable: "1"}), Python)
+    """Unless the interpreter is told not to look there, which the program's own words do not do."""
+    for line in ("app.py", "app.py -E", "-m json -I", "-W -E app.py", "-XE app.py"):
+        assert isinstance(read("python", *line.split(), **{variable: "1"}), NotPython), line
+    for line in ("-E app.py", "-sE app.py", "-I -m json", "-Em json"):
+        assert isinstance(read("python", *line.split(), **{variable: "1"}), Python), line
 
 
 @pytest.mark.parametrize(
