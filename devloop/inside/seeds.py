@@ -24,6 +24,8 @@ _unseeded: dict[int, Any] = {}
 """Weak references to generators of `random` that were seeded with nothing, by their identities."""
 _of_numpy: dict[int, Any] = {}
 """Those of numpy, which bear no weak references: what gives their bits, and old generators."""
+_sequences: dict[int, Any] = {}
+"""What of numpy's such generators, and others spawned from them, are seeded by."""
 _drawn: set[int] = set()
 """The seeds that numpy has drawn by chance."""
 _state: Any = None
@@ -109,14 +111,24 @@ def _find() -> None:
     Generators are of types in C, in whose place no others can be put: modules derive from them.
     """
     numpy: Any = sys.modules["numpy.random"]
-    kinds = (sys.modules["numpy.random.bit_generator"].BitGenerator, numpy.RandomState)
+    bits: Any = sys.modules["numpy.random.bit_generator"]
+    kinds = (bits.BitGenerator, numpy.RandomState)
     for one in private("gc").get_objects():
-        if issubclass(type(one), kinds) and one is not numpy.mtrand._rand:
-            bits = getattr(one, "_bit_generator", one)
-            sequence = getattr(bits, "seed_seq", None) or getattr(bits, "_seed_seq", None)
-            seed = getattr(sequence, "entropy", None)
-            if type(seed) is int and seed in _drawn:
-                _of_numpy[id(one)] = one
+        if type(one) is bits.SeedSequence and _is_drawn(one):
+            _sequences[id(one)] = one
+        if not issubclass(type(one), kinds) or one is numpy.mtrand._rand:
+            continue
+        if _is_drawn(_sequence_of(getattr(one, "_bit_generator", one))):
+            _of_numpy[id(one)] = one
+
+
+def _sequence_of(bits: Any) -> Any:
+    return getattr(bits, "seed_seq", None) or getattr(bits, "_seed_seq", None)
+
+
+def _is_drawn(sequence: Any) -> bool:
+    seed = getattr(sequence, "entropy", None)
+    return type(seed) is int and seed in _drawn
 
 
 def forked() -> None:
@@ -131,9 +143,21 @@ def renew() -> None:
         generator = ref()
         if generator is not None:
             generator.seed()
+    entropy: dict[int, int] = {}
+    for one in _sequences.values():
+        if one.entropy not in entropy:
+            entropy[one.entropy] = type(one)().entropy
+        # Those of one origin stay so. Pickling knows the way to what is read-only else.
+        new = type(one)(
+            entropy[one.entropy],
+            spawn_key=one.spawn_key,
+            pool_size=one.pool_size,
+            n_children_spawned=one.n_children_spawned,
+        )
+        one.__setstate__(new.__reduce__()[2])
     for one in _of_numpy.values():
         if (bits := getattr(one, "_bit_generator", None)) is None:
-            one.state = type(one)().state
+            one.state = type(one)(_sequence_of(one)).state
         else:
             # One that makes two numbers at a time forgets the other.
             one.set_state(type(bits)().state)

@@ -185,6 +185,10 @@ OLD, OLD_CHOSEN, AGAIN = random.RandomState(), random.RandomState(1), random.Ran
 OLD.randn()  # it makes two, and keeps one
 AGAIN.seed(3)
 BARE, LATER = random.Generator(random.Philox()), random.RandomState(random.SFC64())
+SEQUENCE = random.SeedSequence()
+SPAWNED = ANY.bit_generator.seed_seq.spawn(2)
+CHOSEN_SPAWNED = CHOSEN.bit_generator.seed_seq.spawn(1)
+FROM_SPAWNED = random.default_rng(SPAWNED[0])
 if {seeded}:
     numpy.random.seed(4)
 """
@@ -207,9 +211,14 @@ async def test_generators_of_numpy_give_what_they_give_in_a_cold_start(
     start.write("lib/made.py", MADE.format(seeded=seeded))
     start.write(
         "main.py",
-        "import made, numpy\nprint(numpy.random.rand(), *(one.normal() for one in ("
-        "made.ANY, made.OLD, made.BARE, made.LATER, made.CHOSEN, made.OLD_CHOSEN, made.AGAIN)),"
-        " numpy.random.seed is numpy.random.mtrand.seed)",
+        "import made, numpy\nfrom numpy.random import default_rng\n"
+        "child, = made.ANY.bit_generator.seed_seq.spawn(1)\n"
+        "sequences = made.SPAWNED[1], child, made.SEQUENCE, made.CHOSEN_SPAWNED[0]\n"
+        "print(numpy.random.rand(), *(one.normal() for one in ("
+        "made.ANY, made.OLD, made.BARE, made.LATER, made.FROM_SPAWNED,"
+        " *map(default_rng, sequences), made.CHOSEN, made.OLD_CHOSEN, made.AGAIN)),"
+        " child.spawn_key, child.entropy == made.SPAWNED[0].entropy,"
+        " made.SEQUENCE.entropy != child.entropy, numpy.random.seed is numpy.random.mtrand.seed)",
     )
     cold = await start.cold(python, "main.py")
     assert await cold.end() == Ended(code=0)
@@ -221,8 +230,9 @@ async def test_generators_of_numpy_give_what_they_give_in_a_cold_start(
         life = await start.run(await zygote.take(), python, "main.py")
         assert await life.end() == Ended(code=0)
         found.append(life.text.split())
-    differing = [len({one[at] for one in found}) for at in range(9)]
-    assert differing == [1 if seeded else 3, 3, 3, 3, 3, 1, 1, 1, 1]
+    assert found[0][13:] == ["(2,)", "True", "True", "True"]
+    differing = [len({one[at] for one in found}) for at in range(17)]
+    assert differing == [1 if seeded else 3, *[3] * 8, *[1] * 8]
 
 
 async def test_logging_does_not_hang(start: Starter) -> None:
