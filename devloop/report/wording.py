@@ -159,22 +159,25 @@ def targets(word: str, items: Iterable[ev.PlannedTarget]) -> str | None:
 
 
 class Declined:
-    """Why starts were not warm, each reason said once: most hold for every restart."""
+    """Why starts were not warm; most reasons hold for every restart, so they are said of a first.
+
+    One that comes again after a start without it is news: something has changed once more.
+    """
 
     def __init__(self) -> None:
-        self._said: set[tuple[str, str]] = set()
+        self._last: dict[str, str | None] = {}
 
     def once(self, event: AppEvent) -> AppEvent:
-        """An event, without a reason that has been said of that app before.
+        """An event, without a reason that its app's start before had, too.
 
         Args:
             event: any of an app.
         """
-        if not isinstance(event, ev.AppStarted) or event.reason is None:
+        if not isinstance(event, ev.AppStarted):
             return event
-        if (event.name, event.reason) in self._said:
+        before, self._last[event.name] = self._last.get(event.name), event.reason
+        if event.reason is not None and event.reason == before:
             return msgspec.structs.replace(event, reason=None)
-        self._said.add((event.name, event.reason))
         return event
 
 

@@ -113,8 +113,8 @@ def test_where_a_start_comes_from_is_said(event: wording.AppEvent, text: str) ->
     assert wording.app_state(event) == text
 
 
-def test_a_reason_for_a_cold_start_is_said_once() -> None:
-    """It holds for every restart; another one, or that of another app, is news."""
+def test_a_reason_for_a_cold_start_is_said_until_it_is_known() -> None:
+    """It holds for every restart; another one, that of another app, or one that is back is news."""
     declined = wording.Declined()
 
     def said(name: str, reason: str | None) -> str:
@@ -124,7 +124,7 @@ def test_a_reason_for_a_cold_start_is_said_once() -> None:
     assert said("web", "it is not a Python program") == "started (pid 7, cold)"
     assert said("web", "$FOO changed").endswith(": $FOO changed")
     assert said("web", None) == "started (pid 7, cold)"
-    assert said("web", "it is not a Python program") == "started (pid 7, cold)"
+    assert said("web", "$FOO changed").endswith(": $FOO changed")
     assert said("worker", "it is not a Python program").endswith(": it is not a Python program")
     ready = ev.AppReady("web", 7, 0.5)
     assert declined.once(ready) is ready
