@@ -9,10 +9,11 @@ from pathlib import Path
 
 from devloop.checkup.beforehand import set_up
 from devloop.checkup.finding import Finding
-from devloop.config.types import Config, argv
-from devloop.execute import app_spawn
+from devloop.config.types import App, Config, argv
+from devloop.execute import app_spawn, cold
 from devloop.execute.command import NotPython, Python, parse
 from devloop.execute.environment import for_project
+from devloop.execute.warm import stamp_of
 from devloop.execute.warm_tests import WarmTests
 from devloop.execute.zygote import FORKS
 from devloop.plan.reloader import Tamed, tame
@@ -46,7 +47,7 @@ def check(
         words = argv(app.command)
         command = parse((tame(words, env) or Tamed(words)).argv, env, str(root / (app.cwd or "")))
         record = records.get(name)
-        if record is not None and record.not_handed_over:
+        if record is not None and record.not_handed_over and _is_of(root, name, app, command):
             yield Finding(
                 f"handover of {name}",
                 "ok",
@@ -76,6 +77,17 @@ def check(
             for function, reason in record.not_kept.items():
                 mend = f"Take it out of [apps.{name}] keep, or mend it."
                 yield Finding(subject, "warning", f"{function} is not kept: {reason}", mend)
+
+
+def _is_of(root: Path, name: str, app: App, command: Python | NotPython) -> bool:
+    """Whether what is known of an app's starts is known of what it is now."""
+    if app.start == "cold":
+        stamp = cold.stamp_of(argv(app.command))
+    elif isinstance(command, Python):
+        stamp = stamp_of(command)
+    else:
+        return False
+    return peek.is_warm_of(root, name, stamp)
 
 
 def _held(subject: str, record: WarmRecord) -> Iterator[Finding]:

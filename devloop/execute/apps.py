@@ -335,7 +335,7 @@ class AppSupervisor:
             if self.warm is not None:
                 self.warm.listens(others)
             elif self._memory is not None:
-                await cold.listens(self._memory, others)
+                await cold.listens(self._memory, argv(self._app.command), others)
             await self._ask_for_imports(life)
         for pause in LONGER:
             if life is not self._line.current or life.is_known or not life.told:

@@ -50,6 +50,15 @@ LITTLE = 0.01
 memory of its own, and a start from one begins at the beginning."""
 
 
+def stamp_of(command: Python) -> str:
+    """Name a command, with its interpreter.
+
+    Args:
+        command: it.
+    """
+    return repr((command.program, command.options, command.kind, command.target, command.args))
+
+
 class Memory(Protocol):
     """Where it is kept what is known of an app's starts, from one session to the next."""
 
@@ -379,7 +388,7 @@ class Warm:
 
     def _recall(self, command: Python) -> None:
         """Know again what was known of this command."""
-        stamp = repr((command.program, command.options, command.kind, command.target, command.args))
+        stamp = stamp_of(command)
         if stamp != self._stamp:
             self._stamp = stamp
             self._saved = self.record = self._memory.load(stamp) or WarmRecord()

@@ -35,6 +35,18 @@ def warm(root: Path) -> dict[str, WarmRecord]:
     return {app: found for app, _, found in _all(root, "warm", records.warm_record)}
 
 
+def is_warm_of(root: Path, app: str, stamp: str) -> bool:
+    """Whether what is known of an app's starts is known of this command, and not of another one.
+
+    Args:
+        root: the project's.
+        app: its name.
+        stamp: names its command and its interpreter.
+    """
+    known = {name: mark for name, mark, _ in _all(root, "warm", records.warm_record)}
+    return known.get(app) == records.stamp(stamp)
+
+
 def measures(root: Path) -> list[Measure]:
     """What the cycles took, the oldest first.
 

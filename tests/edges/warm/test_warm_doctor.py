@@ -10,6 +10,9 @@ import pytest
 
 from devloop.checkup.warm import check
 from devloop.config.types import App, Config
+from devloop.execute import cold
+from devloop.execute.command import Python, parse
+from devloop.execute.warm import stamp_of
 from devloop.plan.warm import WarmRecord
 from devloop.store.store import Store
 
@@ -51,3 +54,27 @@ def test_why_nothing_is_done_ahead_is_said(tmp_path: Path, name: str, subject: s
         ]
         assert any("modules are held: json" in one for one in said)
         assert any(one.endswith(f": {reason}") for one in said) is (record.not_ahead is not None)
+
+
+def test_where_an_app_listens_is_said_of_the_command_that_does(tmp_path: Path) -> None:
+    """One that was switched to cold starts, or to another command, may listen elsewhere."""
+    for name in ("main.py", "other.py"):
+        (tmp_path / name).write_text("")
+    warm = App(command=(sys.executable, "main.py"))
+    other = App(command=(sys.executable, "other.py"))
+    turned = App(command=(sys.executable, "main.py"), start="cold")
+    turned_other = App(command=(sys.executable, "other.py"), start="cold")
+
+    def said(app: App) -> bool:
+        found = check(tmp_path, Config(apps={"web": app}), sys.executable, os.environ)
+        return any(":50051" in one.message for one in found)
+
+    command = parse(warm.command, os.environ, str(tmp_path))
+    assert isinstance(command, Python)
+    with Store.open(tmp_path, stamp="x") as store:
+        store.save_warm("web", stamp_of(command), WarmRecord(not_handed_over=(":50051",)))
+    assert [said(app) for app in (warm, other, turned, turned_other)] == [True, *[False] * 3]
+    with Store.open(tmp_path, stamp="x") as store:
+        stamp = cold.stamp_of(turned.command)
+        store.save_warm("web", stamp, WarmRecord(not_handed_over=(":50051",)))
+    assert [said(app) for app in (warm, other, turned, turned_other)] == [False, False, True, False]
