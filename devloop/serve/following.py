@@ -47,6 +47,8 @@ class Outcome:
         self.failing: set[str] = set()
         self.runner_failed = False
 
+        self._running = False
+
     def apply(self, event: Event, *, begun: bool) -> None:
         """Take one event.
 
@@ -55,21 +57,26 @@ class Outcome:
             begun: the request is being carried out; a run that goes on then is its own.
         """
         self.standing.apply(event)
-        if isinstance(event, TestFinished):
-            if event.outcome in ("failed", "error"):
-                self.failing.add(event.nodeid)
-            else:
-                self.failing.discard(event.nodeid)
-        elif isinstance(event, Diagnostic):
-            if event.nodeid is not None and event.severity == "error":
-                self.failing.add(event.nodeid)
+        if isinstance(event, (TestFinished, Diagnostic)):
+            # What stands from before may be over though no run tells so.
+            if begun or self._running:
+                self._take(event)
         elif isinstance(event, RunStarted):
-            self.runner_failed = False
+            self._running, self.runner_failed = True, False
         elif isinstance(event, RunFinished):
-            self.runner_failed = event.outcome == "runner-failed"
+            self._running, self.runner_failed = False, event.outcome == "runner-failed"
         if isinstance(event, (RunStarted, RunFinished)) and not begun:
             self.failing.clear()
             self.runner_failed = False
+
+    def _take(self, event: TestFinished | Diagnostic) -> None:
+        if isinstance(event, Diagnostic):
+            if event.nodeid is not None and event.severity == "error":
+                self.failing.add(event.nodeid)
+        elif event.outcome in ("failed", "error"):
+            self.failing.add(event.nodeid)
+        else:
+            self.failing.discard(event.nodeid)
 
 
 def follow(client: Client, reporter: Reporter) -> int:

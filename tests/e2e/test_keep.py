@@ -60,12 +60,14 @@ def test_a_restart_inherits_what_is_loaded(
     data = (root / "cities.csv").read_text(encoding="utf-8")
     watch.save("cities.csv", data.replace("Pune", "Poona"))
     watch.save("cities/api.py", api)
+    watch.wait("app-started")  # the first save has a cycle of its own
     watch.cycle(outcome="passed")
     third = ask(port)
     assert "Poona" in third["cities"]
     watch.wait("notice", severity="info")
     watch.save("cities/api.py", api + "\n")
     watch.save("cities/api.py", api.replace('"cities":', '"names":'))
+    watch.wait("app-started")  # as above
     watch.cycle(outcome="passed")
     fourth = ask(port)
     assert fourth["names"] == third["cities"]

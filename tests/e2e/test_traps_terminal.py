@@ -87,11 +87,14 @@ def test_ctrl_c_three_times(shell: Callable[[dict[str, str]], Shell], start: str
         "    yield\n"
         "    time.sleep(600)\n"
     )
+    code = SLOW.replace('"app is up"', '"app is up", warm')
+    if start == "warm":  # what is restarted until then keeps nobody waiting
+        code = code.replace("def stop(*_):\n", "def stop(*_):\n    if warm == 'cold': sys.exit()\n")
     at = shell(
         {
             "devloop.toml": app("stop-timeout = '60s'"),
             "shop.py": "VALUE = 1\n",
-            "app.py": WARM + SLOW.replace('"app is up"', '"app is up", warm'),
+            "app.py": WARM + code,
             "conftest.py": conftest,
             "test_it.py": "import time\ndef test_it():\n"
             "    open('runs', 'w')\n    time.sleep(600)\n",
