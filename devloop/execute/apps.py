@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -212,14 +212,15 @@ class AppSupervisor:
         """
         return await self._asked.settled()
 
-    def changed(self, paths: Sequence[str]) -> None:
+    def changed(self, paths: Sequence[str], byproducts: Collection[str] = ()) -> None:
         """Files of the project have changed; the graph knows of it already.
 
         Args:
             paths: relative to the root.
+            byproducts: those of them that something writes as it runs.
         """
         if self.warm is not None and self.warm.layers is not None:
-            self.warm.layers.changed(paths)
+            self.warm.layers.changed(paths, byproducts)
 
     def resize(self, size: Size) -> None:
         """The window that it is shown in has another size.

@@ -170,12 +170,13 @@ class Blank:
         )
         return preloaded(answer, seconds)
 
-    async def layer(self, wish: Wish, env: Mapping[str, str]) -> Layered:
+    async def layer(self, wish: Wish, env: Mapping[str, str], heed: str | None = None) -> Layered:
         """Have it import modules of the project, with what its command would find there.
 
         Args:
             wish: what it shall hold.
             env: the command's environment.
+            heed: a folder in which files may be read of which nothing of Python's tells.
 
         Returns:
             What has come of it; one with a `fault` is of no use.
@@ -190,6 +191,7 @@ class Blank:
             "never": list(wish.never),
             "target": wish.target,
             "call": wish.call,
+            "heed": heed,
             **msgspec.structs.asdict(wish.scene),
             **_entry(self._command),
         }
@@ -209,6 +211,7 @@ class Blank:
             refused=answer["refused"],
             env=None if answer["env"] is None else frozenset([*answer["env"], *answer["settings"]]),
             seconds=answer["seconds"],
+            heard=answer["heard"],
             **_noted(answer),
         )
 

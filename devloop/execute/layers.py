@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, TypeAlias
 
@@ -26,6 +26,8 @@ from devloop.execute.zygote import Zygote
 from devloop.graph.graph import Graph
 from devloop.plan import layers as plan
 from devloop.plan.warm import first_party, library_of
+from devloop.select.category import Category, category
+from devloop.select.readers import IN_C, readers
 
 Severity: TypeAlias = Literal["info", "warning"]
 
@@ -41,6 +43,7 @@ class _Layer(msgspec.Struct):
         reads: what it depends on, beside what those below it depend on.
         wish: what it was to hold.
         paths: of the modules that it holds.
+        unheard: modules that may have read files for it of which nothing tells.
         spoilt: why it must not be used any more.
     """
 
@@ -48,6 +51,7 @@ class _Layer(msgspec.Struct):
     reads: Reads
     wish: Wish
     paths: frozenset[str]
+    unheard: frozenset[str] = frozenset()
     spoilt: str | None = None
 
 
@@ -57,11 +61,13 @@ class _Round(msgspec.Struct):
     Args:
         expected: paths of the modules that it will probably hold.
         touched: paths that changes have touched since it was begun.
+        data: whether files have changed since then that are no sources.
         scope: to be cancelled where it comes to nothing.
     """
 
     expected: frozenset[str]
     touched: set[str] = msgspec.field(default_factory=set)
+    data: bool = False
     scope: anyio.CancelScope = msgspec.field(default_factory=anyio.CancelScope)
 
 
@@ -194,27 +200,34 @@ class Layers:
         """
         self._calls.setdefault(message["target"], message["call"])
 
-    def changed(self, paths: Sequence[str]) -> None:
+    def changed(self, paths: Sequence[str], byproducts: Collection[str] = ()) -> None:
         """Take in that files have changed; the graph knows of it already.
 
         Args:
             paths: relative to the root.
+            byproducts: those of them that something writes as it runs.
         """
         before, self._seen = self._seen, self._graph()
         sources = [path for path in paths if self._seen.layout.module_names(path)]
         now = time.monotonic()
         self._edits.update(dict.fromkeys(sources, now))
         touched = plan.touched(before, self._seen, sources)
+        others = {*paths}.difference(sources, byproducts)
+        data = sorted(path for path in others if category(path) is Category.DATA)
         for layer in self._layers:
             if not layer.paths.isdisjoint(touched):
                 self._spoil(layer, "an edit reaches it")
+            elif layer.unheard and data:
+                self._spoil(layer, f"{min(layer.unheard)} may have read {data[0]}")
         if self._round is not None:
             self._round.touched |= touched
+            self._round.data |= bool(data)
             if not touched.isdisjoint(self._round.expected):
                 self._round.scope.cancel()
         self._out = {path: why for path, why in self._out.items() if path not in touched}
-        for target in [t for t, one in self._refusals.items() if one.paths & touched]:
-            del self._refusals[target]
+        for target, one in list(self._refusals.items()):
+            if one.paths & touched or (data and self._silent(one.paths, ())):
+                del self._refusals[target]
 
     def read_any(self, names: Sequence[str]) -> str | None:
         """One of some environment variables, if a layer has read it.
@@ -390,10 +403,15 @@ class Layers:
         made = None
         try:
             with self._round.scope:
-                layered = await self._layered(blank, wish, making)
+                silent = self._silent(expected, making.zygote.packages)
+                heed = self._root if silent else None
+                layered = await self._layered(blank, wish, making, heed)
                 held = frozenset(self._relative(file) for file in layered.loaded.values() if file)
-                if reads.add(layered) is None and held.isdisjoint(self._round.touched):
-                    made = _Layer(blank, reads, wish, held), layered
+                silent |= self._silent(held, layered.loaded)
+                unheard = frozenset() if layered.heard else silent
+                changed = not held.isdisjoint(self._round.touched) or (silent and self._round.data)
+                if reads.add(layered) is None and not changed:
+                    made = _Layer(blank, reads, wish, held, unheard), layered
         finally:
             self._round = None
             if made is None:
@@ -401,9 +419,21 @@ class Layers:
                     await blank.close()
         return made
 
-    async def _layered(self, blank: Blank, wish: Wish, making: _Making) -> Layered:
+    def _silent(self, paths: Iterable[str], loaded: Iterable[str]) -> frozenset[str]:
+        """Modules of which nothing of Python's tells what files they read.
+
+        Args:
+            paths: of modules of the project, which import them.
+            loaded: names of others that are there.
+        """
+        found = {name.partition(".")[0] for name in loaded} & IN_C
+        return frozenset(found.union(*(readers(p, self._seen) for p in self._seen.closure(paths))))
+
+    async def _layered(
+        self, blank: Blank, wish: Wish, making: _Making, heed: str | None
+    ) -> Layered:
         try:
-            return await blank.layer(wish, making.spawn.env)
+            return await blank.layer(wish, making.spawn.env, heed)
         except Declined:
             if blank.importing is None:
                 raise

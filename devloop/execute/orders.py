@@ -138,6 +138,7 @@ class Layered(msgspec.Struct, frozen=True):
             whether links were followed.
         folders: time of the folders that were listed, and whether only to find modules.
         seconds: how long it took.
+        heard: whether the folder to heed was watched, and all that was opened in it is among these.
     """
 
     loaded: Mapping[str, str | None]
@@ -148,6 +149,7 @@ class Layered(msgspec.Struct, frozen=True):
     there: Mapping[tuple[str, bool], Seen]
     folders: Mapping[str, tuple[int, bool]]
     seconds: float
+    heard: bool = False
 
 
 class Running(msgspec.Struct, frozen=True):

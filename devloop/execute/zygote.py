@@ -48,6 +48,9 @@ class Zygote:
         self._ready: Blank | None = None
         self._passed_over: list[Blank] = []
         self.pages = Pages()
+        self.packages: frozenset[str] = frozenset()
+        """The top-level modules that it holds."""
+
         self._forking = anyio.Lock(fast_acquire=True)
 
     async def __aenter__(self) -> Zygote:
@@ -168,6 +171,7 @@ class Zygote:
         async with self._forking:
             old, self._holder = [self._ready, self._holder], holder
             self._ready, self.pages = None, Pages()
+            self.packages = frozenset(name.partition(".")[0] for name, _ in answer["loaded"])
         for blank in old:
             if blank is not None:
                 await blank.close()

@@ -14,6 +14,8 @@ from . import keep, preload, seeds, titles
 from .control import private
 from .modules import finders
 from .noting import Noting
+from .openings import Openings
+from .signs import sign_of
 from .state import State, settled
 
 TYPE_CHECKING = False
@@ -30,8 +32,10 @@ class Making:
 
     Args:
         order: `modules` in order; `never`, packages that must not come in with them; `target` and
-            `call`, a function whose result is kept, or None; `path`, `finders` and `altered`, what
-            the command has made of `sys.path`, of the import system and of the environment.
+            `call`, a function whose result is kept, or None; `heed`, a folder of which what is
+            opened is noted also where nothing of Python's tells of that, or None; `path`, `finders`
+            and `altered`, what the command has made of `sys.path`, of the import system and of the
+            environment.
         tell: called with the name of each module before it is imported.
         flush: writes out what is printed so far.
     """
@@ -43,6 +47,7 @@ class Making:
         self._never = [name for name in order["never"] if name not in sys.modules]
         self._target: str | None = order["target"]
         self._call: str | None = order["call"]
+        self._heed: str | None = order["heed"]
         self._path: list[str] = order["path"]
         self._finders: list[str] = order["finders"]
         self._altered = frozenset(order["altered"])
@@ -60,13 +65,14 @@ class Making:
             byte was written to standard output, so that what was printed can be told apart.
         """
         loaded, began = set(sys.modules), _clock()
-        environment = preload.Environment()
-        with environment, Noting() as noting, seeds.Watching(), titles.Watching():
+        environment, openings = preload.Environment(), Openings(self._heed)
+        with openings, environment, Noting() as noting, seeds.Watching(), titles.Watching():
             self._import_all(noting, environment)
             if self._fault is None and self._target is not None:
                 self._compute(self._target, loaded)
         seconds = _clock() - began
         self._mark()
+        files, folders = _with(noting, openings)
         news = [name for name in list(sys.modules) if name not in loaded]
         return {
             "m": "layered",
@@ -77,9 +83,10 @@ class Making:
             "asked": self._asked,
             "env": None if environment.read is None else sorted(environment.read),
             "written": environment.written,
-            "files": [[path, sign] for path, sign in noting.files.items()],
+            "heard": openings.heard,
+            "files": [[path, sign] for path, sign in files.items()],
             "there": [[*key, seen] for key, seen in noting.there.items()],
-            "folders": [[path, *known] for path, known in noting.folders.items()],
+            "folders": [[path, *known] for path, known in folders.items()],
         }
 
     def _import_all(self, noting: Noting, environment: preload.Environment) -> None:
@@ -133,3 +140,15 @@ class Making:
             self._refused = str(refused)
             return
         self._refused = settled(before).unsafe(before)
+
+
+def _with(noting: Noting, openings: Openings) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The files and folders that were noted, with those of which only the kernel has told."""
+    files, folders = dict(noting.files), dict(noting.folders)
+    for path in openings.files.difference(files):
+        if (sign := sign_of(path)) is not None:
+            files[path] = sign
+    for path in openings.folders.difference(folders):
+        if (sign := sign_of(path)) is not None:
+            folders[path] = (sign[0], False)
+    return files, folders

@@ -151,8 +151,9 @@ class Apps:
         """
         if not self._supervisors:
             return False
+        paths = sorted(applied.touched | applied.changed)
         for supervisor in self._supervisors.values():
-            supervisor.changed(sorted(applied.touched | applied.changed))
+            supervisor.changed(paths, applied.touched - applied.changed)
         affected = affected_apps(
             self._project.graph,
             self._targets(),

@@ -430,3 +430,98 @@ async def test_a_module_that_the_app_does_not_import(program: Callable[..., Prog
     await shop.run()
     kept = await shop.again()
     assert await shop.run() == kept
+
+
+UNHEARD = """
+import ctypes
+libc = ctypes.CDLL(None)
+libc.opendir.restype, libc.closedir.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+
+def parse(path):
+    fd = libc.open(path.encode(), 0)
+    room = ctypes.create_string_buffer(99)
+    libc.read(fd, room, 99)
+    libc.close(fd)
+    return room.value.decode()
+
+def scan(path):
+    libc.closedir(libc.opendir(path.encode()))
+"""
+
+
+@pytest.fixture
+def silent(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where a library lies that is known to read files in C, and one that imports it late."""
+    libraries = tmp_path_factory.mktemp("libraries")
+    (libraries / "lxml.py").write_text(UNHEARD)
+    late = "def parse(path):\n    import lxml\n    return lxml.parse(path)"
+    (libraries / "late.py").write_text(late)
+    return str(libraries)
+
+
+async def test_what_a_library_in_c_reads_counts(
+    program: Callable[..., Program], silent: str
+) -> None:
+    """Nothing of Python's tells of it; the kernel does, of whatever lies in the project."""
+    shop = program(keep=["catalog:load"])
+    shop.env["PYTHONPATH"] = silent
+    shop.write("catalog.py", "import lxml, time\ndef load():\n    lxml.scan('box')\n"
+               "    return lxml.parse('box/data.xml'), time.time_ns()")  # fmt: skip
+    shop.write("main.py", "from catalog import load\nprint(*load())")
+    shop.write("box/data.xml", "one")
+    shop.write("page.html", "one")
+    await shop.run()
+    kept = await shop.again()
+    assert kept.startswith("one ")
+    shop.edit("page.html", "two")
+    assert await shop.run() == kept
+
+    shop.write("box/data.xml", "two")  # and nobody tells of that, as where git ignores it
+    assert (await shop.run()).startswith("two ")
+    kept = await shop.again()
+    assert kept.startswith("two ")
+    assert await shop.run() == kept
+    shop.write("box/more.xml", "two")
+    assert await shop.run() != kept
+
+
+async def test_what_a_library_in_c_may_have_read_counts(
+    program: Callable[..., Program], silent: str
+) -> None:
+    """Where nobody knew that it would be there: any file that is no source, nor a by-product."""
+    shop = program(keep=["catalog:load"])
+    shop.env["PYTHONPATH"] = silent
+    load = "def load():\n    return late.parse('data.xml'), time.time_ns()"
+    shop.write("catalog.py", f"import late, time\n{load}")
+    shop.write("main.py", "import other\nfrom catalog import load\nprint(*load())")
+    shop.write("other.py", "X = 1\n")
+    shop.write("data.xml", "one")
+    await shop.run()
+    kept = await shop.again()
+    assert kept.startswith("one ")
+    shop.edit("other.py", "X = 2\n")
+    shop.edit("app.log", "more")
+    assert await shop.run() == kept
+    shop.edit("data.xml", "two")
+    assert (await shop.run()).startswith("two ")
+    kept = await shop.again()
+    assert kept.startswith("two ")
+    assert await shop.run() == kept
+
+
+async def test_what_a_module_reads_by_a_library_in_c_counts(
+    program: Callable[..., Program], silent: str
+) -> None:
+    """It is held until that changes."""
+    shop = program()
+    shop.env["PYTHONPATH"] = silent
+    shop.write("data.xml", "one")
+    shop.write("catalog.py", "import lxml, time\nDATA = lxml.parse('data.xml'), time.time_ns()")
+    shop.write("main.py", "import catalog\nprint(*catalog.DATA)")
+    await shop.run()
+    held = await shop.again()
+    assert held.startswith("one ")
+    assert await shop.run() == held
+    shop.write("data.xml", "two")
+    assert (await shop.run()).startswith("two ")
+    assert (await shop.again()).startswith("two ")
