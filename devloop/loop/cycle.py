@@ -34,10 +34,11 @@ class Arrived(msgspec.Struct):
 
     Args:
         changes: all of it.
-        seen: when the first was seen, by the monotonic clock.
+        seen: when the first was seen that called for a cycle, by the monotonic clock; None where
+            all of it waits for whatever begins one.
         relevant: as of `Cycle`.
     """
 
-    changes: list[Change]
-    seen: float
-    relevant: bool
+    changes: list[Change] = []
+    seen: float | None = None
+    relevant: bool = False

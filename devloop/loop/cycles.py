@@ -114,12 +114,14 @@ class Cycles:
         if not (applied.changed or apps or self._steps.due) and self.are_byproducts(changes):
             return
         if self._arrived is None:
-            self._arrived = Arrived([], seen, relevant=False)
+            self._arrived = Arrived()
         self._arrived.changes.extend(changes)
         self._arrived.relevant |= bool(applied.changed)
         impact = self._tests.impact(applied.changed)
         if impact is Impact.NOTHING and (apps or self._steps.due or not self._busy.working):
             impact = Impact.BESIDE
+        if impact is not Impact.NOTHING and self._arrived.seen is None:
+            self._arrived.seen = seen
         if self.mode.paused:
             self._held.append(impact)
             self._emitter.emit(self.mode.as_event(len(merged(self._arrived.changes))))
@@ -271,7 +273,7 @@ class Cycles:
         self._busy = msgspec.structs.replace(self._busy, working=True)
         cycle = self._emitter.cycle = Cycle(
             self.number,
-            taken.seen if taken else time.monotonic(),
+            (taken and taken.seen) or time.monotonic(),
             taken is None or taken.relevant or ask is not None,
             set(),
             [],
@@ -402,17 +404,18 @@ class Cycles:
         assert self.current is not None
         took, tally = time.monotonic() - self.current.seen, self.current.tally
         restored = self._tests.restored(tally.outcomes)
+        assumed = {*self._tests.assumed(tally.outcomes), *restored}
         self._emitter.emit(
             CycleFinished(
                 outcome=outcome,
                 seconds=took,
                 failing=len(self._tests.failing),
                 hindered=len(self._tests.hindered),
-                due=tally.due(cancelled=outcome == "cancelled"),
+                due=tally.due(assumed, cancelled=outcome == "cancelled"),
                 gone=self._tests.take_gone(),
                 unrun=self._tests.unrun,
                 verified=tally.verified,
-                assumed=len({*self._tests.assumed(tally.outcomes), *restored}),
+                assumed=len(assumed),
                 restored=restored,
                 flaky=tuple(sorted(tally.outcomes.keys() & self._project.verdicts.proofs.flaky)),
             )

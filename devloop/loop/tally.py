@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from devloop.events import Diagnostic, Event, PlanMade, RunFinished, TestFinished, TestOutcome
 from devloop.select.records import GOOD
 
@@ -15,8 +17,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.outcomes: dict[str, TestOutcome] = {}
-        self._selected = 0
-        self._held = 0
+        self._plan = PlanMade()
         self._broke_off = False
 
     def apply(self, event: Event) -> None:
@@ -25,26 +26,29 @@ class Tally:
         if isinstance(event, TestFinished):
             self.outcomes[event.nodeid] = event.outcome
         elif isinstance(event, PlanMade):
-            self._selected, self._held = event.selected, event.held
+            self._plan = event
         elif isinstance(event, RunFinished):
             self._broke_off |= event.outcome in ("cancelled", "runner-failed")
         elif isinstance(event, Diagnostic) and event.nodeid is not None:
             # A file or a folder that cannot be collected.
             self._broke_off |= "::" not in event.nodeid
 
-    def due(self, *, cancelled: bool) -> int:
+    def due(self, assumed: Iterable[str] = (), *, cancelled: bool) -> int:
         """How many of the cycle's tests did not run and are still due.
 
         Args:
+            assumed: the tests that are taken to pass: what of them was to run was asked for.
             cancelled: it ends before its work has.
 
         Returns:
             Of a cycle whose runs came to their end just those that filters hold back: what was
             selected and did not run then exists no more, or is left out by pytest's own options.
         """
+        plan = self._plan
         if not (cancelled or self._broke_off):
-            return self._held
-        return max(self._selected - len(self.outcomes), 0) + self._held
+            return plan.held
+        spared = {test.nodeid for test in plan.tests}.intersection(assumed)
+        return max(plan.selected - len(self.outcomes) - len(spared), 0) + plan.held
 
     @property
     def verified(self) -> int:

@@ -50,6 +50,18 @@ def test_a_cancelled_cycle_leaves_what_it_did_not_reach() -> None:
     assert due(PLAN, *six, cancelled=True) == 0
 
 
+def test_what_was_asked_for_and_holds_is_not_due() -> None:
+    """A cycle that is cancelled leaves of it what has not passed on what there is now."""
+    reason = ev.Reason("manual", (), "asked for")
+    nodeids = ("a.py::t", "a.py::u", "a.py::v", "b.py::w")
+    tests = tuple(ev.PlannedTest(nodeid, reason) for nodeid in nodeids)
+    tally = Tally()
+    tally.apply(ev.PlanMade(tests=tests, selected=4, total=9))
+    tally.apply(PASSED)
+    assert tally.due({"a.py::v", "b.py::w", "c.py::x"}, cancelled=True) == 1
+    assert tally.due((), cancelled=True) == 3
+
+
 def test_what_ran_and_did_not_fail_is_verified() -> None:
     """A test that ran twice in a cycle counts once, by its last outcome."""
     tally = Tally()
