@@ -211,6 +211,7 @@ class Blank:
             refused=answer["refused"],
             env=None if answer["env"] is None else frozenset([*answer["env"], *answer["settings"]]),
             seconds=answer["seconds"],
+            elsewhere=answer["elsewhere"],
             heard=answer["heard"],
             **_noted(answer),
         )

@@ -356,7 +356,9 @@ class Layers:
             self._refuse(target, _Refusal(why, call, layer.paths | needs, layer.reads))
         else:
             self._layers.append(layer)
-            self._tell(f"{target} is kept; it took {layered.seconds:.1f} s", "info")
+            what = layered.elsewhere
+            also = f" (it {what}: what it learns by that is not watched)" if what else ""
+            self._tell(f"{target} is kept; it took {layered.seconds:.1f} s{also}", "info")
 
     def _refuse(self, target: str, refusal: _Refusal) -> None:
         self._refusals[target] = refusal

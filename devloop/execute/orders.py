@@ -138,6 +138,7 @@ class Layered(msgspec.Struct, frozen=True):
             whether links were followed.
         folders: time of the folders that were listed, and whether only to find modules.
         seconds: how long it took.
+        elsewhere: what the function has done by which it may have learnt what nobody can look at.
         heard: whether the folder to heed was watched, and all that was opened in it is among these.
     """
 
@@ -149,6 +150,7 @@ class Layered(msgspec.Struct, frozen=True):
     there: Mapping[tuple[str, bool], Seen]
     folders: Mapping[str, tuple[int, bool]]
     seconds: float
+    elsewhere: str | None = None
     heard: bool = False
 
 

@@ -13,7 +13,7 @@ import sys
 from . import keep, preload, seeds, titles
 from .control import private
 from .modules import finders
-from .noting import Noting
+from .noting import LEARNING, Noting
 from .openings import Openings
 from .signs import sign_of
 from .state import State, settled
@@ -55,6 +55,7 @@ class Making:
         self._flush = flush
         self._fault: tuple[str, str] | None = None
         self._refused: str | None = None
+        self._elsewhere: str | None = None
         self._asked: list[str] = []
 
     def run(self) -> dict[str, Any]:
@@ -69,7 +70,7 @@ class Making:
         with openings, environment, Noting() as noting, seeds.Watching(), titles.Watching():
             self._import_all(noting, environment)
             if self._fault is None and self._target is not None:
-                self._compute(self._target, loaded)
+                self._compute(self._target, loaded, noting)
         seconds = _clock() - began
         self._mark()
         files, folders = _with(noting, openings)
@@ -80,6 +81,7 @@ class Making:
             "fault": self._fault,
             "seconds": seconds,
             "refused": self._refused,
+            "elsewhere": self._elsewhere,
             "asked": self._asked,
             "env": None if environment.read is None else sorted(environment.read),
             "written": environment.written,
@@ -131,14 +133,15 @@ class Making:
                 return f"imports {name}, which is not held"
         return None
 
-    def _compute(self, target: str, loaded: set[str]) -> None:
-        before = State()
+    def _compute(self, target: str, loaded: set[str], noting: Noting) -> None:
+        before, done = State(), len(noting.acts)
         self._tell(target)
         try:
             keep.compute(target, self._call, [name for name in sys.modules if name not in loaded])
         except keep.Refused as refused:
             self._refused = str(refused)
             return
+        self._elsewhere = next((act for act in noting.acts[done:] if act in LEARNING), None)
         self._refused = settled(before).unsafe(before)
 
 

@@ -50,6 +50,9 @@ ACTS = {
 }
 """What is done once where each start would do it, or learnt from where nobody can look."""
 
+LEARNING = frozenset({"runs a program", "connects to something", "sends something"})
+"""Those by which something may be learnt."""
+
 
 class Noting:
     """Notes, while it lasts, what files are read and what is done.

@@ -40,6 +40,9 @@ class Program:
         self.said: list[str] = []
         """What a person was warned of."""
 
+        self.noted: list[str] = []
+        """What a person was told else."""
+
         self._start = start
         self._layered = False
         self._misled = False
@@ -130,8 +133,7 @@ class Program:
         return await self.run()
 
     def _tell(self, text: str, severity: str) -> None:
-        if severity == "warning":
-            self.said.append(text)
+        (self.said if severity == "warning" else self.noted).append(text)
 
     async def _get_zygote(self) -> Zygote:
         if self._zygote is None:

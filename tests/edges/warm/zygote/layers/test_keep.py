@@ -525,3 +525,28 @@ async def test_what_a_module_reads_by_a_library_in_c_counts(
     shop.write("data.xml", "two")
     assert (await shop.run()).startswith("two ")
     assert (await shop.again()).startswith("two ")
+
+
+@pytest.mark.parametrize(
+    ("does", "what"),
+    [
+        ("subprocess.run(['true'])", "runs a program"),
+        ("socket.socket().connect_ex(('127.0.0.1', 9))", "connects to something"),
+        ("open('data.txt').read()", None),
+    ],
+)
+async def test_it_is_said_where_it_learns_what_nobody_can_watch(
+    program: Callable[..., Program], does: str, what: str | None
+) -> None:
+    """It is kept all the same: whoever keeps what a service gives has meant to."""
+    shop = program(keep=["catalog:load"])
+    shop.write("data.txt", "one")
+    shop.write("catalog.py", f"import socket, subprocess, time\ndef load():\n    {does}\n"
+               "    return time.time_ns()")  # fmt: skip
+    shop.write("main.py", "from catalog import load\nprint(load())")
+    await shop.run()
+    kept = await shop.again()
+    assert await shop.run() == kept
+    (note,) = shop.noted
+    assert note.startswith("catalog:load is kept; it took ")
+    assert note.endswith(f" (it {what}: what it learns by that is not watched)" if what else " s")
