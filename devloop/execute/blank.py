@@ -495,7 +495,7 @@ def preloaded(answer: Mapping[str, Any], seconds: float) -> Preloaded:
         unsafe=answer["unsafe"],
         crossed=answer["crossed"],
         env=None if answer["env"] is None else frozenset([*answer["env"], *answer["settings"]]),
-        files={path: (mtime, size) for path, mtime, size in answer["files"]},
+        **_noted(answer),
         times=answer["times"],
         seconds=seconds,
     )

@@ -14,7 +14,7 @@ from devloop.execute.command import Python
 from devloop.execute.control import Control
 from devloop.execute.guard import Process
 from devloop.execute.ledger import Ledger
-from devloop.execute.signs import Seen
+from devloop.execute.signs import Seen, Sign
 
 
 class Declined(Exception):
@@ -77,7 +77,9 @@ class Preloaded(msgspec.Struct, frozen=True):
         crossed: which of the project's modules a module has tried to import.
         env: the environment variables that were read; None where that may be any. A name that
             ends with ``*`` stands for all that begin so.
-        files: time (nanoseconds) and size of the files that were read; only of `Zygote.probe`.
+        files: see `Layered`; only of `Zygote.probe`, as are the next two.
+        there: see `Layered`.
+        folders: see `Layered`; those that were listed to find modules are none of them.
         times: seconds that each module took that was to be imported; only of `Zygote.probe`.
         seconds: how long it took.
     """
@@ -87,7 +89,9 @@ class Preloaded(msgspec.Struct, frozen=True):
     unsafe: Mapping[str, str]
     crossed: Mapping[str, str]
     env: frozenset[str] | None
-    files: Mapping[str, tuple[int, int]]
+    files: Mapping[str, Sign]
+    there: Mapping[tuple[str, bool], Seen]
+    folders: Mapping[str, tuple[int, bool]]
     times: Mapping[str, float]
     seconds: float
 

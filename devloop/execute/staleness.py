@@ -10,12 +10,13 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol
 
 import anyio.lowlevel
 import anyio.to_thread
 
-from devloop.execute.signs import Sign, sign_of, signs
+from devloop.execute.looked import Looked
+from devloop.execute.signs import Seen, Sign, sign_of, signs
 from devloop.inside.variables import KEPT, LATER
 
 OURS = ("DEVLOOP_", "LINES", "COLUMNS")
@@ -28,6 +29,9 @@ milliseconds, in which there is time for it."""
 
 SOME = 50
 """How many modules are looked at between two turns of the event loop; each takes 2 µs."""
+
+
+_NOTHING: Mapping[Any, Any] = {}
 
 
 class Vigil(Protocol):
@@ -76,6 +80,10 @@ class Origin:
         self._installed = signs([*folders, *starts])
         self._modules: dict[str, Sign] = {}
         self._files: dict[str, Sign] = {}
+        self._looked = Looked()
+        self._other: str | None = None
+        """What was not as it had been any more when it was told of."""
+
         self._began = -FRESH
         """When the last look at the modules began; monotonic, in seconds."""
         self._left: Iterator[tuple[str, Sign]] = iter(())
@@ -87,23 +95,25 @@ class Origin:
     def add(
         self,
         modules: Iterable[str],
-        files: Mapping[str, tuple[int, int]],
+        files: Mapping[str, Sign],
         env: frozenset[str] | None,
+        there: Mapping[tuple[str, bool], Seen] = _NOTHING,
+        folders: Mapping[str, tuple[int, bool]] = _NOTHING,
     ) -> None:
         """Take in what the imports have read.
 
         Args:
             modules: the files of all modules that were imported.
-            files: others that were read, with their modification times and sizes as of then.
+            files: others that were read, with their signs as of then.
             env: the variables that were read; one that ends in ``*`` stands for all that begin
                 so, and None for all there are.
+            there: see `Looked.add`.
+            folders: see `Looked.add`.
         """
         self._modules.update(signs(modules))
         self._sure = False
-        for path, (mtime, size) in files.items():
-            sign = sign_of(path)
-            same = sign is not None and sign[:2] == (mtime, size)
-            self._files[path] = sign if same else (mtime, size, -1)
+        self._files.update(files)
+        self._other = self._looked.add(there, folders) or self._other
         if self._read is not None:
             self._read = None if env is None else self._read | env
 
@@ -163,7 +173,7 @@ class Origin:
                     return f"{what or path} changed"
         if (name := self._other_variable(env)) is not None:
             return f"${name} changed"
-        changed = _changed(self._files)
+        changed = self._other or _changed(self._files) or self._looked.changed()
         if changed is None and not self._is_sure():
             fresh = time.monotonic() - self._began < FRESH
             changed = _changed(dict(self._left) if fresh else self._modules)

@@ -519,7 +519,7 @@ class Warm:
         # Which files were read is told by a process of its own: what notes that cannot be undone.
         with suppress(Declined):
             traced = await zygote.probe([name for name in may if name in found.loaded])
-            origin.add((), traced.files, traced.env)
+            origin.add((), traced.files, traced.env, traced.there, traced.folders)
         if self.record.spare is None and self.record.quarantine:
             await self._weigh(zygote)
 

@@ -401,7 +401,7 @@ class WarmTests:
         # Which files the imports read is told by a process of its own: its means would stay.
         with suppress(Declined):
             traced = await zygote.probe([name for name in names if name in found.loaded])
-            origin.add((), traced.files, traced.env)
+            origin.add((), traced.files, traced.env, traced.there, traced.folders)
 
     def _save(self) -> None:
         if self._memory is not None:

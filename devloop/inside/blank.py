@@ -100,7 +100,7 @@ class Blank:
         else:
             fence, outside = _part("fence"), order.get("outside")
             with scene, fence.Fence(outside) if outside else fence.FolderFence(scene.first):
-                answer = loading.run(order["modules"])
+                answer = loading.run(order["modules"], scene.places())
         self._written.update(answer["written"])
         become.flush()  # or a layer would take it for what its own modules print
         self._homes = hiding.homes(self._birth.modules)

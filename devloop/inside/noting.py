@@ -30,6 +30,9 @@ of them thereafter."""
 _KERNEL = ("/dev/", "/proc/", "/sys/")
 _CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _FINDER = "<frozen importlib._bootstrap_external>"
+_OF_DISTRIBUTIONS = ("importlib.metadata", "importlib_metadata", "pkg_resources")
+"""Modules that list all folders of `sys.path`, to find what is installed there."""
+
 
 ACTS = {
     "subprocess.Popen": "runs a program",
@@ -63,7 +66,7 @@ class Noting:
         there: what was seen where it was only asked what kind of thing is there, by path and
             whether links were followed (see `signs.seen_at`).
         folders: modification time of those that were listed, and whether that was only to find
-            modules.
+            modules, or distributions.
         acts: what was done that a process which inherits the rest would not do, or could not
             know to be done anew.
     """
@@ -177,7 +180,8 @@ class Noting:
             frame: Any = sys._getframe(1)
             while frame.f_globals.get("__name__", "").startswith("_devloop"):
                 frame = frame.f_back
-            for_modules = frame.f_code.co_filename == _FINDER
+            by_name = frame.f_globals.get("__name__") in _OF_DISTRIBUTIONS
+            for_modules = by_name or frame.f_code.co_filename == _FINDER
             known = self.folders.get(path, (sign[0], True))
             self.folders[path] = (known[0], known[1] and for_modules)
 

@@ -10,18 +10,18 @@ from __future__ import annotations
 import os
 import sys
 
-from . import looks, seeds, titles
+from . import seeds, titles
 from .control import private
+from .noting import Noting
 from .state import State, settled
 from .variables import WHEN_LOADED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from typing import Any
 
 _clock: Any = private("time").monotonic
-_thread: Any = private("_thread")
 
 
 class Environment:
@@ -134,24 +134,29 @@ class Loading:
         self._unsafe: dict[str, str] = {}
         self._suspects: list[str] = []
         self._edges: dict[str, set[str]] = {}
-        self._files: dict[str, tuple[int, int]] = {}
         self._times: dict[str, float] = {}
-        self._within: set[int] = set()
 
-    def run(self, modules: list[str]) -> dict[str, Any]:
+    def run(self, modules: list[str], places: Iterable[str] = ()) -> dict[str, Any]:
         """Import them, as far as that goes.
 
         Args:
             modules: dotted names, in order.
+            places: paths where it matters whether something is there.
 
         Returns:
             The answer to devloop.
         """
         loaded = set(sys.modules)
-        if self._trace:
-            self._hook()
+        noting = Noting()
         with Environment() as environment, seeds.Watching(), titles.Watching():
-            self._import_all(modules, environment)
+            if self._trace:
+                self._hook()
+                with noting:
+                    for path in places:
+                        noting.looked_for(path, only=True)
+                    self._import_all(modules, environment)
+            else:
+                self._import_all(modules, environment)
         READ.update(("*",) if environment.read is None else environment.read)
         return {
             "m": "preloaded",
@@ -162,7 +167,7 @@ class Loading:
             "env": None if environment.read is None else sorted(environment.read),
             "written": environment.written,
             "edges": {name: sorted(found) for name, found in self._edges.items()},
-            "files": [[path, *known] for path, known in self._files.items()],
+            **_noted(noting),
             "times": self._times,
         }
 
@@ -215,28 +220,18 @@ class Loading:
             return found
 
         builtins.__import__ = noting
-        looks.wrap(lambda real: looks.Opening(real, self._within, self._opened), ("open",))
-        sys.addaudithook(self._heard)
-
-    def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event != "open" or not isinstance(arguments[0], (str, bytes)):
-            return
-        if _thread.get_ident() not in self._within:
-            self._opened(arguments[0])
-
-    def _opened(self, name: str | bytes, flags: Any = 0) -> None:
-        path = os.path.abspath(os.fsdecode(name))  # noqa: PTH100
-        if path.endswith(_MODULES) or path.startswith(_KERNEL):
-            return
-        try:
-            found = os.stat(path)  # noqa: PTH116
-        except OSError:
-            return
-        self._files[path] = (found.st_mtime_ns, found.st_size)
 
 
-_MODULES = (".py", ".pyc", ".so")
-_KERNEL = ("/dev/", "/proc/", "/sys/")
+def _noted(noting: Noting) -> dict[str, Any]:
+    """What was noted beside modules, which are known by their names."""
+    files, folders = noting.files.items(), noting.folders.items()
+    return {
+        "files": [[path, sign] for path, sign in files if not (sign and path.endswith(".py"))],
+        "there": [[*key, seen] for key, seen in noting.there.items()],
+        "folders": [[path, *known] for path, known in folders if not known[1]],
+    }
+
+
 _LIBRARY = os.path.dirname(os.__file__) + "/lib-dynload/"  # noqa: PTH120
 
 

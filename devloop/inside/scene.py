@@ -13,7 +13,7 @@ from . import become
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
     from typing import Any
 
 
@@ -76,6 +76,23 @@ class Scene:
             __package__=spec.parent,
             __spec__=spec,
         )
+
+    def places(self) -> Iterator[str]:
+        """Where the module is looked for that runs, up to where it is."""
+        folders = sys.path
+        parts = [] if self._kind == "script" else [*self._target.split("."), "__main__"]
+        for part in parts:
+            for folder in folders:
+                package, module = f"{folder}/{part}/__init__.py", f"{folder}/{part}.py"
+                yield package
+                if os.path.isfile(package):  # noqa: PTH113
+                    break
+                yield module
+                if os.path.isfile(module):  # noqa: PTH113
+                    return
+            else:
+                return
+            folders = [f"{folder}/{part}"]
 
     def _put(self, **names: Any) -> None:
         self._before.update((name, self._main.get(name, _MISSING)) for name in names)

@@ -33,7 +33,7 @@ def origin(root: Path, env: dict[str, str], read: frozenset[str] | None) -> Orig
     made = Origin(installation(root), [str(root / "site-packages"), str(root / "gone")], env)
     data = root / "site-packages/pkg/data.json"
     found = data.stat()
-    files = {str(data): (found.st_mtime_ns, found.st_size)}
+    files = {str(data): (found.st_mtime_ns, found.st_size, found.st_ino)}
     made.add([str(root / "site-packages/pkg/__init__.py")], files, read)
     return made
 
@@ -174,7 +174,7 @@ def test_a_file_that_changed_while_it_was_imported_counts_as_changed(tmp_path: P
     """What was read is not what lies there now."""
     made = origin(tmp_path, {}, frozenset())
     path = str(tmp_path / "site-packages/pkg/data.json")
-    made.add([], {path: (1, 1)}, frozenset())
+    made.add([], {path: (1, 1, 1)}, frozenset())
     assert made.stale({}) == f"{path} changed"
 
 

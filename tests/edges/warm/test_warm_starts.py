@@ -85,6 +85,15 @@ async def stocked(session: Any) -> None:
             await anyio.sleep(0.01)
 
 
+async def watched(session: Any) -> None:
+    """Wait until it is known, too, what that has read and looked for."""
+    await stocked(session)
+    origin = session.app.warm._origin
+    with anyio.fail_after(60):
+        while not (origin._files or origin._looked._there or origin._looked._folders):  # noqa: ASYNC110
+            await anyio.sleep(0.01)
+
+
 async def test_the_second_start_is_warm(supervised: Supervised, guard: Guard, root: Path) -> None:
     """The first one tells what it imports; what is outside the project is held from then on."""
     async with supervised(guard, root, **table(root)) as session:
@@ -208,6 +217,76 @@ async def test_a_variable_that_nobody_has_read(
         write(root, ".env", "FOO=2\n")
         assert (await started(session)).start == "warm"
         assert "FOO is 2" in session.output
+
+
+@pytest.mark.parametrize(
+    ("asks", "change"),
+    [
+        ("os.path.exists('deprc')", "touch deprc"),
+        ("os.path.isdir('dep.d')", "mkdir dep.d"),
+        ("sorted(os.listdir('conf'))", "touch conf/more"),
+        ("[one.is_dir() for one in os.scandir('conf')]", "rm conf/one; mkdir conf/one"),
+        ("int(open('conf/one').read())", "echo 2 > conf/one"),
+    ],
+)
+async def test_what_a_module_has_looked_for(
+    supervised: Supervised, guard: Guard, root: Path, asks: str, change: str
+) -> None:
+    """A file of settings that comes is read, as in a cold start."""
+    write(root.parent, "env/site-packages/dep.py", f"import os\nVALUE = {asks}\n")
+    write(root, "conf/one", "1\n")
+    async with supervised(guard, root, **table(root)) as session:
+        await started(session)
+        await watched(session)
+        assert (await started(session)).start == "warm"
+        before = session.output.splitlines()[-2]
+        await anyio.run_process(["sh", "-ec", change], cwd=root)
+        event = await started(session)
+        assert event.start == "cold"
+        assert str(event.reason).endswith(" changed: what it imports is loaded anew")
+        assert session.output.splitlines()[-2] != before
+        await stocked(session)
+        assert (await started(session)).start == "warm"
+
+
+async def test_what_is_listed_to_find_what_is_installed(
+    supervised: Supervised, guard: Guard, root: Path
+) -> None:
+    """That looks into the project's folder as well; a new file there is no reason for anything."""
+    look = "from importlib import metadata\nimport os\nmetadata.entry_points()\n"
+    write(root.parent, "env/site-packages/dep.py", f"{look}VALUE = os.path.exists('deprc')\n")
+    async with supervised(guard, root, **table(root)) as session:
+        await started(session)
+        await watched(session)
+        write(root, "new.txt", "")
+        event = await started(session)
+        assert (event.start, event.reason) == ("warm", None)
+
+
+async def test_a_module_that_runs_and_moves(
+    supervised: Supervised, guard: Guard, root: Path
+) -> None:
+    """A held module has seen where it was, in `sys.argv`."""
+    write(root.parent, "env/site-packages/dep.py", "import sys\nVALUE = sys.argv[0]\n")
+    write(root, "tool/__init__.py", "")
+    write(root, "tool/__main__.py", APP)
+    command = (sys.executable, "-s", "-m", "tool")
+    async with supervised(guard, root, **table(root, command=command)) as session:
+        await started(session)
+        await watched(session)
+        assert (await started(session)).start == "warm"
+        assert "tool/__main__.py" in session.output
+        (root / "tool/__main__.py").rename(root / "tool.py")
+        (root / "tool/__init__.py").unlink()
+        assert (await started(session)).start == "cold"
+        assert session.output.endswith(f"dep says {root}/tool.py\nup")
+        await watched(session)
+        assert (await started(session)).start == "warm"
+        assert session.output.endswith(f"dep says {root}/tool.py\nup")
+        write(root, "tool/__init__.py", "")
+        write(root, "tool/__main__.py", APP)
+        assert (await started(session)).start == "cold"
+        assert session.output.endswith(f"dep says {root}/tool/__main__.py\nup")
 
 
 async def test_an_upgrade_is_seen(supervised: Supervised, guard: Guard, root: Path) -> None:

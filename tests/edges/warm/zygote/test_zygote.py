@@ -207,7 +207,8 @@ async def test_what_an_import_reads_is_told(start: Starter) -> None:
     assert {"ONE", "TWO", "THREE", "FOUR", "PYTHON*"} <= found.env
     probed = await zygote.probe(["reads"])
     status = (start.root / "data.txt").stat()
-    assert probed.files == {str(start.root / "data.txt"): (status.st_mtime_ns, status.st_size)}
+    sign = (status.st_mtime_ns, status.st_size, status.st_ino)
+    assert probed.files == {str(start.root / "data.txt"): sign}
     life = await start.run(await zygote.take(), "python", "main.py")
     await life.end()
     assert life.text == "4\n"
