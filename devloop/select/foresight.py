@@ -8,8 +8,9 @@ import msgspec
 
 from devloop.events import Reason
 from devloop.select.delta import Present
+from devloop.select.judge import Judge
 from devloop.select.reach import Reach
-from devloop.select.records import UNRECORDED, Verdict
+from devloop.select.records import UNRECORDED, Pass, Verdict
 
 _SEEN = {"f": "functions", "m": "modules", "p": "modules", "r": "files", "v": "variables"}
 
@@ -41,9 +42,8 @@ def foresee(present: Present, path: str, tests: Collection[Verdict], file: str) 
         file: the one that would be edited.
     """
     records = present.records
-    known = [test for test in tests if test.own != UNRECORDED]
-    members = frozenset().union(*(records.members(n) for t in known for n in (t.own, t.base)))
-    found = {records.deps[number] for number in members}
+    known = [one for one in _telling(present, tests) if one.own != UNRECORDED]
+    found = {records.deps[number] for number in _members(present, known)}
     functions = sorted(dep[2:] for dep in found if dep.startswith(f"f {file}::"))
     static = Reach(present.graph, [file], present.categorise).reason(path)
     content = None
@@ -65,11 +65,24 @@ def seen(present: Present, tests: Collection[Verdict]) -> dict[str, int]:
         present: what is known now.
         tests: their verdicts.
     """
-    records = present.records
-    numbers = frozenset().union(*(records.members(n) for t in tests for n in (t.own, t.base)))
     counts: dict[str, int] = {}
-    for number in numbers:
-        word = _SEEN.get(records.deps[number][0])
+    for number in _members(present, _telling(present, tests)):
+        word = _SEEN.get(present.records.deps[number][0])
         if word is not None:
             counts[word] = counts.get(word, 0) + 1
     return counts
+
+
+def _telling(present: Present, tests: Collection[Verdict]) -> list[Verdict | Pass]:
+    """What tells on what each test depends.
+
+    Where it has passed on what there is now, that does: it may have failed since on something
+    else, and have come less far.
+    """
+    judge = Judge(present)
+    return [judge.holding(test) or test for test in tests]
+
+
+def _members(present: Present, telling: Collection[Verdict | Pass]) -> frozenset[int]:
+    members = present.records.members
+    return frozenset().union(*(members(n) for one in telling for n in (one.own, one.base)))

@@ -597,6 +597,19 @@ def test_it_can_be_told_which_edits_would_select_a_test(project: Project) -> Non
     assert seen(present, [verdict]) == {"functions": 2, "files": 1}
 
 
+def test_of_a_failure_that_was_taken_back_what_passed_before_tells(project: Project) -> None:
+    """A test that breaks early comes to less than it does on what there is now."""
+    project.data["cases.json"] = "1"
+    project.run(more={"test_lib.py::test_one": {"r cases.json"}})
+    project.edit("lib.py", "return 1", "return 2")
+    project.run({"test_lib.py::test_one": "failed"})
+    project.edit("lib.py", "return 2", "return 1")
+    present = project.present()
+    verdict = project.records.verdicts["test_lib.py::test_one"]
+    assert foresee(present, "test_lib.py", [verdict], "cases.json").content is not None
+    assert seen(present, [verdict]) == {"functions": 2, "files": 1}
+
+
 def test_where_functions_cannot_be_told_apart_a_file_counts_as_a_whole() -> None:
     """Below Python 3.12: an earlier test may have imported what a later one runs."""
     project = Project(PROJECT)
