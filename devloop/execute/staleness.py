@@ -10,13 +10,14 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any, Protocol
+from typing import Protocol
 
 import anyio.lowlevel
 import anyio.to_thread
 
 from devloop.execute.looked import Looked
-from devloop.execute.signs import Seen, Sign, sign_of, signs
+from devloop.execute.orders import Preloaded
+from devloop.execute.signs import Sign, sign_of, signs
 from devloop.inside.variables import KEPT, LATER
 
 OURS = ("DEVLOOP_", "LINES", "COLUMNS")
@@ -29,9 +30,6 @@ milliseconds, in which there is time for it."""
 
 SOME = 50
 """How many modules are looked at between two turns of the event loop; each takes 2 µs."""
-
-
-_NOTHING: Mapping[Any, Any] = {}
 
 
 class Vigil(Protocol):
@@ -81,6 +79,7 @@ class Origin:
         self._modules: dict[str, Sign] = {}
         self._files: dict[str, Sign] = {}
         self._looked = Looked()
+        self._born = time.time_ns()
         self._other: str | None = None
         """What was not as it had been any more when it was told of."""
 
@@ -97,8 +96,6 @@ class Origin:
         modules: Iterable[str],
         files: Mapping[str, Sign],
         env: frozenset[str] | None,
-        there: Mapping[tuple[str, bool], Seen] = _NOTHING,
-        folders: Mapping[str, tuple[int, bool]] = _NOTHING,
     ) -> None:
         """Take in what the imports have read.
 
@@ -107,15 +104,35 @@ class Origin:
             files: others that were read, with their signs as of then.
             env: the variables that were read; one that ends in ``*`` stands for all that begin
                 so, and None for all there are.
-            there: see `Looked.add`.
-            folders: see `Looked.add`.
         """
         self._modules.update(signs(modules))
         self._sure = False
         self._files.update(files)
-        self._other = self._looked.add(there, folders) or self._other
         if self._read is not None:
             self._read = None if env is None else self._read | env
+
+    def add_told(self, traced: Preloaded, known: set[str]) -> None:
+        """Take in what another process has told that has imported the same later.
+
+        What has changed since this one began may not be what this one has read.
+
+        Args:
+            traced: that.
+            known: paths that have been found to do so before, and may at each import: they count
+                no more. What is found now is added.
+        """
+        self.add((), traced.files, traced.env)
+        late = [path for path, sign in traced.files.items() if sign and self._is_late(path)]
+        late += [path for path, (mtime, _) in traced.folders.items() if mtime >= self._born]
+        other = self._looked.add(traced.there, traced.folders)
+        self._other = next((path for path in late if path not in known), other)
+        known.update(late)
+
+    def _is_late(self, path: str) -> bool:
+        try:
+            return os.stat(path).st_ctime_ns >= self._born
+        except (OSError, ValueError):
+            return True
 
     async def keep_an_eye(self, watch: Watch) -> None:
         """Have the modules watched: from now on they are looked at once something has happened.

@@ -140,6 +140,9 @@ class Warm:
         self.building = False
         """A zygote is being made."""
 
+        self._volatile: set[str] = set()
+        """What was found to have changed while imports were made, and may each time."""
+
         self._doubted = False
         """The last start from a layer came to something else than a cold one."""
 
@@ -519,7 +522,10 @@ class Warm:
         # Which files were read is told by a process of its own: what notes that cannot be undone.
         with suppress(Declined):
             traced = await zygote.probe([name for name in may if name in found.loaded])
-            origin.add((), traced.files, traced.env, traced.there, traced.folders)
+            origin.add_told(traced, self._volatile)
+            if self._outdated is None and (why := self._compare(*self._last or (command, spawn))):
+                self._outdated = why
+                self._news.set()
         if self.record.spare is None and self.record.quarantine:
             await self._weigh(zygote)
 

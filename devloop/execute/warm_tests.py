@@ -124,6 +124,9 @@ class WarmTests:
         self._stamp = ""
         self._record = WarmRecord()
         self._rewritten: frozenset[str] = frozenset()
+        self._volatile: set[str] = set()
+        """What was found to have changed while imports were made, and may each time."""
+
         self._refused: str | None = None
         self._zygote: Zygote | None = None
         self._origin: Origin | None = None
@@ -401,7 +404,7 @@ class WarmTests:
         # Which files the imports read is told by a process of its own: its means would stay.
         with suppress(Declined):
             traced = await zygote.probe([name for name in names if name in found.loaded])
-            origin.add((), traced.files, traced.env, traced.there, traced.folders)
+            origin.add_told(traced, self._volatile)
 
     def _save(self) -> None:
         if self._memory is not None:

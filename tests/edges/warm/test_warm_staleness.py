@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from devloop.execute.orders import Preloaded
+from devloop.execute.signs import sign_of
 from devloop.execute.staleness import SOME, Origin
 from devloop.watch.vigil import Vigil
 
@@ -176,6 +179,42 @@ def test_a_file_that_changed_while_it_was_imported_counts_as_changed(tmp_path: P
     path = str(tmp_path / "site-packages/pkg/data.json")
     made.add([], {path: (1, 1, 1)}, frozenset())
     assert made.stale({}) == f"{path} changed"
+
+
+def told(root: Path) -> Preloaded:
+    """What another process tells that has imported the package later."""
+    data, folder = str(root / "site-packages/pkg/data.json"), str(root / "site-packages/pkg")
+    folders = {folder: (Path(folder).stat().st_mtime_ns, False)}
+    return Preloaded({}, {}, {}, {}, frozenset(), {data: sign_of(data)}, {}, folders, {}, 0.0)
+
+
+def write_later(path: Path, text: str) -> None:
+    """Write a file, at a time that shows: those of files go by ticks."""
+    now = time.time_ns()
+    while path.stat().st_ctime_ns < now:
+        path.write_text(text)
+
+
+def test_what_changed_before_it_was_known_to_be_read_counts_once(tmp_path: Path) -> None:
+    """It may have been read as it was; where it changes at each import that would not end."""
+    python, known = installation(tmp_path), set[str]()
+    data = tmp_path / "site-packages/pkg/data.json"
+    made = Origin(python, [], {})
+    made.add_told(told(tmp_path), known)
+    assert made.stale({}) is None
+
+    made = Origin(python, [], {})
+    write_later(data, "{ }")
+    os.utime(data, (1_000_000_000, 1_000_000_000))
+    made.add_told(told(tmp_path), known)
+    assert made.stale({}) == f"{data} changed"
+
+    again = Origin(python, [], {})
+    write_later(data, "{  }")
+    again.add_told(told(tmp_path), known)
+    assert again.stale({}) is None
+    data.write_text("{   }")
+    assert again.stale({}) == f"{data} changed"
 
 
 @pytest.mark.parametrize(
