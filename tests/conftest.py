@@ -15,6 +15,7 @@ import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -222,11 +223,12 @@ def server_environment(real_environment: Callable[..., str]) -> Callable[[], str
 def interpreter() -> Callable[[str], str]:
     """The path of an interpreter of a version, as ``3.13``; skips where there is none."""
 
+    @cache
     def find(version: str) -> str:
         pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv", "versions")
-        candidates = [sys.executable, shutil.which(f"python{version}")]
-        candidates += map(str, sorted(pyenv.glob(f"{version}.*/bin/python")))
-        for candidate in filter(None, candidates):
+        there = map(str, sorted(pyenv.glob(f"{version}.*/bin/python")))
+        on_path = shutil.which(f"python{version}")  # may be a shim, which takes its time
+        for candidate in filter(None, (sys.executable, *there, on_path)):
             code = "import sys; print('%d.%d' % sys.version_info[:2], sys.executable)"
             found = subprocess.run([candidate, "-c", code], capture_output=True, text=True)
             told, _, path = found.stdout.strip().partition(" ")

@@ -184,7 +184,7 @@ def test_a_test_that_writes_into_the_tree_does_not_loop(
 def test_a_save_while_the_project_is_read_is_not_lost(tmp_path: Path, watching: Watch) -> None:
     """P5: the app starts before a cold graph is complete; what is saved meanwhile restarts it."""
     body = "".join(f"def f{n}(a, b=1):\n    return [a, b, {n}]\n" for n in range(40))
-    files = {f"pkg/m{n}.py": f"import os\n{body}" for n in range(2000)}
+    files = {f"pkg/m{n}.py": f"import os\n{body}" for n in range(600)}
     files |= {
         "devloop.toml": app(),
         "app.py": SLEEPER.format(module="zz.shop"),
