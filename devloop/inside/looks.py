@@ -89,11 +89,11 @@ class Opening:
         at, mine = named.get("dir_fd"), _thread.get_ident()
         if at is None or mine in self._within:
             return self._real(path, *arguments, **named)
+        whole = below(path, at) if isinstance(path, (str, bytes, os.PathLike)) else None
+        if whole is not None:
+            self._opened(whole, named.get("flags", *arguments[:1]))
         self._within.add(mine)
         try:
-            whole = below(path, at) if isinstance(path, (str, bytes, os.PathLike)) else None
-            if whole is not None:
-                self._opened(whole, named.get("flags", *arguments[:1]))
             return self._real(path, *arguments, **named)
         finally:
             self._within.discard(mine)

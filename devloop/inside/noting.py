@@ -90,7 +90,7 @@ class Noting:
         _current = self
         self._unwrap = (
             looks.wrap(lambda real: _Looking(real, self)),
-            looks.wrap(lambda real: looks.Opening(real, self._within, self._opened), ("open",)),
+            looks.wrap(lambda real: looks.Opening(real, self._within, self._opens), ("open",)),
             looks.wrap(lambda real: entries.Scanning(real, self._scanned), ("scandir",)),
         )
         return self
@@ -125,8 +125,12 @@ class Noting:
         finally:
             self._within.discard(thread)
 
+    def _opens(self, path: str, flags: Any) -> None:
+        if _current is self:
+            self.heard("open", (path, None, flags))
+
     def _opened(self, name: Any, flags: Any) -> None:
-        path = _path(name) if _current is self else None
+        path = _path(name)
         if path is None or path.startswith(_KERNEL) or ".pyc" in path:
             return
         if isinstance(flags, int) and flags & _CHANGING:

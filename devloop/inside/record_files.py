@@ -244,7 +244,8 @@ class Files:
 
     def _opened_below(self, name: str, flags: Any) -> None:
         try:
-            self._opened((name, None, flags))
+            with self._recorder.at_work():
+                self._opened((name, None, flags))
         except Exception as error:
             self._recorder.broke(error)
 

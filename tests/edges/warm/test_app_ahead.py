@@ -179,6 +179,7 @@ async def test_what_went_ahead_before_a_change_is_not_taken_for_what_does_after_
     "act",
     [
         "open('done', 'a').write('x')",
+        "fd = os.open('.', 0); os.write(os.open('done', 0o2101, 0o644, dir_fd=fd), b'x')",
         "os.mkdir(f'folder{os.getpid()}')",
         "import socket; socket.socket().bind(('127.0.0.1', 0))",
         "threading.Thread(target=print).start()",
