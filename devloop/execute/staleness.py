@@ -17,7 +17,7 @@ import anyio.to_thread
 
 from devloop.execute.looked import Looked
 from devloop.execute.orders import Preloaded
-from devloop.execute.signs import Sign, sign_of, signs
+from devloop.execute.signs import Sign, seen_at, sign_of, signs
 from devloop.inside.variables import KEPT, LATER
 
 OURS = ("DEVLOOP_", "LINES", "COLUMNS")
@@ -30,6 +30,11 @@ milliseconds, in which there is time for it."""
 
 SOME = 50
 """How many modules are looked at between two turns of the event loop; each takes 2 µs."""
+
+
+MOST = 8
+"""Paths that may have changed while imports were made; where there are more, they have each a
+name of their own, and there would be no end to it."""
 
 
 class Vigil(Protocol):
@@ -80,6 +85,9 @@ class Origin:
         self._files: dict[str, Sign] = {}
         self._looked = Looked()
         self._born = time.time_ns()
+        self.is_told = False
+        """What its imports have read beside modules is known."""
+
         self._other: str | None = None
         """What was not as it had been any more when it was told of."""
 
@@ -121,18 +129,24 @@ class Origin:
             known: paths that have been found to do so before, and may at each import: they count
                 no more. What is found now is added.
         """
-        self.add((), traced.files, traced.env)
-        late = [path for path, sign in traced.files.items() if sign and self._is_late(path)]
+        self.is_told = True
+        now = signs(traced.files)
+        self.add((), now, traced.env)
+        late = [path for path, sign in traced.files.items() if now[path] != sign]
+        late += [path for path, sign in now.items() if sign and self._is_late(path)]
         late += [path for path, (mtime, _) in traced.folders.items() if mtime >= self._born]
-        other = self._looked.add(traced.there, traced.folders)
-        self._other = next((path for path in late if path not in known), other)
+        there = {key: seen_at(key[0], follow=key[1]) for key in traced.there}
+        late += [key[0] for key, seen in traced.there.items() if there[key] != seen]
+        self._looked.add(there, traced.folders)
+        if len(known) < MOST:
+            self._other = next((path for path in late if path not in known), None)
         known.update(late)
 
     def _is_late(self, path: str) -> bool:
         try:
             return os.stat(path).st_ctime_ns >= self._born
         except (OSError, ValueError):
-            return True
+            return False
 
     async def keep_an_eye(self, watch: Watch) -> None:
         """Have the modules watched: from now on they are looked at once something has happened.

@@ -29,6 +29,9 @@ of them thereafter."""
 
 _KERNEL = ("/dev/", "/proc/", "/sys/")
 _CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_MAKING = {"os.mkdir": 0, "os.rename": 1, "os.link": 1, "os.symlink": 1}
+"""Which argument of an event is the path of what is there then."""
+
 _FINDER = "<frozen importlib._bootstrap_external>"
 _OF_DISTRIBUTIONS = ("importlib.metadata", "importlib_metadata", "pkg_resources")
 """Modules that list all folders of `sys.path`, to find what is installed there."""
@@ -67,6 +70,7 @@ class Noting:
             whether links were followed (see `signs.seen_at`).
         folders: modification time of those that were listed, and whether that was only to find
             modules, or distributions.
+        made: files that were opened to be written, or put in place, and folders that were made.
         acts: what was done that a process which inherits the rest would not do, or could not
             know to be done anew.
     """
@@ -75,6 +79,7 @@ class Noting:
         self.files: dict[str, tuple[int, int, int] | None] = {}
         self.there: dict[tuple[str, bool], tuple[int, str] | None] = {}
         self.folders: dict[str, tuple[int, bool]] = {}
+        self.made: set[str] = set()
         self.acts: list[str] = []
         self.kinds = ACTS
         self._within: set[int] = set()
@@ -122,6 +127,9 @@ class Noting:
                     self._opened(path, 0)
             elif event in self.kinds:
                 self.acts.append(self.kinds[event])
+                made = _path(arguments[_MAKING[event]]) if event in _MAKING else None
+                if made is not None:
+                    self.made.add(made)
         finally:
             self._within.discard(thread)
 
@@ -135,6 +143,7 @@ class Noting:
             return
         if isinstance(flags, int) and flags & _CHANGING:
             self.acts.append(f"writes {path}")
+            self.made.add(path)
         elif not path.endswith(_COMPILED) and path not in self.files:
             self._read(path)
 

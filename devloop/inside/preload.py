@@ -223,11 +223,20 @@ class Loading:
 
 
 def _noted(noting: Noting) -> dict[str, Any]:
-    """What was noted beside modules, which are known by their names."""
-    files, folders = noting.files.items(), noting.folders.items()
+    """What was noted, without modules, which are known by their names, and what was made there."""
+    made = noting.made
+    below = tuple(path + os.sep for path in made)
+
+    def others(known: dict[Any, Any]) -> Iterator[tuple[Any, Any]]:
+        for key, value in known.items():
+            path = key if isinstance(key, str) else key[0]
+            if path not in made and not path.startswith(below):
+                yield key, value
+
+    files, folders = others(noting.files), others(noting.folders)
     return {
         "files": [[path, sign] for path, sign in files if not (sign and path.endswith(".py"))],
-        "there": [[*key, seen] for key, seen in noting.there.items()],
+        "there": [[*key, seen] for key, seen in others(noting.there)],
         "folders": [[path, *known] for path, known in folders if not known[1]],
     }
 

@@ -88,9 +88,8 @@ async def stocked(session: Any) -> None:
 async def watched(session: Any) -> None:
     """Wait until it is known, too, what that has read and looked for."""
     await stocked(session)
-    origin = session.app.warm._origin
     with anyio.fail_after(60):
-        while not (origin._files or origin._looked._there or origin._looked._folders):  # noqa: ASYNC110
+        while not session.app.warm._origin.is_told:  # noqa: ASYNC110 - nobody is told of it
             await anyio.sleep(0.01)
 
 
@@ -247,6 +246,29 @@ async def test_what_a_module_has_looked_for(
         assert session.output.splitlines()[-2] != before
         await stocked(session)
         assert (await started(session)).start == "warm"
+
+
+@pytest.mark.parametrize(
+    "does",
+    [
+        "open('cache', 'w').write(os.urandom(9).hex()); open('cache').read()",
+        "n = open('count').read() if os.path.exists('count') else ''; open('count', 'w').write(n)",
+        "import tempfile as t; f = t.NamedTemporaryFile(); os.stat(f.name); open(f.name).close()",
+        "import tempfile as t; f = t.TemporaryDirectory(); os.listdir(f.name); f.cleanup()",
+        "n = f'new{os.getpid()}'; open(n + 't', 'w').close(); os.replace(n + 't', n); os.stat(n)",
+    ],
+)
+async def test_what_a_module_writes_itself_does_not_count(
+    supervised: Supervised, guard: Guard, root: Path, does: str
+) -> None:
+    """Or it would be made anew again and again."""
+    write(root.parent, "env/site-packages/dep.py", f"import os\n{does}\nVALUE = 1\n")
+    async with supervised(guard, root, **table(root)) as session:
+        await started(session)
+        for _ in range(3):
+            await watched(session)
+            event = await started(session)
+            assert (event.start, event.reason) == ("warm", None)
 
 
 async def test_what_is_listed_to_find_what_is_installed(
