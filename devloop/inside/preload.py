@@ -222,6 +222,10 @@ class Loading:
         builtins.__import__ = noting
 
 
+_INSTALLED = ".dist-info" + os.sep
+"""Where what is installed is described: an install makes such a folder anew, which shows."""
+
+
 def _noted(noting: Noting) -> dict[str, Any]:
     """What was noted, without modules, which are known by their names, and what was made there."""
     made = noting.made
@@ -230,7 +234,7 @@ def _noted(noting: Noting) -> dict[str, Any]:
     def others(known: dict[Any, Any]) -> Iterator[tuple[Any, Any]]:
         for key, value in known.items():
             path = key if isinstance(key, str) else key[0]
-            if path not in made and not path.startswith(below):
+            if path not in made and not path.startswith(below) and _INSTALLED not in path:
                 yield key, value
 
     files, folders = others(noting.files), others(noting.folders)
