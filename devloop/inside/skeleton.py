@@ -67,7 +67,8 @@ class Unit:
         mentions: identifiers.
         effect: a union of the flags of this module.
         bases: of a class's header: the last names of the bases that only the project can know.
-        wraps: a digest of a function's decorators and its kind; of a class's decorators, if any.
+        wraps: a digest of a function's decorators, its kind, and the docstring that one of them may
+            take; of a class's decorators, if any.
         documents: a digest of a function's docstring, and of the decorators that may give it
             another one.
         said: all identifiers in it, in annotations as well.
@@ -335,9 +336,11 @@ class Skeleton:
         if not scope and statement.name in _OPAQUE_NAMES:
             effect |= CHANGED
         unit = self._add(scope, {statement.name}, said, effect)
-        wraps = _Said(statement.decorator_list, self._flags.get(name, ""))
-        unit.wraps = wraps.digest().hex()
         others = [one for one in statement.decorator_list if not self.effects.keeps_document(one)]
+        # What makes something else of a function, as a command, may have taken its docstring.
+        taken = f" {document}" if others else ""
+        wraps = _Said(statement.decorator_list, self._flags.get(name, "") + taken)
+        unit.wraps = wraps.digest().hex()
         unit.documents = _Said(others, document).digest().hex()
         if known:
             unit.calls, unit.asides = sorted(calls), asides

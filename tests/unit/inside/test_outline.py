@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from devloop.inside import source
 from devloop.select.classes import Classes
 from devloop.select.edits import Edit, compare
@@ -204,6 +206,22 @@ def test_a_docstring_is_what_mentions_docstrings() -> None:
     assert "__doc__" in found.names
     assert (found.functions, found.wild) == (frozenset(), None)
     assert "__doc__" in edit("Says so.", "Says no.").names
+
+
+@pytest.mark.parametrize(
+    ("decorator", "taken"),
+    [("@click.command()", True), ("@functools.cache", False)],
+)
+def test_a_docstring_is_part_of_what_a_decorator_makes_of_a_function(
+    decorator: str, taken: bool
+) -> None:
+    """A command shows it as its help, and mentions no `__doc__` (S27)."""
+    said = "import click, functools\n"
+    said += f'{decorator}\ndef main():\n    """Says so."""\n'
+    before, after = outline(said), outline(said.replace("Says so.", "Says no."))
+    found = compare(before, after, Classes([before, after]))
+    assert ("main" in found.names) is taken
+    assert found.wild is None and "__doc__" in found.names
 
 
 def test_an_attribute_is_its_name_and_that_of_its_class() -> None:
