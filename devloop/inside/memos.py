@@ -65,7 +65,8 @@ def keeping(tree: ast.Module, suspects: Collection[str] | None) -> set[str]:
         fills it; where all such places are on objects that variables of it hold, the names of
         these follow, each after a space (``C.f self``). `CLOSED` follows where all of them are
         variables of a function around it. Else anybody may meet what it keeps; so it is with a
-        method that is asked for what is not there, and puts it into what it was given.
+        method that is asked for what is not there, and puts it into what it was given, and with
+        the `__getattr__` of a module that puts it anywhere.
     """
     found = set()
     todo: list[tuple[Any, str, tuple[Any, ...]]] = [(one, "", ()) for one in tree.body]
@@ -73,7 +74,8 @@ def keeping(tree: ast.Module, suspects: Collection[str] | None) -> set[str]:
         node, prefix, around = todo.pop()
         if isinstance(node, _FUNCTIONS):
             key = prefix + node.name
-            holders = _holders(node, around) if suspects is None or key in suspects else set()
+            asked = suspects is None or key in suspects
+            holders = _holders(node, around, prefix) if asked else set()
             if holders == {CLOSED} and all(map(_is_run, node.decorator_list)):
                 found.add(key + CLOSED)
             elif holders:
@@ -89,11 +91,12 @@ def keeping(tree: ast.Module, suspects: Collection[str] | None) -> set[str]:
     return found
 
 
-def _holders(function: Any, around: tuple[Any, ...]) -> set[str]:
+def _holders(function: Any, around: tuple[Any, ...], prefix: str) -> set[str]:
     """The variables that hold what a function fills after it has looked.
 
     `CLOSED` stands for those of a function around it, "" for what no function holds.
     """
+    of_module = function.name == "__getattr__" and not prefix
     nodes = list(_own_nodes(function.body))
     shared: set[str] = set()
     assigned: dict[str, list[ast.AST]] = {}
@@ -145,6 +148,8 @@ def _holders(function: Any, around: tuple[Any, ...]) -> set[str]:
         place, holder = _filled(node, shared)
         if function.name in _UNCALLED and holder in arguments:
             found.add("")
+        if of_module and place is not None and not _is_made(assigned.get(holder, ())):
+            found.add("")  # `globals()[name] = ...`
         # What an object gets while it is made is nobody's yet, nor are keyword arguments;
         # and who redirects a stream puts it back.
         kept = place in looked and holder not in fresh

@@ -772,8 +772,15 @@ deep.py
         return 2
     def got():
         return 3
+    def put():
+        return 4
 lazy.py
     import deep
+    def __getattr__(name):
+        if name != "put":
+            raise AttributeError(name)
+        globals()[name] = found = deep.put()
+        return found
     class Table(dict):
         def __missing__(self, key):
             self[key] = found = deep.missing()
@@ -804,6 +811,10 @@ tests/test_lazy.py
         assert lazy.BOX.got == 3
     def test_got_2():
         assert lazy.BOX.got == 3
+    def test_put_1():
+        assert lazy.put == 4
+    def test_put_2():
+        assert lazy.put == 4
 tests/test_other.py
     def test_other():
         pass
@@ -811,9 +822,9 @@ tests/test_other.py
 
 
 def test_what_is_found_without_a_call_is_credited_to_all_who_may_find_it(recorded: MakeLab) -> None:
-    """S8: a dictionary's `__missing__`, a lazy attribute, a descriptor; the second runs nothing."""
+    """S8: `__missing__`, a lazy attribute, a descriptor, a lazy name; the second runs nothing."""
     project = recorded(LAZY)
-    for number, name in enumerate(("missing", "asked", "got"), 1):
+    for number, name in enumerate(("missing", "asked", "got", "put"), 1):
         edit = project.edit("deep.py", f"return {number}", "return 0")
         found = project.check(edit, f"::test_{name}_1", f"::test_{name}_2")
         assert not any(nodeid.endswith("::test_other") for nodeid in found), name

@@ -93,6 +93,25 @@ def test_what_is_found_without_a_call_anybody_may_meet() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        ("globals()[name] = found = make(name)", True),
+        ("globals().update({name: make(name)})", True),
+        ("global found\n    found = make(name)", True),
+        ("module = sys.modules[__name__]\n    setattr(module, name, make(name))", True),
+        ("found = {}\n    found[name] = make(name)\n    return found[name]", False),
+        ("return make(name)", False),
+    ],
+)
+def test_a_module_that_is_asked_for_what_is_not_there_keeps_what_it_puts_there(
+    body: str, kept: bool
+) -> None:
+    """Who finds it the next time calls nothing (S8)."""
+    text = f"def __getattr__(name):\n    {body}\n"
+    assert keeping(ast.parse(text), None) == ({"__getattr__"} if kept else set())
+
+
 def test_methods_and_inner_functions_are_told_apart() -> None:
     """What an inner function keeps, the outer one does not."""
     body = "if self._x is None:\n            self._x = 1"

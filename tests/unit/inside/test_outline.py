@@ -221,7 +221,8 @@ def test_a_docstring_is_part_of_what_a_decorator_makes_of_a_function(
     before, after = outline(said), outline(said.replace("Says so.", "Says no."))
     found = compare(before, after, Classes([before, after]))
     assert ("main" in found.names) is taken
-    assert found.wild is None and "__doc__" in found.names
+    assert found.wild is None
+    assert "__doc__" in found.names
 
 
 def test_an_attribute_is_its_name_and_that_of_its_class() -> None:
