@@ -71,6 +71,10 @@ class Askers:
         kind_of = self.kind
         while frame is not None:
             kind = kind_of(frame)
+            if kind == IMPORTING and frame.f_code.co_name == "get_data":
+                # A loader hands out any file (`pkgutil.get_data`), also to who imports nothing.
+                caller = frame.f_back
+                kind = LIBRARY if caller is not None and kind_of(caller) != IMPORTING else kind
             if kind > LIBRARY:
                 return kind, through, frame
             if kind == LIBRARY:

@@ -37,6 +37,8 @@ kept.db.txt
 pkg/__init__.py
 pkg/inside.txt
     inside
+pkg/loaded.txt
+    loaded
 tests/test_cases.py
     import pathlib
     import pytest
@@ -45,7 +47,7 @@ tests/test_cases.py
     def test_case(case):
         assert case == 1
 tests/test_data.py
-    import importlib.resources, mmap, os, pathlib, sqlite3
+    import importlib.resources, mmap, os, pathlib, pkgutil, sqlite3
     def test_open():
         assert open("data/one.txt").read() == "one\\n"
     def test_os_open():
@@ -58,6 +60,8 @@ tests/test_data.py
                 assert held[:] == b"three\\n"
     def test_resources():
         assert importlib.resources.files("pkg").joinpath("inside.txt").read_text() == "inside\\n"
+    def test_loader():
+        assert pkgutil.get_data("pkg", "loaded.txt") == b"loaded\\n"
     def test_absent():
         assert not pathlib.Path("made.txt").exists()
     def test_absent_too():
@@ -99,6 +103,7 @@ def test_a_data_file_selects_those_that_read_it(recorded: MakeLab) -> None:
     assert check({"data/two.txt": "2\n"}, "test_os_open") == {"test_os_open"}
     assert check({"data/three.txt": "3\n"}, "test_mmap") == {"test_mmap"}
     assert check({"pkg/inside.txt": "x\n"}, "test_resources") == {"test_resources"}
+    assert check({"pkg/loaded.txt": "x\n"}, "test_loader") == {"test_loader"}
     assert check({"cases.txt": "2\n"}, "test_case[one]") == {"test_case[one]"}
     assert check({"data/unread.txt": "x\n"}) == set()
     assert check({"made.txt": "x\n"}, "test_absent") == {"test_absent"}
