@@ -50,5 +50,8 @@ BASES: Mapping[str, frozenset[str]] = {
 }
 """Classes to be derived from which has no effect elsewhere."""
 
+CALLERS = _words("invoke ensure_sync")
+"""Methods that have called what they are given first: of a click `Context`, of a Flask app."""
+
 METHODS: Mapping[str, frozenset[str]] = {"blinker.Namespace": _words("signal")}
 """By the class of an object: methods that give a value by what they are given."""

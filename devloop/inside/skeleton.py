@@ -53,6 +53,9 @@ ANY_IMPORT = "any import"
 """Stands among the identifiers of what depends on whether others bind what it imports."""
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_PROSE = frozenset({"help", "short_help", "epilog"})
+"""What arguments are called that are texts for people (argparse, click, typer): a word in one is
+no name of anything."""
 _OPAQUE_NAMES = frozenset({"__all__", "__path__", "__getattr__", "__dir__"})
 _SKIPPED = frozenset({"ctx", "type_comment", "kind"})
 
@@ -142,11 +145,15 @@ class _Said:
         elif kind is ast.Attribute:
             self._spelled.add(node.attr)
         elif kind is ast.Constant:
+            if id(node) in self._inner:
+                return
             if isinstance(node.value, str) and len(node.value) <= LONGEST:
                 self.mentions.update(IDENTIFIER.findall(node.value), unsaid((), [node.value]))
         elif kind is ast.keyword and node.arg:
             self.mentions.add(node.arg)
             self._spelled.add(node.arg)
+            if node.arg in _PROSE:
+                self._inner.add(id(node.value))
         elif kind is ast.alias:
             self.mentions.update(node.name.split("."))
             self.stored.add(node.asname or node.name.partition(".")[0])

@@ -11,6 +11,7 @@ import ast
 from typing import Any
 
 from .effects import Effects
+from .libraries import CALLERS
 from .reflection import unsaid
 
 CALL = 1
@@ -121,16 +122,15 @@ class _Body:
         self.tame = not unsaid(names) and all(map(self._statement, node.body))
 
     def passes_on(self) -> bool:
-        """Whether what it gives calls what it was given first."""
-        if not self._first:
-            return False
+        """Whether what it gives calls what it was given first, or has it called."""
         for one in self.nested.values():
-            for inner in ast.walk(one):
-                if (
-                    isinstance(inner, ast.Call)
-                    and isinstance(inner.func, ast.Name)
-                    and inner.func.id == self._first
-                ):
+            for call in ast.walk(one):
+                if not isinstance(call, ast.Call):
+                    continue
+                called: Any = call.func
+                if isinstance(called, ast.Attribute) and called.attr in CALLERS and call.args:
+                    called = call.args[0]
+                if isinstance(called, ast.Name) and called.id == self._first:
                     return True
         return False
 

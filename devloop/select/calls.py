@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from devloop.select.outlines import CLASS, IMPORT, OWN, Outline, Unit
+from devloop.select.outlines import CLASS, OWN, UNRENAMED, Outline, Unit
 
 CALL = 1
 DECORATOR = 2
@@ -32,9 +32,12 @@ class Calls:
 
     Args:
         outlines: of the sources.
+        own: the names that they import from modules of the project alone, wherever they say the
+            module's whole name.
     """
 
-    def __init__(self, outlines: Iterable[Outline]) -> None:
+    def __init__(self, outlines: Iterable[Outline], own: frozenset[str] = frozenset()) -> None:
+        self._own = own
         self._functions: dict[str, list[tuple[int, tuple[str, ...]]]] = {}
         self._classes: set[str] = set()
         self._spoilt: set[str] = set()
@@ -64,9 +67,9 @@ class Calls:
                 self._hooked.add(name)
         elif unit.effect & CLASS and not unit.wraps:
             self._classes.update(unit.binds)
-        elif not (unit.effect & IMPORT and unit.effect & OWN) and not (
-            unit.wraps and not unit.effect & CLASS
-        ):
+        elif unit.effect & UNRENAMED and not unit.effect & OWN:
+            self._spoilt.update(name for name in unit.binds if name not in self._own)
+        elif not unit.effect & OWN and not (unit.wraps and not unit.effect & CLASS):
             self._spoilt.update(unit.binds)
 
     def are_tame(self, names: tuple[str, ...], classes: Hierarchy) -> bool:

@@ -14,14 +14,16 @@ class Classes:
 
     Args:
         outlines: of the sources.
+        own: as of `Calls`.
     """
 
-    def __init__(self, outlines: Collection[Outline]) -> None:
+    def __init__(self, outlines: Collection[Outline], own: frozenset[str] = frozenset()) -> None:
         self._outlines = outlines
+        self._own = own
 
     @functools.cached_property
     def _calls(self) -> Calls:
-        return Calls(self._outlines)
+        return Calls(self._outlines, self._own)
 
     @functools.cached_property
     def _bases(self) -> dict[str, list[str] | None]:

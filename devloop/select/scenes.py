@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from devloop.graph.graph import Graph
 from devloop.select.classes import Classes
@@ -96,8 +96,20 @@ class Scenes:
             known = outlines({contents[path] for path in there})
             now = {path: known[contents[path]] for path in there if contents[path] in known}
             unread = frozenset(p for p in importers if p not in now and p in contents)
-            scene = Scene(importers, unread, now, Classes([*now.values(), *more]))
+            classes = Classes([*now.values(), *more], _own_names(graph, now))
+            scene = Scene(importers, unread, now, classes)
             if more or len(now) < len(there):
                 return scene  # what is not at hand may be so the next time
         self._known[key] = {path: contents.get(path) for path in importers | readers}, scene
         return scene
+
+
+def _own_names(graph: Graph, paths: Iterable[str]) -> frozenset[str]:
+    """The names that some sources import from modules of the project, and from nowhere else."""
+    own: set[str] = set()
+    others: set[str] = set()
+    for path in paths:
+        for one in graph.files[path].imports:
+            if not one.level:
+                (own if graph.module_paths(one.module) else others).update(one.names)
+    return frozenset(own - others)

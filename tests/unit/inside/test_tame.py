@@ -79,18 +79,45 @@ def test_what_does_more_is_not(body: str) -> None:
     assert not kinds(f"import inspect\nREGISTRY = {{}}\ndef f(g):\n    {body}\n")
 
 
+def test_what_has_called_what_it_was_given_is_a_decorator() -> None:
+    """As click's `Context.invoke` does with what it is given first."""
+    wraps = "def f(g):\n    def run(x, *a):\n        return {}\n    return run\n"
+    assert kinds(wraps.format("x.invoke(g, *a)")) == CALL | DECORATOR
+    assert kinds(wraps.format("x.ensure_sync(g)(*a)")) == CALL | DECORATOR
+    assert kinds(wraps.format("x.remember(g)")) == CALL
+    assert kinds(wraps.format("x.invoke(x, g)")) == CALL
+
+
 def test_what_wraps_but_never_calls_is_no_decorator() -> None:
     """Who called the wrapper has not run what was decorated."""
     assert kinds("def f(g):\n    def run():\n        return 1\n    return run\n") == CALL
     assert kinds("def f(g): ...\ndef f(g): ...\n") == 0
 
 
-def anything(others: str, statement: str) -> bool:
+def anything(others: str, statement: str, third: str = "", *own_names: str) -> bool:
     """Whether a statement may have any effect in a module that has imported from another one."""
     names = "deco, maker, value, Plain, Made, Field, renamed_later"
     own = outline(f"from .other import {names}\n{statement}\n")
-    classes = Classes([own, outline(WRAPS + others)])
+    outlines = [own, outline(WRAPS + others), outline(third)]
+    classes = Classes(outlines, frozenset(own_names))
     return bool(own.units[-1].effect & CHANGED) or classes.may_do_anything(own.units[-1])
+
+
+def test_texts_for_people_name_nothing() -> None:
+    """What an argument is called tells of click and argparse; a value in such a text is one."""
+    (unit,) = outline("X = made('LIMIT', help='the limit of Flask', epilog=f'see {BASE}')").units
+    names = outline("X = made('LIMIT', help='the limit of Flask', epilog=f'see {BASE}')").names
+    assert {names[index] for index in unit.mentions} >= {"made", "LIMIT", "help", "BASE"}
+    assert not {"limit", "Flask"} & {names[index] for index in unit.mentions}
+
+
+def test_a_name_that_a_third_module_imports_may_be_anothers() -> None:
+    """Unless it is known to be one of the project's wherever its module is said in full."""
+    called, imported = "@deco\ndef g(): ...", "from pkg.other import deco\n"
+    assert anything("", called, imported)
+    assert not anything("", called, imported, "deco")
+    assert anything("", called, "from pkg.other import value as deco\n", "deco")
+    assert anything("", called, f"{imported}deco = print\n", "deco")
 
 
 def test_a_statement_that_calls_only_such_functions_only_binds() -> None:
