@@ -93,8 +93,8 @@ class Delta:
 
     @property
     def everything(self) -> Reason | None:
-        """Why all tests are reached, whatever they do."""
-        return self.static.everything if self._before else None
+        """Why all tests are reached, whatever was recorded of them."""
+        return self._reach.everything
 
     @property
     def static(self) -> Reach:

@@ -10,7 +10,16 @@ from devloop.events import Reason
 from devloop.select.delta import Delta, Present
 from devloop.select.judge import Judge
 from devloop.select.learning import renewed as renewed_passes
-from devloop.select.records import BROKEN, GOOD, HINDERED, Learned, Pass, Records, Verdict
+from devloop.select.records import (
+    BROKEN,
+    GOOD,
+    HINDERED,
+    UNRECORDED,
+    Learned,
+    Pass,
+    Records,
+    Verdict,
+)
 from devloop.select.selection import SelectedFile
 
 _ORDER = {"edited": 0, "failed": 1}
@@ -68,7 +77,7 @@ def _due_of(path: str, records: Records, judge: Judge) -> tuple[SelectedFile | N
         delta = judge.since(last.revision)
         found = delta.of_file(path, last.base)
         assert found is not None
-        everything = delta.everything
+        everything = (delta.static if last.base == UNRECORDED else delta).everything
         return SelectedFile(path, found), everything.detail if everything else None
     reasons = {}
     there = judge.tests(listing)
@@ -158,7 +167,8 @@ def reached(present: Present, before: Mapping[str, bytes]) -> Due:
         if selected is not None:
             known = verdicts.get(path, ())
             found.append((_rank(selected, _distance(delta, selected), known), selected))
-    everything = delta.everything
+    recorded = any(one.base != UNRECORDED for some in records.listings.values() for one in some[:1])
+    everything = (delta if recorded else delta.static).everything
     return Due(_in_order(found), everything.detail if everything and found else None)
 
 

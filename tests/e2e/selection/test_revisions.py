@@ -56,6 +56,20 @@ def test_since_a_revision_is_whatever_differs_from_it(committed: Any) -> None:
     assert {test["nodeid"] for test in found["tests"]} == {ALONE}
 
 
+def test_a_file_of_data_is_no_reason_for_all_tests_where_it_is_known_who_reads_it(
+    committed: Any,
+) -> None:
+    """Then neither `all` nor its reason says that nobody knows."""
+    reads = "def test_rates():\n    assert open('rates.json').read()\n"
+    committed.write({"rates.json": "1\n", "tests/test_rates.py": reads})
+    committed.commit()
+    assert committed.run("test").returncode == 0
+    committed.write({"rates.json": "2\n"})
+    found = committed.ask("affected", "--since", "HEAD")
+    assert [test["nodeid"] for test in found["tests"]] == ["tests/test_rates.py::test_rates"]
+    assert (found["all"], found["all_reason"]) == (False, None)
+
+
 def test_staged_looks_at_the_index_alone(committed: Any) -> None:
     """What is edited and not staged is no part of it."""
     committed.write({"src/shop/prices.py": "PRICE = int(1)\n"})
