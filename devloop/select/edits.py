@@ -18,6 +18,7 @@ from devloop.select.outlines import (
     GONE,
     HEADLESS,
     IMPORT,
+    SIGNATURE,
     Outline,
     Unit,
 )
@@ -29,7 +30,8 @@ class Edit(msgspec.Struct, frozen=True):
     Args:
         functions: the keys of those whose own code differs, that came or that went.
         names: the names behind which another value may stand, each with what a person calls
-            the statement; `ANY_NAME` and `ANY_SIGNATURE` stand for those who read it unsaid.
+            the statement; `ANY_NAME` and `ANY_SIGNATURE` stand for those who read it unsaid,
+            `SIGNATURE` and a name for those who are given what bears it.
         wild: what a person calls a statement that may have any effect; None where there is none.
         constants: those of the names that a module binds otherwise than by a definition.
     """
@@ -112,6 +114,8 @@ def compare(before: Outline, after: Outline, classes: Classes) -> Edit:
                 if {unit.documents} != {one.documents for one in same}:
                     names.setdefault("__doc__", unit.shown)
                 names.setdefault(ANY_SIGNATURE, unit.shown)
+                if called := _called(unit):
+                    names.setdefault(SIGNATURE + called, unit.shown)
                 # Whoever is served by another default has run it, and so has whoever called
                 # what a decorator that is known has made of it.
                 if {unit.wraps} == {one.wraps for one in same}:
@@ -149,6 +153,13 @@ def _bound(units: Collection[Unit]) -> Mapping[tuple[str, tuple[str, ...]], list
     for unit in units:
         found.setdefault((unit.scope, unit.binds), []).append(unit)
     return found
+
+
+def _called(unit: Unit) -> str:
+    """The name of what is called where a function runs; "" for one of an object's own."""
+    if not unit.scope:
+        return unit.binds[0]
+    return unit.scope.rpartition(".")[2] if unit.binds[0] in ("__init__", "__new__") else ""
 
 
 def _is_built_on(outline: Outline, unit: Unit) -> bool:

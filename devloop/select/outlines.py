@@ -28,6 +28,8 @@ saying whose; see `inside/reflection.py`."""
 
 GONE = "import of "
 """Before a name that a module binds no longer: who imports it fails."""
+SIGNATURE = "signature of "
+"""Before the name of what has another signature: who is given it may look at that, uncalled."""
 
 
 class Function(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -26,6 +26,7 @@ from devloop.select.outlines import (
     IMPORT,
     MENTIONED,
     OWN_NAME,
+    SIGNATURE,
     UNRENAMED,
     Outline,
     Unit,
@@ -84,7 +85,8 @@ def spread(
                 if unit.effect & IMPORT and path not in wild:
                     wild[path] = unit.shown  # nothing of it can be imported any more
             continue
-        for path, unit in by_name.get(name, ()):
+        shown = name.startswith(SIGNATURE)
+        for path, unit in by_name.get(name.removeprefix(SIGNATURE), ()):
             if path in wild or (unit.effect & EXPORTS and _is_defined(name, importers)):
                 continue
             if path not in scopes:
@@ -99,6 +101,13 @@ def spread(
                 continue
             if unit.effect & CLASS and unit.qualname in scopes[path]:
                 wild[path] = unit.shown
+                continue
+            if shown:
+                # Whoever is given it by another name may look, too; who only calls it does not.
+                for other in () if unit.wraps else (SIGNATURE + one for one in unit.binds):
+                    if other not in names:
+                        names[other] = (f"{path}: {unit.shown}", *names[name])
+                        todo.append(other)
                 continue
             if unit.effect & UNRENAMED and name in unit.binds:
                 continue

@@ -12,6 +12,7 @@ from devloop.select.outlines import (
     ANY_NAME,
     ANY_SIGNATURE,
     CHANGED,
+    SIGNATURE,
     Outline,
     decode,
 )
@@ -244,9 +245,9 @@ def test_a_default_is_served_to_those_who_run_the_function() -> None:
     """An annotation, too, whatever stands there as the default."""
     found = edit("b=LIMIT", "b: int = LIMIT")
     assert found.functions == {"plain"}
-    assert set(found.names) == {ANY_SIGNATURE}
+    assert set(found.names) == {ANY_SIGNATURE, SIGNATURE + "plain"}
     assert edit("b=LIMIT", "b=TABLE").functions == {"plain"}
-    assert set(edit("b=LIMIT", "b=TABLE").names) == {ANY_SIGNATURE}
+    assert set(edit("b=LIMIT", "b=TABLE").names) == {ANY_SIGNATURE, SIGNATURE + "plain"}
 
 
 def test_another_decorator_may_give_another_docstring() -> None:

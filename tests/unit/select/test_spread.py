@@ -297,3 +297,28 @@ def test_an_if_around_anything_else_may_have_any_effect(more: str) -> None:
     taint = reached({**sources, "a.py": f"{text}SEEN = 1\n"}, "LIMIT = 1", "LIMIT = 2")
     assert isinstance(taint, Taint)
     assert "a.py" in taint.wild
+
+
+def test_who_is_given_a_function_may_look_at_its_signature() -> None:
+    """As a library does that makes a query's parameters of it; who calls it has run it."""
+    function = "def pager(limit: Annotated[int, at_most(100)]):\n    return limit\n"
+    sources = {
+        "a.py": function,
+        "b.py": "from a import pager\nimport web\nDEP = web.depends(pager)\n",
+        "c.py": "from a import pager as other\nimport web\nweb.add(other)\n",
+        "d.py": "from a import pager\nALL = [pager]\n",
+        "e.py": "import d, web\nfor one in d.ALL:\n    web.add(one)\n",
+        "f.py": "from a import pager\ndef calls():\n    return pager(1)\n",
+    }
+    found = reached(sources, "100", "200")
+    assert isinstance(found, Taint)
+    assert set(found.wild) == {"b.py", "c.py", "e.py"}
+    assert "f f.py::calls" not in found.hits
+    made = {
+        "a.py": f"class Pager:\n    {function.replace('pager(', '__init__(self, ')}",
+        "b.py": "from a import Pager\nimport web\nDEP = web.depends(Pager)\n",
+    }
+    made["a.py"] = made["a.py"].replace("\n    return", "\n        return")
+    found = reached(made, "100", "200")
+    assert isinstance(found, Taint)
+    assert set(found.wild) == {"b.py"}
