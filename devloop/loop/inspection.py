@@ -97,10 +97,12 @@ def find_affected(project: Project, ahead: Ahead | None = None) -> Affected:
         due = project.due()
     touched = frozenset(change.path for change in changes)
     known = select_tests.by_file(project.records)
+    # What `-k` or the like has left out nobody knows of: there the file stands for its tests.
+    whole = {path: known.get(path, ()) for path in project.records.collected}
     tests = [
         test
         for file in due.files
-        for test in planned(file, [verdict.nodeid for verdict in known.get(file.path, ())])
+        for test in planned(file, [verdict.nodeid for verdict in whole.get(file.path, ())])
     ]
     apps = affected_apps(project.graph, _apps(project), changed, touched, project.categorise)
     return Affected(
@@ -159,7 +161,11 @@ def _current_reason(project: Project, target: str) -> Reason | None:
     for test in found.tests:
         if test.nodeid in (target, path) or holds(target, test.nodeid):
             return test.reason
-    return None
+    if _tests(project, target)[1]:
+        return None
+    # It may have been written since its file was collected.
+    whole = (file.reason for file in project.due().files if file.path == path and not file.nodeids)
+    return next(whole, None)
 
 
 def _by(project: Project, target: str, file: str) -> Reason | None:

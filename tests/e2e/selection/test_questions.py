@@ -54,6 +54,16 @@ def test_before_the_first_run_a_file_stands_for_its_tests(lab: MakeLab, shop_tre
     assert found["all_reason"]
 
 
+def test_of_a_file_of_which_some_tests_alone_were_asked_for_it_stands_for_the_others(
+    lab: MakeLab, shop_tree: str
+) -> None:
+    """Nobody knows which others there are; the one that has passed is not all that is due."""
+    project = lab(shop_tree, record=False)
+    assert project.run("test", "--pytest-args", "-k again").returncode == 0
+    found = {test["nodeid"] for test in project.ask("affected")["tests"]}
+    assert "tests/test_cart.py" in found
+
+
 def test_nothing_affected_is_good(shop: Any) -> None:
     """Exit code 0, for `affected` and for `test`."""
     assert shop.ask("affected")["tests"] == []
@@ -72,6 +82,15 @@ def test_why_tells_the_chain_of_the_current_edits(shop: Any) -> None:
     assert "prices.py" not in shop.run("why", "tests/test_alone.py").stdout
     assert "styles/a.css" in shop.run("why", "css").stdout
     assert "src/shop/prices.py" in shop.run("why", "web").stdout
+
+
+def test_why_a_test_is_selected_that_has_just_been_written(shop: Any) -> None:
+    """Its file is collected anew; the same is told of no test that is known and stays out."""
+    text = shop.root.joinpath("tests/test_cart.py").read_text()
+    shop.write({"tests/test_cart.py": f"{text}def test_new():\n    assert False\n"})
+    said = shop.run("why", "tests/test_cart.py::test_new").stdout
+    assert "is selected" in said
+    assert "not affected" in shop.run("why", "tests/test_alone.py::test_x").stdout
 
 
 def test_why_of_a_file_that_might_be_edited(shop: Any) -> None:
