@@ -1,6 +1,7 @@
 """Post-import hooks: what is to be called with a module once it is imported (the idea of PEP 369).
 
-A finder stands first while anything is waited for, and takes itself away after that.
+A finder stands first, but for pytest's, while anything is waited for, and takes itself away after
+that.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     Act = Callable[[ModuleType], None]
 
+_REWRITING = "_pytest.assertion.rewrite"
+"""The module of pytest's hook, which finds modules to rewrite their assertions."""
 _IMPORT_SYSTEM = "<frozen importlib._bootstrap>"
 """The file whose frames the interpreter takes out of the traceback of an import that fails."""
 
@@ -31,7 +34,9 @@ def when_imported(name: str, act: Act) -> None:
         return
     _waiting.setdefault(name, []).append(act)
     if _finder not in sys.meta_path:
-        sys.meta_path.insert(0, _finder)
+        # pytest puts its own before what it finds: so this one is behind it, whoever comes first.
+        behind = any(type(one).__module__ == _REWRITING for one in sys.meta_path[:1])
+        sys.meta_path.insert(int(behind), _finder)
 
 
 def forget(name: str, act: Act) -> None:

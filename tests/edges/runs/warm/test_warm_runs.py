@@ -213,7 +213,6 @@ STATE = """
 """
 
 
-@pytest.mark.usefixtures("all_plugins")
 async def test_tests_meet_what_they_meet_in_a_cold_run(
     pair: Callable[[str], Pair], tmp_path: Path
 ) -> None:
