@@ -30,9 +30,9 @@ ATTEMPTS = 8
 
 
 def finder() -> str:
-    """What finds facts in a source, as a digest: those that another one has found are found anew.
+    """What finds facts in a source, and records tests, as a digest: by another all is found anew.
 
-    No number that somebody has to think of: facts of an older rule would select too little.
+    No number that somebody has to think of: what an older rule has found would select too little.
     """
     digest = blake2b(digest_size=8)
     for file in sorted((PACKAGE / "inside").glob("*.py")):

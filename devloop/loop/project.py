@@ -51,6 +51,7 @@ class Project:
         root: its folder.
         loaded: its configuration.
         interpreter: its Python.
+        finder: as of `Toolchain`.
         store: its records on disk.
 
     Attributes:
@@ -60,12 +61,14 @@ class Project:
         verdicts: what earlier runs have shown.
     """
 
-    def __init__(self, root: Path, loaded: Loaded, interpreter: Interpreter, store: Store) -> None:
+    def __init__(
+        self, root: Path, loaded: Loaded, interpreter: Interpreter, finder: str, store: Store
+    ) -> None:
         self.root = root
         self.loaded = loaded
         self.config: Config = loaded.config
         self.store = store
-        self.toolchain = Toolchain(root, loaded, interpreter)
+        self.toolchain = Toolchain(root, loaded, interpreter, finder)
         self.codebase = Codebase(self.toolchain, Texts(root))
         self.indexer = Indexer(
             root, self.config, self.toolchain, self.codebase, store, keep=root == loaded.root
@@ -101,7 +104,7 @@ class Project:
                 finder = parsing.finder()
                 interpreter = answer()
             stamp = f"{interpreter.path} {interpreter.version} {finder}"
-            project = cls(folder, loaded, interpreter, Store.open(root, stamp=stamp))
+            project = cls(folder, loaded, interpreter, finder, Store.open(root, stamp=stamp))
             project.indexer.survey(found, project.records.holding())
         return project
 

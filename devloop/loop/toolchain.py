@@ -30,14 +30,16 @@ class Toolchain:
         root: the folder that is worked on.
         loaded: the project's configuration.
         interpreter: its Python.
+        finder: of devloop's own, what records (see `parsing.finder`).
 
     Raises:
         ConfigError: pytest's configuration cannot be read.
     """
 
-    def __init__(self, root: Path, loaded: Loaded, interpreter: Interpreter) -> None:
+    def __init__(self, root: Path, loaded: Loaded, interpreter: Interpreter, finder: str) -> None:
         self._root = root
         self._loaded = loaded
+        self._finder = finder
         self.interpreter = interpreter
         self.settings: PytestSettings = self._read_settings()
         self.configuration = frozenset(config_files(root, loaded.config.tests.args))
@@ -125,6 +127,8 @@ class Toolchain:
         words = msgspec.json.encode((tests.args, tests.env, tests.paths))
         return {
             fact("the interpreter and its plugins"): self.interpreter.core.encode(),
+            # An older devloop may have missed on what a test depends.
+            fact("what devloop records"): self._finder.encode(),
             fact("the [tests] table"): blake2b(words, digest_size=16).digest(),
             **{
                 fact(f"{DISTRIBUTION}{name}"): installed.encode()

@@ -27,14 +27,21 @@ def env(tmp_path: Path) -> Path:
     return folder
 
 
-def toolchain(root: Path, python: str = sys.executable) -> Toolchain:
+def toolchain(root: Path, python: str = sys.executable, *, finder: str = "1") -> Toolchain:
     """That of a project."""
-    return Toolchain(root, load(root), probe(python, root, os.environ))
+    return Toolchain(root, load(root), probe(python, root, os.environ), finder)
 
 
 def sites(env: Path) -> Path:
     """The environment's folder of distributions."""
     return next((env / "lib").glob("python*/site-packages"))
+
+
+def test_what_an_older_devloop_has_recorded_holds_no_longer(tmp_path: Path) -> None:
+    """It may have missed on what a test depends; every outcome depends on these facts."""
+    before = toolchain(tmp_path).facts()
+    assert toolchain(tmp_path).facts() == before
+    assert toolchain(tmp_path, finder="2").facts() != before
 
 
 def test_pytests_settings_decide_where_tests_and_modules_are(
