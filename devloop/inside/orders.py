@@ -28,6 +28,8 @@ _answers: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {}
 _control: Control | None = None
 _ledger: ledger.Ledger | None = None
 _forked = False
+_pid = 0
+"""Whose `_control` is."""
 _identity: tuple[int, int] | None = None
 _waiting: list[tuple[dict[str, Any], list[int]]] = []
 _sending = _thread.allocate_lock()
@@ -45,13 +47,13 @@ def install(control: Control, shared: int | None = None) -> int:
     Returns:
         Its descriptor.
     """
-    global _control, _identity, _ledger
+    global _control, _identity, _ledger, _pid
     control.move(FIRST_DESCRIPTOR)
     if shared is not None:
         high = _fcntl.fcntl(shared, _fcntl.F_DUPFD_CLOEXEC, FIRST_DESCRIPTOR)
         os.close(shared)
         _ledger = ledger.Ledger(high)
-    _control, _identity = control, _of(control.fileno())
+    _control, _identity, _pid = control, _of(control.fileno()), os.getpid()
     os.register_at_fork(after_in_child=_forget)
     return control.fileno()
 
@@ -151,6 +153,8 @@ def _of(fd: int) -> tuple[int, int] | None:
 def _heard(*_: object) -> None:
     """Read what there is. A second signal may come in the midst of that, and leaves it to us."""
     global _again
+    if not _forked and os.getpid() != _pid:
+        _forget()  # the signal is quicker than what is registered for forks
     _again = True
     while _again and _hearing.acquire(False):
         try:

@@ -170,6 +170,43 @@ async def test_what_is_accepted_is_finished_and_what_comes_later_meets_the_new_c
         assert await ask(port) == "new"
 
 
+FORKED_JUST_THEN = (
+    ANSWER
+    + """
+import time
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGURG})
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while signal.SIGURG not in signal.sigpending():
+    time.sleep(0.01)
+reading, writing = os.pipe()
+if os.fork() == 0:
+    os.write(writing, b"forked")
+    serve(listener, sys.argv[2])
+os.read(reading, 100)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGURG})
+os.wait()
+"""
+).replace("import os,", "import os, signal,")
+
+
+async def test_a_child_that_was_forked_just_then_takes_no_order_away(
+    handover: Handover, port: int
+) -> None:
+    """The signal may come to it before what is registered for forks has run."""
+    hear = """
+        import os, signal
+        def hear():
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGURG})
+            os.kill(os.getpid(), signal.SIGURG)
+        os.register_at_fork(after_in_child=hear)
+    """
+    handover.write("sitecustomize.py", hear)
+    handover.write("server.py", FORKED_JUST_THEN)
+    old = handover.start("server.py", str(port), "old", env={"PYTHONPATH": str(handover.root)})
+    await old.until("bound")
+    assert await handover.retire(old, 10.0)
+
+
 @LINUX
 @pytest.mark.parametrize("server", [SELECTING, LOOPING], ids=["selecting", "looping"])
 async def test_a_retired_process_does_not_spin_while_connections_wait(
