@@ -459,6 +459,15 @@ def silent(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(libraries)
 
 
+async def kept_anew(shop: Program, beginning: str) -> str:
+    """What is kept now, after it was computed anew: what begins so."""
+    assert (await shop.run()).startswith(beginning)
+    kept = await shop.again()
+    assert kept.startswith(beginning)
+    assert await shop.run() == kept
+    return kept
+
+
 async def test_what_a_library_in_c_reads_counts(
     program: Callable[..., Program], silent: str
 ) -> None:
@@ -477,10 +486,7 @@ async def test_what_a_library_in_c_reads_counts(
     assert await shop.run() == kept
 
     shop.write("box/data.xml", "two")  # and nobody tells of that, as where git ignores it
-    assert (await shop.run()).startswith("two ")
-    kept = await shop.again()
-    assert kept.startswith("two ")
-    assert await shop.run() == kept
+    kept = await kept_anew(shop, "two ")
     shop.write("box/more.xml", "two")
     assert await shop.run() != kept
 
@@ -503,10 +509,7 @@ async def test_what_a_library_in_c_may_have_read_counts(
     shop.edit("app.log", "more")
     assert await shop.run() == kept
     shop.edit("data.xml", "two")
-    assert (await shop.run()).startswith("two ")
-    kept = await shop.again()
-    assert kept.startswith("two ")
-    assert await shop.run() == kept
+    await kept_anew(shop, "two ")
 
 
 async def test_what_a_module_reads_by_a_library_in_c_counts(
