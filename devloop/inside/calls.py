@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .statements import BODIES
+from .syntax import walk
 
 IMPORTERS = frozenset({"import_module", "__import__", "importorskip", "run_module", "find_spec"})
 """Functions that import the module whose name is their first argument, or look for it."""
@@ -36,7 +37,7 @@ class Calls:
         """
         functions = IMPORTERS | {new for new, old in renamed.items() if old in IMPORTERS}
         called: set[ast.expr] = set()
-        for node in ast.walk(tree):
+        for node in walk(tree):
             if isinstance(node, ast.Call) and _name(node.func) in functions:
                 called.add(node.func)
                 self._call(node)
@@ -44,7 +45,7 @@ class Calls:
                 isinstance(node, (ast.Name, ast.Attribute))
                 and isinstance(node.ctx, ast.Load)
                 and _name(node) in functions
-                and node not in called  # `ast.walk` meets a call before its function
+                and node not in called  # `walk` meets a call before its function
             ):
                 self.dynamic.add("")  # it is passed on, and called elsewhere
 
@@ -95,7 +96,7 @@ def assigned(tree: ast.Module, ending: str) -> tuple[set[str], bool]:
             function = node.value.func
             if isinstance(function, ast.Attribute) and _name(function.value).endswith(ending):
                 values = node.value.args
-        for part in (part for value in values for part in ast.walk(value)):
+        for part in (part for value in values for part in walk(value)):
             if isinstance(part, ast.Constant):
                 if isinstance(part.value, str):
                     strings.add(part.value)
@@ -122,7 +123,7 @@ def exported_unbound(tree: ast.Module) -> set[str]:
             targets = [node.target]
         elif isinstance(node, ast.With):
             targets = [item.optional_vars for item in node.items if item.optional_vars]
-        for part in (part for target in targets for part in ast.walk(target)):
+        for part in (part for target in targets for part in walk(target)):
             if isinstance(part, ast.Name):
                 bound.add(part.id)
     return {name for name in assigned(tree, "__all__")[0] - bound if name.isidentifier()}

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import libraries
+from .syntax import children, walk
 
 LIBRARY: frozenset[str] = sys.stdlib_module_names | {"typing_extensions"}
 
@@ -146,7 +147,7 @@ class Effects:
             if isinstance(node, ast.Name):
                 self._bind(node.id, None)
             else:
-                for inner in ast.walk(node):
+                for inner in walk(node):
                     if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
                         self._bind(inner.id, None)
 
@@ -238,7 +239,7 @@ class Effects:
                 todo += node.args.defaults
                 todo += node.args.kw_defaults
             elif isinstance(node, _VALUES):
-                todo += ast.iter_child_nodes(node)
+                todo += children(node)
             else:
                 return False
         return True
@@ -322,7 +323,7 @@ class Effects:
             and function.value.attr == "mark"
             and isinstance(function.value.value, ast.Name)
             and self._from.get(function.value.value.id) == "pytest"
-            and all(isinstance(inner, _LITERALS) for one in given for inner in ast.walk(one))
+            and all(isinstance(inner, _LITERALS) for one in given for inner in walk(one))
         )
 
     def keeps_document(self, decorator: Any) -> bool:

@@ -12,6 +12,7 @@ import ast
 from typing import Any
 
 from .effects import DISPLAYS, Effects
+from .syntax import walk
 
 _FILLING = frozenset("update append extend add insert setdefault".split())
 
@@ -124,7 +125,7 @@ def unseen(statement: ast.For, body: list[Any]) -> set[str]:
     """
     name = getattr(statement.target, "id", "")
     exports = [one for one in body if isinstance(one, ast.Assign) and _is_exports(one)]
-    others = (node for one in body if one is not statement for node in ast.walk(one))
+    others = (node for one in body if one is not statement for node in walk(one))
     said = any(
         name in (getattr(node, "id", ""), getattr(node, "value", ""), getattr(node, "name", ""))
         for node in others
@@ -175,7 +176,7 @@ def _values(body: list[Any], name: str) -> list[Any]:
     said = [
         node
         for one in body
-        for node in ast.walk(one)
+        for node in walk(one)
         if isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Load)
     ]
     return values if len(said) == len(values) else []

@@ -8,10 +8,17 @@ meets the kept value runs nothing of what made it, so the recorder is told of th
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Collection, Iterable
 from dis import opmap
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING or __package__:
+    from .syntax import children, walk
+else:  # where tests run, each file stands alone
+    children = sys.modules["_devloop_syntax"].children
+    walk = sys.modules["_devloop_syntax"].walk
 
 CLOSED = "!"
 """Stands for a variable of a function around: what is kept there only functions within that can
@@ -110,7 +117,7 @@ def _holders(function: Any, around: tuple[Any, ...], prefix: str) -> set[str]:
             asked.append(node.subject)
         elif isinstance(node, (ast.For, ast.AsyncFor)):
             # Whatever is there first may be what was kept.
-            asked += [node.iter] if any(isinstance(n, ast.Return) for n in ast.walk(node)) else []
+            asked += [node.iter] if any(isinstance(n, ast.Return) for n in walk(node)) else []
         elif isinstance(node, (ast.With, ast.AsyncWith)):
             asked += node.body if any(map(_suppresses, node.items)) else []
         elif isinstance(node, ast.Try):
@@ -124,13 +131,13 @@ def _holders(function: Any, around: tuple[Any, ...], prefix: str) -> set[str]:
                 if isinstance(target, ast.Name):
                     assigned.setdefault(target.id, []).append(node.value)
     # What a local variable was given counts where the variable is asked about.
-    asked = [inner for one in asked for inner in ast.walk(one)]
+    asked = [inner for one in asked for inner in walk(one)]
     for node in tuple(asked):
         if isinstance(node, ast.Name):
             for value in assigned.get(node.id, ()):
-                asked += ast.walk(value)
+                asked += walk(value)
     looked = {_looked_at(node) for node in asked} - {None}
-    arguments = {one.arg for one in ast.walk(function.args) if isinstance(one, ast.arg)}
+    arguments = {one.arg for one in walk(function.args) if isinstance(one, ast.arg)}
     own = {*arguments}
     for node in nodes:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -170,8 +177,8 @@ def _is_closed(node: Any, around: tuple[Any, ...]) -> bool:
         nodes = list(_own_nodes(outer.body))
         if any(isinstance(one, (ast.Yield, ast.YieldFrom, ast.Await)) for one in nodes):
             return False  # it goes on later, and meets what is kept
-        arguments = [one for one in ast.walk(outer.args) if isinstance(one, ast.arg)]
-        if any(isinstance(one, ast.Global) and name in one.names for one in ast.walk(outer)):
+        arguments = [one for one in walk(outer.args) if isinstance(one, ast.arg)]
+        if any(isinstance(one, ast.Global) and name in one.names for one in walk(outer)):
             return False
         if any(isinstance(one, ast.Nonlocal) and name in one.names for one in nodes):
             continue
@@ -188,7 +195,7 @@ def _is_closed(node: Any, around: tuple[Any, ...]) -> bool:
 def _is_given(function: Any, name: str) -> bool:
     """Whether some code hands on what a variable holds, or gives it what it has from elsewhere."""
     used: set[int] = set()
-    for node in ast.walk(function):
+    for node in walk(function):
         if isinstance(node, (ast.Subscript, ast.Attribute)):
             used.add(id(node.value))
         elif isinstance(node, ast.Compare):
@@ -202,7 +209,7 @@ def _is_given(function: Any, name: str) -> bool:
             used.update(map(id, targets))
     return any(
         isinstance(node, ast.Name) and node.id == name and id(node) not in used
-        for node in ast.walk(function)
+        for node in walk(function)
     )
 
 
@@ -236,7 +243,7 @@ def _own_nodes(body: Iterable[ast.AST]) -> Iterable[Any]:
         node = todo.pop()
         if not isinstance(node, _FUNCTIONS):
             yield node
-            todo += ast.iter_child_nodes(node)
+            todo += children(node)
 
 
 def _looked_at(node: Any) -> str | None:

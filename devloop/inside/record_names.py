@@ -1,8 +1,8 @@
 """PYTEST_DONT_REWRITE: the files that record, in the order in which they are loaded."""
 
 MODULES = (
-    "naming", "record_ground", "record_contexts", "record_askers", "record_bodies", "memos",
-    "record_holders", "record_calls", "looks", "databases", "record_files", "post_import",
+    "naming", "record_ground", "record_contexts", "record_askers", "record_bodies", "syntax",
+    "memos", "record_holders", "record_calls", "looks", "databases", "record_files", "post_import",
     "record_tls", "volatile", "record_environ", "record_imports", "record_commands",
     "record_programs", "record",
 )  # fmt: skip

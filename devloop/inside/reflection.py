@@ -7,6 +7,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
+from .syntax import walk
+
 GETATTR = frozenset({"getattr", "hasattr"})
 ANY_NAME = "any name"
 """Stands among the identifiers of what may read the value behind a name without saying it."""
@@ -95,7 +97,7 @@ class Modules:
         stored: list[str] = []
         metaclass = False
         node: Any
-        for node in ast.walk(tree):
+        for node in walk(tree):
             kind = node.__class__
             if kind is ast.Name:
                 if node.ctx.__class__ is ast.Store:

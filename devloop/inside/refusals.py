@@ -14,6 +14,7 @@ from typing import Any
 
 from .effects import LIBRARY, Effects
 from .naming import GETATTR
+from .syntax import children, walk
 
 
 def refusal(tree: ast.Module, effects: Effects) -> str | None:
@@ -35,7 +36,7 @@ def refusal(tree: ast.Module, effects: Effects) -> str | None:
     if len(every) != 1 or arguments.vararg or arguments.kwarg or function.decorator_list:
         return None
     name = every[0].arg
-    if any(isinstance(one, (ast.Yield, ast.YieldFrom)) for one in ast.walk(function)):
+    if any(isinstance(one, (ast.Yield, ast.YieldFrom)) for one in walk(function)):
         return None  # to call it runs nothing
     *before, last = function.body
     if not all(_passes(one, name) for one in before) or not isinstance(last, ast.Raise):
@@ -48,7 +49,7 @@ def refusal(tree: ast.Module, effects: Effects) -> str | None:
         return None
     said = {"__name__", name}
     for one in raised.args:
-        for inner in ast.walk(one):
+        for inner in walk(one):
             if isinstance(inner, ast.Name) and inner.id in said:
                 continue
             if not isinstance(inner, (ast.JoinedStr, ast.FormattedValue, ast.Constant, ast.Load)):
@@ -63,7 +64,7 @@ def _own(tree: ast.Module) -> Iterator[ast.AST]:
         node = todo.pop()
         yield node
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            todo += ast.iter_child_nodes(node)
+            todo += children(node)
 
 
 def _passes(statement: Any, name: str) -> bool:

@@ -18,6 +18,7 @@ from .effects import LIBRARY, Effects
 from .idioms import attempted, enumerated, exported, filled, unseen
 from .reflection import ANY_NAME, ANY_SIGNATURE, GETATTR, unsaid
 from .statements import has_type_checking
+from .syntax import walk
 
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
 LONGEST = 10_000
@@ -141,7 +142,7 @@ class _Said:
             if id(node) not in self._inner:
                 (self.stored if isinstance(node.ctx, ast.Store) else self._spelled).add(node.id)
         elif kind is ast.comprehension:
-            self._inner.update(map(id, ast.walk(node.target)))  # nobody else sees these
+            self._inner.update(map(id, walk(node.target)))  # nobody else sees these
         elif kind is ast.Attribute:
             self._spelled.add(node.attr)
         elif kind is ast.Constant:

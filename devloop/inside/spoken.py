@@ -11,6 +11,7 @@ import ast
 from typing import Any
 
 from .reflection import BY, GETATTR
+from .syntax import children, walk
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _ASKED = frozenset({"__getattr__", "__getattribute__"})
@@ -73,7 +74,7 @@ def _reading(function: ast.FunctionDef, name: str) -> list[ast.Call]:
         if isinstance(node, ast.alias) and name in (node.asname, node.name.partition(".")[0]):
             return []
         if isinstance(node, (*_FUNCTIONS, ast.Lambda)):
-            if any(isinstance(one, ast.Nonlocal) and name in one.names for one in ast.walk(node)):
+            if any(isinstance(one, ast.Nonlocal) and name in one.names for one in walk(node)):
                 return []
             continue
         if (
@@ -85,7 +86,7 @@ def _reading(function: ast.FunctionDef, name: str) -> list[ast.Call]:
             and node.args[1].id == name
         ):
             found.append(node)
-        todo += ast.iter_child_nodes(node)
+        todo += children(node)
     return found
 
 
@@ -101,7 +102,7 @@ def _literals(tree: ast.Module, function: ast.FunctionDef, at: int) -> set[str] 
         return None
     found: set[str] = set()
     called: set[int] = set()
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == name:
             called.add(id(node.func))
             given = [word.value for word in node.keywords if word.arg == parameter]
@@ -115,7 +116,7 @@ def _literals(tree: ast.Module, function: ast.FunctionDef, at: int) -> set[str] 
             found.add(one.value)
         elif node is not function and _says(node, name):
             return None
-    names = [one for one in ast.walk(tree) if isinstance(one, ast.Name) and one.id == name]
+    names = [one for one in walk(tree) if isinstance(one, ast.Name) and one.id == name]
     return found if all(id(one) in called for one in names) else None
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from .effects import Effects
 from .libraries import CALLERS
 from .reflection import unsaid
+from .syntax import walk
 
 CALL = 1
 """To call it gives a value, and does nothing else."""
@@ -113,18 +114,18 @@ class _Body:
         self.nested = {one.name: one for one in node.body if isinstance(one, ast.FunctionDef)}
         stored = {
             one.id
-            for one in ast.walk(node)
+            for one in walk(node)
             if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
         }
         self.own = around.union(stored, self.nested, (one.arg for one in every))
-        names = [one.id for one in ast.walk(node) if isinstance(one, ast.Name)]
-        names += [one.attr for one in ast.walk(node) if isinstance(one, ast.Attribute)]
+        names = [one.id for one in walk(node) if isinstance(one, ast.Name)]
+        names += [one.attr for one in walk(node) if isinstance(one, ast.Attribute)]
         self.tame = not unsaid(names) and all(map(self._statement, node.body))
 
     def passes_on(self) -> bool:
         """Whether what it gives calls what it was given first, or has it called."""
         for one in self.nested.values():
-            for call in ast.walk(one):
+            for call in walk(one):
                 if not isinstance(call, ast.Call):
                     continue
                 called: Any = call.func
@@ -172,7 +173,7 @@ class _Body:
 
     def _gives(self, expression: Any) -> bool:
         """Whether an expression gives a value, and does nothing else."""
-        for node in ast.walk(expression) if expression is not None else ():
+        for node in walk(expression) if expression is not None else ():
             if isinstance(node, ast.Call) and not self._may_be_called(node):
                 return False
         return self._effects.pure(self._plain(expression), self.calls)
