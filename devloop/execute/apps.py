@@ -212,6 +212,19 @@ class AppSupervisor:
         """
         return await self._asked.settled()
 
+    async def look(self, at_once: bool) -> None:
+        """A change may call for a start: see to what can be told by now.
+
+        Args:
+            at_once: in some milliseconds.
+        """
+        if at_once:
+            await self._line.look()
+            if self._before_start is not None:
+                self._before_start()
+        if self.warm is not None:
+            await self.warm.look()
+
     def changed(self, paths: Sequence[str], byproducts: Collection[str] = ()) -> None:
         """Files of the project have changed; the graph knows of it already.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,8 +19,46 @@ MARGIN = 2_000_000_000
 """Nanoseconds that may lie between the reading of a source and the writing of what was compiled
 from it. What was written later than this after an edit was compiled from what was edited."""
 
+SETTLED = 10.0
+"""Seconds after an edit was seen from when on nothing is cached any more that counts as of before
+it; the file system's clock may be another one, so these are more than `MARGIN`."""
+
 _MAGIC_END = b"\r\n"
 """What the last two of the four bytes are with which every bytecode file begins."""
+
+
+class Edited:
+    """Sources that were edited lately: what is cached of them may look current and be old.
+
+    A process that is on its way out may cache what it had read before an edit; so it is dropped
+    again and again, but not for the rest of the day.
+
+    Args:
+        root: the project's root.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._seen: dict[str, float] = {}
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Those of which anything may still be cached that is old."""
+        return frozenset(self._seen)
+
+    def add(self, paths: Iterable[str]) -> None:
+        """Some were edited, or are found to have been, just now.
+
+        Args:
+            paths: relative to the root.
+        """
+        self._seen.update(dict.fromkeys(paths, time.monotonic()))
+
+    def drop(self) -> None:
+        """See to it that whoever imports one of them does not meet its old code."""
+        now = time.monotonic()
+        drop(self._seen, self._root, [os.environ.get("PYTHONPYCACHEPREFIX", "")])
+        self._seen = {path: seen for path, seen in self._seen.items() if now - seen < SETTLED}
 
 
 def drop(

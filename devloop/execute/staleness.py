@@ -17,7 +17,7 @@ import anyio.to_thread
 
 from devloop.execute.looked import Looked
 from devloop.execute.orders import Preloaded
-from devloop.execute.signs import Sign, seen_at, sign_of, signs
+from devloop.execute.signs import Sign, seen_at, signs
 from devloop.inside.variables import KEPT, LATER
 
 OURS = ("DEVLOOP_", "LINES", "COLUMNS")
@@ -199,9 +199,8 @@ class Origin:
             What has changed, as the end of "its imports are of before …"; None where nothing has.
         """
         for paths, what in ((self._interpreter, "the interpreter"), (self._installed, "")):
-            for path, sign in paths.items():
-                if sign_of(path) != sign:
-                    return f"{what or path} changed"
+            if (path := _changed(paths)) is not None:
+                return f"{what or path} changed"
         if (name := self._other_variable(env)) is not None:
             return f"${name} changed"
         changed = self._other or _changed(self._files) or self._looked.changed()

@@ -10,6 +10,11 @@ import anyio.abc
 from devloop.config.types import Handover
 from devloop.execute.held import Held
 from devloop.execute.life import Life
+from devloop.execute.staleness import FRESH
+
+HEAD_START = 0.02
+"""Seconds in which the next process may begin, before the end of the last one takes its time. That
+answers no new request any more; what it has accepted it goes on with."""
 
 UNWILLING = (
     "it does not let go of its sockets when it is told to: "
@@ -45,6 +50,7 @@ class Succession:
 
         self.tasks: anyio.abc.TaskGroup
         self._draining: Life | None = None
+        self._looked: tuple[Life, Handover, float] | None = None
         self._wanted = wanted
         self._held = held
         self._stopping = stopping
@@ -71,6 +77,12 @@ class Succession:
         if life is self._draining:
             self._draining = None
 
+    async def look(self) -> None:
+        """A change may call for the next process in some milliseconds: see how it would follow."""
+        old, now = self.current, anyio.current_time()
+        if old is not None and old.is_ready:
+            self._looked = (old, await self._handover(old), now)
+
     async def make_room(self) -> None:
         """Do with the current process what must be done before the next one may start."""
         old, self.current = self.current, None
@@ -79,7 +91,11 @@ class Succession:
                 await life.gone.wait()
         if old is None or old.gone.is_set():
             return
-        handover = await self._handover(old)
+        looked, self._looked = self._looked, None
+        if looked is not None and looked[0] is old and anyio.current_time() - looked[2] < FRESH:
+            handover = looked[1]
+        else:
+            handover = await self._handover(old)
         if old.gone.is_set():
             return
         if handover == "overlap" and old.is_ready:
@@ -149,6 +165,7 @@ class Succession:
             await previous.hasten(self._held)
 
     async def _see_off(self, old: Life) -> None:
+        await anyio.sleep(HEAD_START)
         if not await old.finish(self._held):
             self._retires = False
             self._say(UNWILLING)

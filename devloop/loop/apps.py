@@ -14,6 +14,7 @@ from devloop.execute.apps import AppSupervisor, reading, typed_to
 from devloop.execute.asked import Settled
 from devloop.execute.guard import Guard
 from devloop.execute.terminal import Size, Terminal
+from devloop.graph.graph import Graph
 from devloop.loop.project import Applied, Project
 from devloop.plan.plan import at_start
 from devloop.plan.warm import WarmRecord
@@ -78,6 +79,9 @@ class Apps:
         self._asked: dict[str, int] = {}
         """How often each was asked to start."""
 
+        self._told: tuple[Graph, Mapping[str, frozenset[str]], tuple[AppTarget, ...]] | None = None
+        """What was told of them last, and of what."""
+
         self.due: dict[str, SelectedTarget] = {}
         self.failed: set[str] = set()
         self.unsettled: set[str] = set()
@@ -134,11 +138,14 @@ class Apps:
         apps = self._project.config.apps
         return tuple(target for name, target in self.due.items() if not apps[name].needs)
 
-    async def stirred(self) -> None:
-        """Sources seem to have changed, which is not looked into yet."""
+    async def stirred(self, at_once: bool) -> None:
+        """Sources seem to have changed, which is not looked into yet.
+
+        Args:
+            at_once: nothing more is waited for.
+        """
         for supervisor in self._supervisors.values():
-            if supervisor.warm is not None:
-                await supervisor.warm.look()
+            await supervisor.look(at_once)
 
     def note(self, applied: Applied) -> bool:
         """Make those due that a change restarts.
@@ -151,6 +158,7 @@ class Apps:
         """
         if not self._supervisors:
             return False
+        self._told = None  # what names their modules may have changed, as `.flaskenv`
         paths = sorted(applied.touched | applied.changed)
         for supervisor in self._supervisors.values():
             supervisor.changed(paths, applied.touched - applied.changed)
@@ -260,7 +268,10 @@ class Apps:
             for name, supervisor in self._supervisors.items()
             if supervisor.warm is not None
         }
-        return self._project.app_targets(imported)
+        graph = self._project.graph
+        if self._told is None or self._told[0] is not graph or self._told[1] != imported:
+            self._told = (graph, imported, self._project.app_targets(imported))
+        return self._told[2]
 
     async def _await_settled(self, supervisor: AppSupervisor, number: int) -> None:
         self._tell(supervisor.name, await supervisor.settled(), number)

@@ -84,13 +84,13 @@ class Background:
             self._tasks.start_soon(self._tick, cycle)
 
     async def _run_steps(self) -> None:
-        self._project.indexer.drop_bytecode()
+        self._project.indexer.edited.drop()
         await self._send(StepsDone(await self._steps.run()))
 
     async def _run_tests(self) -> None:
         # What both use, a port or a database, is not shared by two runs.
         await self._shadow.ended()
-        self._project.indexer.drop_bytecode()
+        self._project.indexer.edited.drop()
         result = await self._tests.run()
         # The first tests did not wait for the project to be read; their verdicts do.
         await self.read.wait()
@@ -98,7 +98,7 @@ class Background:
         await self._send(RunDone(result, moved))
 
     async def _run_shadow(self) -> None:
-        self._project.indexer.drop_bytecode()
+        self._project.indexer.edited.drop()
         await self._send(await self._shadow.run())
 
     async def _wait_until_idle(self, cycle: int) -> None:

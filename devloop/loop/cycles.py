@@ -424,6 +424,8 @@ class Cycles:
         if self._scope.watch and self._project.config.tests.shadow and outcome != "cancelled":
             self._background.tell_when_idle(self.number)
         self._tests.foresee()
+        if outcome != "cancelled":  # else the next cycle waits, and will come to its end
+            self._project.store.catch_up()
         if self.watcher is not None:
             self.watcher.cycle_finished()
         if self.number % SWEEP_EVERY == 0:

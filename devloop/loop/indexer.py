@@ -5,7 +5,6 @@ Scan, parse workers and store meet here, and what they find goes into the codeba
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
@@ -74,8 +73,8 @@ class Indexer:
 
     Attributes:
         read_late: files that had changed between the survey and their reading.
-        edited: sources that were edited since they were last read, or just now: of these old
-            bytecode may lie there that looks current (one length, one second).
+        edited: sources that were edited since they were last read, or just now: what is cached of
+            them is dropped at once, and again before each start.
         ignored: sources that are read although they are ignored, because others import them.
     """
 
@@ -96,7 +95,7 @@ class Indexer:
         self._store = store
         self._keep = keep
         self.read_late: frozenset[str] = frozenset()
-        self.edited: set[str] = set()
+        self.edited = bytecode.Edited(root)
         self.ignored: set[str] = set()
         self._unread: dict[str, Signature] = {}
         self._gone: list[str] = []
@@ -145,7 +144,7 @@ class Indexer:
         self._unread[path] = signature
         recent = time.time_ns() - signature.mtime_ns < RECENT
         if path.endswith(SOURCES) and (was_known or recent):
-            self.edited.add(path)
+            self.edited.add([path])
 
     def _survey_ignored(self, path: str, found: FileRecord) -> bool:
         """Whether a file that the scan has not met is there, ignored, and as it was."""
@@ -183,7 +182,7 @@ class Indexer:
         )
         self._unread, self._gone = {}, []
         # From here on the store calls these files known, and nobody would doubt their bytecode.
-        self.drop_bytecode()
+        self.edited.drop()
         self.read_observed()
         await self._read_ignored(tuple(self._codebase.graph.files), parsers)
 
@@ -277,14 +276,6 @@ class Indexer:
         }
         return Applied(frozenset(paths), frozenset(changed), bool(installs), problem)
 
-    def drop_bytecode(self) -> None:
-        """See to it that whoever imports an edited file does not meet its old code.
-
-        Done at once, and again before each start: a process that is on its way out may have
-        cached what it had read before the edit.
-        """
-        bytecode.drop(self.edited, self._root, [os.environ.get("PYTHONPYCACHEPREFIX", "")])
-
     async def foresee(self, paths: Collection[str], parsers: Parsers) -> None:
         """Read sources that `apply` will probably be told of, while more is waited for.
 
@@ -362,7 +353,8 @@ class Indexer:
 
         parsed = await parsers.parse(paths, on_progress=on_progress, on_outlines=take)
         if waiting:
-            self._store.save_outlines(waiting)
+            # An app may be about to start.
+            self._store.save_outlines(waiting, later=True)
         return parsed
 
     def _absorb(
@@ -378,7 +370,9 @@ class Indexer:
         if self._keep:
             files = self._codebase.graph.files
             self._store.save_files(
-                [record(path, known, files.get(path)) for path, (known, _) in read.items()], gone
+                [record(path, known, files.get(path)) for path, (known, _) in read.items()],
+                gone,
+                later=True,
             )
 
     def _holds(self, found: FileRecord, signature: Signature) -> bool:

@@ -154,7 +154,7 @@ class Loop:
                 wanted=scope.apps,
                 terminal=size_of(1) if self.reporter.ticks else None,
                 dialogue=self.reporter.show,
-                before_start=project.indexer.drop_bytecode,
+                before_start=project.indexer.edited.drop,
             )
             self._debugger = Debugger(
                 project, self._guard, self._environment, self.emit, scope.debugger
@@ -289,7 +289,7 @@ class Loop:
             return
         if self._begins_anew(changes):
             return
-        self.project.indexer.edited.update(change.path for change in changes)
+        self.project.indexer.edited.add(change.path for change in changes)
         if not self._cycles.are_byproducts(changes):
             self._shadow.give_way()
         self.project.codebase.muted = self._watcher.muted
@@ -298,7 +298,8 @@ class Loop:
             self._configuration.tell(applied.problem, "what was read before stays in force")
         self._watch_what_matters()
         self._cycles.heed(changes, message.change_set.seen, applied)
-        self.project.indexer.drop_bytecode()
+        await anyio.lowlevel.checkpoint()  # an app starts first, and sees to that itself
+        self.project.indexer.edited.drop()
 
     def _take_observed(self) -> None:
         """What a run has looked at is watched from now on; what was written meanwhile counts."""
@@ -318,9 +319,10 @@ class Loop:
     def _stirred(self, whole: Collection[str]) -> None:
         """Sources seem to have changed: in some milliseconds tests and apps may be due."""
         if whole:
+            self.project.indexer.edited.add(whole)
             self._tasks.start_soon(self.project.indexer.foresee, whole, self._parsers)
         # After that, whose work is another process's.
-        self._tasks.start_soon(self._apps.stirred)
+        self._tasks.start_soon(self._apps.stirred, bool(whole))
         self._tasks.start_soon(self._tests.stirred)
 
     async def _on_read(self) -> None:
@@ -335,8 +337,8 @@ class Loop:
         if late:
             # Apps and first tests did not wait, so they may have begun on what was there before.
             applied = self.project.indexer.as_applied(late)
-            self.project.indexer.edited.update(applied.touched)
-            self.project.indexer.drop_bytecode()
+            self.project.indexer.edited.add(applied.touched)
+            self.project.indexer.edited.drop()
             self._cycles.heed(late, time.monotonic(), applied)
         self._cycles.graph_read(cycle)
 

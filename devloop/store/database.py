@@ -38,6 +38,9 @@ FILE = "store.db"
 KEPT = 3
 """How many files that were set aside are kept."""
 
+MOST_PUT_OFF = 32
+"""How many changes are put off at most."""
+
 _SUFFIXES = ("", "-wal", "-shm", "-journal", ".lock")
 
 
@@ -56,6 +59,7 @@ class Database:
         self._wait = wait
         self._path = root / FOLDER / FILE
         self._lock = threading.RLock()
+        self._put_off: list[Work[object]] = []
         self._inode: int | None = None
         self._connection = self._open()
 
@@ -67,6 +71,7 @@ class Database:
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
+            self.catch_up()
             self._connection.close()
 
     def read(self, work: Work[T]) -> T:
@@ -80,6 +85,7 @@ class Database:
             What `work` returned.
         """
         with self._lock:
+            self.catch_up()
             return self._persist(lambda connection: transact(connection, work, "DEFERRED"))
 
     def write(self, work: Work[T]) -> T:
@@ -97,7 +103,32 @@ class Database:
                 # what is written to a nameless file is lost.
                 self._connection.close()
                 self._connection = self._open()
-            return self._persist(lambda connection: transact(connection, work))
+            before, self._put_off = self._put_off, []
+
+            def everything(connection: sqlite3.Connection) -> T:
+                for one in before:
+                    one(connection)
+                return work(connection)
+
+            return self._persist(lambda connection: transact(connection, everything))
+
+    def put_off(self, work: Work[object]) -> None:
+        """Change the tables when there is time, and before anybody reads or changes them.
+
+        Args:
+            work: as for `write`. Of a process that is killed before that, nothing is written:
+                so it is for what can be found out again.
+        """
+        with self._lock:
+            self._put_off.append(work)
+            if len(self._put_off) >= MOST_PUT_OFF:
+                self.catch_up()
+
+    def catch_up(self) -> None:
+        """Do what was put off."""
+        with self._lock:
+            if self._put_off:
+                self.write(lambda connection: None)
 
     def shrink(self) -> None:
         """Free the pages that SQLite has at hand; it reads again those that are asked for."""

@@ -92,6 +92,10 @@ class Store:
         """Let go of the file."""
         self._database.close()
 
+    def catch_up(self) -> None:
+        """Write what was put off, now that there is time."""
+        self._database.catch_up()
+
     def shrink(self) -> None:
         """Keep nothing of the file in memory; a session seldom reads again what it has read."""
         self._database.shrink()
@@ -103,12 +107,15 @@ class Store:
             found = self._load("files", lambda key, body: make(key, body, mark))
             return {record.path: record for record in found}
 
-    def save_files(self, files: Iterable[FileRecord], deleted: Iterable[str] = ()) -> None:
+    def save_files(
+        self, files: Iterable[FileRecord], deleted: Iterable[str] = (), *, later: bool = False
+    ) -> None:
         """Remember files, in one transaction.
 
         Args:
             files: new ones and changed ones.
             deleted: paths that are gone.
+            later: when there is time; a process that is killed before that has to read them anew.
         """
         rows = [records.file_row(record, self._stamp) for record in files]
         gone = [(records.name(path),) for path in deleted]
@@ -117,18 +124,21 @@ class Store:
             connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?)", rows)
             connection.executemany("DELETE FROM files WHERE key = ?", gone)
 
-        self._database.write(work)
+        (self._database.put_off if later else self._database.write)(work)
 
-    def save_outlines(self, outlines: Mapping[bytes, bytes]) -> None:
+    def save_outlines(self, outlines: Mapping[bytes, bytes], *, later: bool = False) -> None:
         """Remember outlines of sources.
 
         Args:
             outlines: packed, by fingerprint.
+            later: as for files.
         """
         rows = [records.outline_row(*one) for one in outlines.items()]
-        self._database.write(
-            lambda own: own.executemany("INSERT OR REPLACE INTO outlines VALUES (?, ?)", rows)
-        )
+
+        def work(connection: Connection) -> None:
+            connection.executemany("INSERT OR REPLACE INTO outlines VALUES (?, ?)", rows)
+
+        (self._database.put_off if later else self._database.write)(work)
 
     def load_outlines(self, fingerprints: Iterable[bytes]) -> dict[bytes, bytes]:
         """The outlines of some sources, packed.

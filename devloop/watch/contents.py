@@ -13,7 +13,9 @@ from devloop.watch.tree import Tree
 
 
 class Contents:
-    """Reads watched files. Blocks on the disk: not for the event loop's thread.
+    """Reads watched files.
+
+    Blocks on the disk: not for the event loop's thread, but for files that were saved just now.
 
     Args:
         tree: what is known of them; its baseline becomes what they are now.

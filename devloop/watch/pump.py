@@ -56,6 +56,13 @@ takes 25 ms (10,000 files) comes at most twice a second."""
 LONG_STALL = 1.0
 """Seconds of a stall that cannot be mere load."""
 
+SAVED = 3
+"""Known files up to which they are looked at where the events come in: whoever has just saved them
+waits, and they are in memory; two turns by way of a thread take longer than to read them."""
+
+SMALL = 1 << 20
+"""Bytes of such a file at most."""
+
 TRIES = 25
 """How often a file that is being written is left alone, before its signature must do."""
 
@@ -146,6 +153,19 @@ class Pump:
         async with self._lock:
             return await anyio.to_thread.run_sync(lambda: work(*args, **kwargs))
 
+    async def _look(
+        self, paths: Collection[str], work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Work on some files, which are few and small where a person has saved them."""
+        if len(paths) <= SAVED and not self._lock.locked() and self._are_small(paths):
+            return work(*args, **kwargs)
+        return await self.thread(work, *args, **kwargs)
+
+    def _are_small(self, paths: Collection[str]) -> bool:
+        baseline = self.tree.baseline
+        known = [baseline.get(path) for path in paths]
+        return all(one is not None and one.signature.size <= SMALL for one in known)
+
     def look_at_all(self, *, lost: bool) -> None:
         """Have all files looked at, soon.
 
@@ -220,9 +240,10 @@ class Pump:
         """Take in what has come; whether any of it matters."""
         events, self._events = list(self._events.values()), {}
         came_at = self._came_at
-        for event in events:
-            self._calm.hear(self.tree.places.reported(event.place), event.whole)
-        found = await self.thread(self._sifter.sift, events) if events else set[str]()
+        paths = [self.tree.places.reported(event.place) for event in events]
+        for path, event in zip(paths, events, strict=True):
+            self._calm.hear(path, event.whole)
+        found = await self._look(paths, self._sifter.sift, events) if events else set[str]()
         told = bool(found)
         self.mind_stalls()
         if self.tree.renewed and self._lost:
@@ -320,7 +341,8 @@ class Pump:
     async def _examine(self, *, patient: bool, wary: bool) -> tuple[list[Change], set[str]]:
         """See what has become of what is pending; a missing file is waited for."""
         paths = frozenset(self._pending)
-        found = await self.thread(self.contents.examine_all, paths, patient=patient, wary=wary)
+        examine = self.contents.examine_all
+        found = await self._look(paths, examine, paths, patient=patient, wary=wary)
         if found is None:
             since = time.monotonic()
             missing = await self.thread(self.contents.missing, paths)

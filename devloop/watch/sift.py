@@ -18,7 +18,9 @@ REMEMBERED = 10_000
 
 
 class Sifter:
-    """Reads raw events. Blocks on the disk: not for the event loop's thread.
+    """Reads raw events.
+
+    Blocks on the disk: not for the event loop's thread, but for files that were saved just now.
 
     Args:
         tree: what is known of the watched files and folders; follows what the events tell.

@@ -6,11 +6,12 @@ import compileall
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from devloop.execute.bytecode import drop
+from devloop.execute.bytecode import SETTLED, Edited, drop
 
 
 @pytest.fixture
@@ -124,3 +125,22 @@ def test_nothing_else_is_touched(tmp_path: Path) -> None:
     drop(["pkg/a.py", "pkg/page.html", "gone/b.py"], tmp_path)
     assert sorted(path.name for path in cache.iterdir()) == sorted(kept)
     assert (tmp_path / "pkg" / "a.pyc").exists()
+
+
+def test_an_edit_is_forgotten_once_nothing_old_can_be_cached(
+    tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day of edits does not make each start look at all files that were ever edited."""
+    edited = Edited(tmp_path)
+    save(tmp_path / "m.py", "V = 1\n")
+    edited.add(["m.py"])
+    run(tmp_path, environ, "-c", "import m")
+    edited.drop()
+    assert not list(tmp_path.glob("__pycache__/m.*"))
+    assert edited.paths == {"m.py"}, "who read it before may cache it yet"
+    later = time.monotonic() + SETTLED
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    run(tmp_path, environ, "-c", "import m")
+    edited.drop()
+    assert not list(tmp_path.glob("__pycache__/m.*")), "it was cached while nobody looked"
+    assert edited.paths == set()

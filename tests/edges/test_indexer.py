@@ -122,7 +122,7 @@ async def test_what_is_unchanged_is_not_read_again(tmp_path: Path) -> None:
     async with opened(tmp_path) as (again, _parsers):
         assert again.contents.keys() >= {"src/mine/new.py", "src/mine/other.py"}
         assert "cases.json" not in again.contents
-        assert again.indexer.edited == {"src/mine/other.py", "src/mine/new.py"}
+        assert again.indexer.edited.paths == {"src/mine/other.py", "src/mine/new.py"}
         same = again.contents.keys() & project.contents.keys()
         changed = {path for path in same if again.contents[path] != project.contents[path]}
         assert changed == {"src/mine/other.py"}

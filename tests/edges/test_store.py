@@ -108,6 +108,27 @@ def test_everything_is_there_in_the_next_session(tmp_path: Path) -> None:
         assert store.notices == []
 
 
+def test_what_is_put_off_is_written_before_anybody_asks(tmp_path: Path) -> None:
+    """It waits for time, and never so long that somebody could miss it."""
+    with Store.open(tmp_path, stamp="s") as store, Store.open(tmp_path, stamp="s") as other:
+        store.save_files([FILE], later=True)
+        store.save_outlines({b"d": b"o"}, later=True)
+        assert other.load_files() == {}
+        assert store.load_outlines([b"d"]) == {b"d": b"o"}
+        assert other.load_files() == {"a.py": FILE}
+        store.save_files([], ["a.py"], later=True)
+        store.save_files([FileRecord("b.py", (1, 1, 1, 1), b"b")])
+        assert other.load_files().keys() == {"b.py"}
+        store.save_files([FILE], later=True)
+        store.catch_up()
+        assert other.load_files().keys() == {"a.py", "b.py"}
+        for number in range(100):
+            store.save_files([FileRecord(f"{number}.py", (1, 1, 1, 1), b"b")], later=True)
+        assert len(other.load_files()) > 60, "it does not pile up"
+    with Store.open(tmp_path, stamp="s") as store:
+        assert len(store.load_files()) == 102
+
+
 def test_a_file_that_could_not_be_collected_holds_no_tests(tmp_path: Path) -> None:
     """It is known that it could not, and nothing else of it, in the next session as well."""
     with Store.open(tmp_path, stamp="s") as store:
