@@ -78,10 +78,12 @@ class Observed(msgspec.Struct, frozen=True):
         found = {}
         for looked in self.texts:
             path, line = line_of(looked)
+            # Never left out: that is how what nobody had looked at yet is told.
+            content = b"?"
             if path in known:
                 digest = known[path].digest or b"?"
                 content = texts.around(path, line, digest) if line else digest
-                found[fact(f"{TEXT}{looked}")] = content
+            found[fact(f"{TEXT}{looked}")] = content
         for name, value in self.variables.items():
             if value is not None:
                 data = value.encode("utf-8", "surrogateescape")

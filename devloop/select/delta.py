@@ -261,7 +261,10 @@ class Delta:
     def _fact(self, key: str) -> bool:
         """Take up a fact that is another one; whether it is one that opaque tests may see."""
         if (path := about(key, TEXT)) is not None:
-            self._note("t", path, Reason("text", (path,), "the text of the source was looked at"))
+            # What nobody had looked at by then, no outcome of then depends on.
+            if self._before[key] != ABSENT:
+                reason = Reason("text", (path,), "the text of the source was looked at")
+                self._note("t", path, reason)
             return False
         if key == ENVIRONMENT:
             detail = "all of the environment was looked at, and it is another one"

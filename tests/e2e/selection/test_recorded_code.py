@@ -897,6 +897,41 @@ def test_lines_texts_and_docstrings_that_tests_see(recorded: MakeLab) -> None:
     project.check(project.edit("documented.py", "for.", "not for."), "::test_documented")
 
 
+KEPT_TEXT = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+lib.py
+    import functools, traceback
+    @functools.lru_cache
+    def shown():
+        try:
+            raise ValueError("no")
+        except ValueError:
+            return traceback.format_exc()
+    def other():
+        return 1
+tests/test_lib.py
+    import lib
+    def test_first():
+        assert "no" in lib.shown()
+    def test_second():
+        assert "no" in lib.shown()
+    def test_other():
+        assert lib.other() == 1
+"""
+
+
+def test_what_nobody_had_looked_at_then_is_no_change_since(recorded: MakeLab) -> None:
+    """Lines of a source that were looked at on another branch alone count for that one."""
+    project = recorded(KEPT_TEXT)
+    lib = project.root.joinpath("lib.py").read_text()
+    project.write({"lib.py": f"# first\n{lib}"})
+    assert project.ran() == {"tests/test_lib.py::test_first", "tests/test_lib.py::test_second"}
+    project.write({"lib.py": lib})
+    assert project.due() == {}
+
+
 IMPORTS = """
 pytest.ini
     [pytest]
