@@ -323,7 +323,7 @@ class Warm:
         if first:
             self._answered = True
             self._path = tuple(message["path"])
-            shape = Shape(own, self._path, tuple(map(str, message["flags"])))
+            shape = _shape(own, message)
             if self.layers is not None:
                 misled |= self.layers.learn(message, layered=layered)
             if not layered:
@@ -338,6 +338,8 @@ class Warm:
             self._path = self._path or tuple(message["path"])
             if not warm:
                 record = record.cut_short()
+        elif not warm and record.suspect is not None:
+            record = record.audit(_shape(own, message), warm=False, by_now=True)
         self.record = record
         self._news.set()
         return misled
@@ -581,6 +583,11 @@ class Warm:
         if record != self._saved and stamp is not None:
             await anyio.to_thread.run_sync(self._memory.save, stamp, record)
             self._saved = record
+
+
+def _shape(own: frozenset[tuple[str, str]], message: Mapping[str, Any]) -> Shape:
+    """What a start came to, as its process tells it."""
+    return Shape(own, tuple(message["path"]), tuple(map(str, message["flags"])))
 
 
 def _from_sites(loaded: Mapping[str, str | None]) -> list[str]:

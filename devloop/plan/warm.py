@@ -4,7 +4,8 @@ A command's first start in a session is a cold one. From what it has imported fo
 zygote holds for the next one: modules from outside the project, in their order. The first warm
 start is compared with a cold one. An edit lies between the two, and may be what makes the
 difference; so a difference calls for one more cold start, and only what differs from both
-turns warm starts off.
+turns warm starts off. What a module imports within a function may come with the first request,
+which a warm process may have had before it was asked: so the cold one is given time for that.
 """
 
 from __future__ import annotations
@@ -168,12 +169,13 @@ class WarmRecord(msgspec.Struct, frozen=True):
         own = paths if anew else paths | self.own
         return self if own == self.own else msgspec.structs.replace(self, own=own)
 
-    def audit(self, shape: Shape, *, warm: bool) -> WarmRecord:
+    def audit(self, shape: Shape, *, warm: bool, by_now: bool = False) -> WarmRecord:
         """Take in what a start came to.
 
         Args:
             shape: of the process.
             warm: it was a warm start.
+            by_now: it has told of that before, and has had time since then.
 
         Returns:
             A new value; its `suspect` or `off` may be set.
@@ -187,6 +189,8 @@ class WarmRecord(msgspec.Struct, frozen=True):
             return msgspec.structs.replace(self, shape=shape)
         # An edit of the project explains what differs from only one of the cold starts around it.
         real = {*self.doubt} & {*differences(shape, self.suspect)}
+        if not by_now and real and real <= {*_more(shape, self.suspect)}:
+            return self
         off = f"a warm start differs from a cold one: {min(real)}" if real else None
         return msgspec.structs.replace(self, shape=shape, suspect=None, audited=not real, off=off)
 
@@ -219,7 +223,7 @@ def differences(cold: Shape, warm: Shape) -> tuple[str, ...]:
         One phrase for each difference.
     """
     found = [f"{name} is not imported" for name, _ in sorted(cold.modules - warm.modules)]
-    found += [f"{name} is imported" for name, _ in sorted(warm.modules - cold.modules)]
+    found += _more(cold, warm)
     if cold.path != warm.path:
         extra = [entry for entry in warm.path if entry not in cold.path]
         missing = [entry for entry in cold.path if entry not in warm.path]
@@ -229,6 +233,11 @@ def differences(cold: Shape, warm: Shape) -> tuple[str, ...]:
         changed = sorted({*cold.flags} ^ {*warm.flags})
         found.append(f"the interpreter's flags ({', '.join(changed) or 'their order'})")
     return tuple(found)
+
+
+def _more(cold: Shape, warm: Shape) -> list[str]:
+    """Those of the differences that time may take back: what only the warm start has imported."""
+    return [f"{name} is imported" for name, _ in sorted(warm.modules - cold.modules)]
 
 
 def third_party(

@@ -188,6 +188,41 @@ async def test_an_edit_that_imports_less_is_no_difference(
             assert (event.start, event.reason) == ("warm", None)
 
 
+LATE = """
+    import os, time
+    import dep
+    print("up", flush=True)
+    while not os.path.exists("asked"):
+        time.sleep(0.001)
+    import late
+    time.sleep(600)
+    """
+
+
+async def test_what_a_request_imports_is_no_difference(
+    supervised: Supervised, guard: Guard, root: Path
+) -> None:
+    """A warm process may have answered by the time at which a cold one has yet to be asked."""
+    write(root.parent, f"{SITE}/dep.py", "")
+    write(root, "late.py", "")
+    write(root, "app.py", LATE)
+    async with supervised(guard, root, **table(root)) as session:
+        assert (await started(session)).start == "cold"
+        await stocked(session)
+        (root / "asked").touch()
+        assert (await started(session)).start == "warm"
+        assert session.app.warm.record.doubt == ("late is imported",)
+        (root / "asked").unlink()
+        assert (await started(session)).start == "cold"
+        (root / "asked").touch()
+        with anyio.fail_after(60):
+            while not session.app.warm.record.audited:  # noqa: ASYNC110 - nobody is told of it
+                await anyio.sleep(0.01)
+        await stocked(session)
+        event = await started(session)
+        assert (event.start, event.reason) == ("warm", None)
+
+
 async def test_what_starts_a_thread_is_left_out(
     supervised: Supervised, guard: Guard, root: Path
 ) -> None:

@@ -114,6 +114,17 @@ def test_a_difference_that_another_cold_start_confirms_turns_warm_off() -> None:
     assert record.off == "a warm start differs from a cold one: plugin is not imported"
 
 
+def test_what_is_imported_later_is_no_difference() -> None:
+    """Requests that came at once had the warm one import it: a later look at the cold one tells."""
+    record = WarmRecord().audit(shape("a"), warm=False).audit(shape("a", "late"), warm=True)
+    asked = record.audit(shape("a"), warm=False)
+    assert asked == record
+    trusted = asked.audit(shape("a", "late"), warm=False, by_now=True)
+    assert (trusted.off, trusted.doubt, trusted.audited) == (None, (), True)
+    off = asked.audit(shape("a"), warm=False, by_now=True)
+    assert off.off == "a warm start differs from a cold one: late is imported"
+
+
 def test_an_edit_between_two_starts_is_no_difference() -> None:
     """It has added an import, or taken one away: the next cold start shows the same."""
     record = WarmRecord().audit(shape("a", "old"), warm=False).audit(shape("a", "new"), warm=True)
