@@ -41,6 +41,9 @@ READING_IN_C = frozenset(
 SHOWING = frozenset({"traceback", "warnings", "_py_warnings"})
 """The modules that ask for single lines, to show where code stands that runs or has run."""
 
+NAMES_ALONE = frozenset({"fnmatch", "glob", "os", "pathlib", "shutil"})
+"""The modules that take nothing but names and kinds from what they scan, or ask anew."""
+
 RESOLVER = os.path.__name__
 RESOLVING = frozenset({"realpath", "_joinrealpath"})
 """Those that follow links; what they find on the way does not matter where there is none."""
@@ -61,6 +64,7 @@ class Files:
         self._asked = asked
         self._real_stat = os.stat
         self._hears_lines = False
+        self._saying: dict[str, bool] = {}
         self._shown: dict[int, str] = {}
         """For each thread the source of which it has lines read now, noted line by line."""
 
@@ -69,7 +73,7 @@ class Files:
         return {
             "open": self._opened,
             "os.listdir": self._listed,
-            "os.scandir": self._listed,
+            "os.scandir": self._scanned,
             "os.mkdir": lambda arguments: self._write(arguments[0], arguments[2]),
             "os.rename": lambda arguments: self._write(arguments[1], arguments[3]),
             "os.link": lambda arguments: self._write(arguments[1], arguments[3]),
@@ -305,6 +309,45 @@ class Files:
         who, _, _ = self._asked.who()
         if who not in (askers.RUNNER, askers.IMPORTING):
             self._recorder.add(f"l {path}" if self._exists(name) else f"x {path}")
+
+    def _scanned(self, arguments: tuple[Any, ...]) -> None:
+        """A folder is listed with entries that know more than names; to ask them has no event."""
+        self._listed(arguments)
+        name = "." if not arguments or arguments[0] is None else arguments[0]
+        name = looks.path_of(name) if name.__class__ is int else name
+        path = self._ground.path(name)
+        if path is None:
+            return
+        who, through, frame = self._asked.who()
+        caller = through[0] if through else frame
+        if who in (askers.RUNNER, askers.IMPORTING) or caller is None or not self._exists(name):
+            return
+        if caller.f_globals.get("__name__", "").partition(".")[0] in NAMES_ALONE:
+            return
+        if not self._says_stat(caller.f_code.co_filename):
+            return
+        for entry in os.listdir(name):
+            inner = self._ground.path(f"{self._absolute(path)}/{entry}")
+            if inner is not None and self._is_file(inner):
+                self._read(inner)
+
+    def _is_file(self, path: str) -> bool:
+        try:
+            return stat.S_ISREG(self._real_stat(self._absolute(path)).st_mode)
+        except (OSError, ValueError):
+            return False
+
+    def _says_stat(self, filename: str) -> bool:
+        """Whether a source names what tells a file's size and times, anywhere in it."""
+        known = self._saying.get(filename)
+        if known is None:
+            try:
+                with open(filename, "rb") as file:  # noqa: PTH123
+                    known = b"stat" in file.read()
+            except OSError:
+                known = True
+            self._saying[filename] = known
+        return known
 
     def _write(self, name: Any, at: int = -1) -> None:
         name = name if at < 0 else looks.below(name, at)

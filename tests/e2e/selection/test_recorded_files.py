@@ -118,6 +118,40 @@ def test_a_data_file_selects_those_that_read_it(recorded: MakeLab) -> None:
     assert project.due() == {}
 
 
+SIZES = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+    testpaths = tests
+data/one.txt
+    one
+data/two.txt
+    two
+sizes.py
+    import os
+    def total():
+        return sum(size_of(entry) for entry in os.scandir("data"))
+    def size_of(entry):
+        return entry.stat().st_size
+tests/test_sizes.py
+    import os, pathlib
+    import sizes
+    def test_total():
+        assert sizes.total() == 8
+    def test_walked():
+        assert len(next(os.walk("data"))[2]) == 2
+        assert len(list(pathlib.Path("data").rglob("*"))) == 2
+"""
+
+
+def test_who_scans_a_folder_may_ask_how_large_its_files_are(recorded: MakeLab) -> None:
+    """An entry of `os.scandir` knows, and nobody hears that it is asked."""
+    project = recorded(SIZES)
+    assert project.check({"data/one.txt": "longer\n"}, "::test_total") == {
+        "tests/test_sizes.py::test_total"
+    }
+
+
 def database(path: Path, number: int) -> None:
     """Write a database with one row, whatever was there."""
     path.unlink(missing_ok=True)
