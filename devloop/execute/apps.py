@@ -430,8 +430,16 @@ class AppSupervisor:
             self._rest()
             self._asked.settle("ended")
         else:
-            self._backoff = self._backoff.crashed(time.monotonic() - life.began)
+            lived = time.monotonic() - life.began
+            self._backoff = self._backoff.crashed(lived)
             hopeless = only_an_edit_mends(life.tail.text)
+            # One that has workers listens, which counts as ready, before these begin.
+            early = not life.is_ready or lived < SETTLING
+            if early and not hopeless and self._line.was_hindered(life):
+                self._waits_for(life)
+                if not self._asked.waiting:
+                    self._asked.ask(Start(life.seen))
+                return
             verb = "ended with" if how.signal is None else "was ended by"
             when = "" if life.is_ready else " before it was ready"
             retry_in = None if hopeless else self._backoff.delay

@@ -11,6 +11,7 @@ from devloop.config.types import Handover
 from devloop.execute.held import Held
 from devloop.execute.life import Life
 from devloop.execute.staleness import FRESH
+from devloop.plan.backoff import seems_taken
 
 HEAD_START = 0.02
 """Seconds in which the next process may begin, before the end of the last one takes its time. That
@@ -18,6 +19,11 @@ answers no new request any more; what it has accepted it goes on with."""
 
 UNWILLING = (
     "it does not let go of its sockets when it is told to: "
+    "from now on the next process waits for its end"
+)
+
+HINDERED = (
+    "it cannot start while the process before it lives: "
     "from now on the next process waits for its end"
 )
 
@@ -56,6 +62,15 @@ class Succession:
         self._stopping = stopping
         self._say = say
         self._retires = True
+        self._beside: frozenset[int] = frozenset()
+        """Those that were to end and lived when the current process began, by their ids."""
+
+        self._alone = False
+        """The next process begins, or the current one has begun, when nothing was left of others,
+        because one has failed beside them."""
+
+        self._apart = False
+        """No process may begin beside another: the old one finishes what it has accepted first."""
 
     def add(self, life: Life) -> None:
         """Another process has begun, and is the current one from now on.
@@ -63,6 +78,11 @@ class Succession:
         Args:
             life: it.
         """
+        self._beside = frozenset(
+            one.process.pid
+            for one in self.lives
+            if one is not self.serving and not one.gone.is_set()
+        )
         self.lives.append(life)
         self.current = life
         self.tasks.start_soon(life.run)
@@ -87,7 +107,7 @@ class Succession:
         """Do with the current process what must be done before the next one may start."""
         old, self.current = self.current, None
         for life in list(self.lives):
-            if life.has_ended:
+            if life.has_ended or (self._alone and life is not old):
                 await life.gone.wait()
         if old is None or old.gone.is_set():
             return
@@ -102,6 +122,9 @@ class Succession:
             self.serving = old
         elif handover == "drain":
             await self._drain(old)
+            if self._alone or self._apart:
+                self._stopping(old)
+                await old.gone.wait()
         else:
             self._stopping(old)
             self._held.attend(False)
@@ -119,6 +142,22 @@ class Succession:
         if self.serving is not None:
             old, self.serving = self.serving, None
             self.tasks.start_soon(self._drain, old)
+        if self._alone:
+            self._alone, self._apart = False, True
+            self._say(HINDERED)
+
+    def was_hindered(self, life: Life) -> bool:
+        """Whether a process may have failed because of the one that it has followed.
+
+        Args:
+            life: it was the current one, and has ended with an error.
+
+        Returns:
+            True once; the next process then waits for the end of all others.
+        """
+        may = bool(self._beside) and self.serving is None
+        self._alone = may and seems_taken(life.tail.text, self._beside)
+        return self._alone
 
     def fall_back(self) -> Life | None:
         """The current process has failed.
@@ -127,6 +166,7 @@ class Succession:
             With overlap, the one before it, which is the current one again.
         """
         self.current, self.serving = self.serving, None
+        self._alone = False
         return self.current
 
     async def end(self) -> None:

@@ -8,6 +8,7 @@ machine has nobody to collide with, and a person can foresee when it comes back.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 import msgspec
 
@@ -32,6 +33,10 @@ _MENDED_BY_EDIT = frozenset(
         "UnboundLocalError",
     }
 )
+_TAKEN = re.compile(r"already|another|in use|lock|busy|unavailable", re.IGNORECASE)
+_LAST = 20
+"""Lines at the end of an output; a server says a few more after the error that ends it."""
+
 _ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
@@ -83,4 +88,23 @@ def only_an_edit_mends(output: str) -> bool:
             ("Error", "Exception")
         ):
             return name in _MENDED_BY_EDIT
+    return False
+
+
+def seems_taken(output: str, pids: Collection[int]) -> bool:
+    """Whether what an app printed last says that another process has what only one may have.
+
+    A file of its process id, the lock of a database: what lives beside it may have that.
+
+    Args:
+        output: the end of what it printed, control sequences allowed.
+        pids: of the processes that live beside it.
+    """
+    for line in output.splitlines()[-_LAST:]:
+        text = _ESCAPE.sub("", line)
+        # Indented are a traceback's files and lines of source.
+        if not text[:1].isspace() and (
+            _TAKEN.search(text) or any(re.search(rf"\b{pid}\b", text) for pid in pids)
+        ):
+            return True
     return False

@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from devloop.config.types import Ready
-from devloop.events import AppExited, AppFailed, AppReady, AppStarted, AppStopping, Output
+from devloop.events import AppExited, AppFailed, AppReady, AppStarted, AppStopping, Notice, Output
 from devloop.execute import tree
 from devloop.execute.app_state import Serving, Stopped
 from devloop.execute.guard import Guard
@@ -189,6 +189,43 @@ async def test_the_old_one_stays_when_the_new_one_fails(
         exited = await session.until(AppExited, lambda event: event.pid == old.pid)
         assert exited.expected
         assert session.app.state.process.pid == new.pid
+
+
+@pytest.mark.parametrize("mended", [True, False])
+async def test_what_cannot_start_beside_the_old_one_waits_for_its_end(
+    supervised: Supervised, guard: Guard, tmp_path: Path, mended: bool
+) -> None:
+    """Another try then shows whether it was that; if so, later ones wait at once."""
+    code = "import os, sys\n" + textwrap.dedent("""
+        try:
+            os.mkdir("taken")
+        except FileExistsError:
+            sys.exit("Already running")
+        """) + textwrap.dedent(SLOW)  # fmt: skip
+    if mended:
+        code = code.replace("    os.write(", "    os.rmdir('taken')\n    os.write(")
+    command = write(tmp_path, code)
+    async with supervised(
+        guard, tmp_path, command=command, ready=UP, handover="drain", stop_timeout="1h"
+    ) as session:
+        old = await ready(session)
+        session.app.restart()
+        failed = await session.until(AppExited)
+        assert (failed.code, session.all(AppFailed)) == (1, [])
+        (tmp_path / "go").touch()
+        assert await session.app.settled() == ("ready" if mended else "failed")
+        exits = [(event.pid, event.code) for event in session.all(AppExited)]
+        said = [e.message for e in session.all(Notice) if "cannot start while" in e.message]
+        if mended:
+            assert exits == [(failed.pid, 1), (old.pid, 3)]
+            assert len(said) == 1
+            await ready(session)
+            assert [event.code for event in session.all(AppExited)] == [1, 3, 3]
+            assert not session.all(AppFailed)
+        else:
+            assert [code for _, code in exits] == [1, 3, 1]
+            assert not said
+            assert len(session.all(AppFailed)) == 1
 
 
 async def test_what_fails_is_tried_again_beside_the_old_one(

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devloop.plan.backoff import FIRST, LONGEST, STEADY, Backoff, only_an_edit_mends
+from devloop.plan.backoff import (
+    FIRST,
+    LONGEST,
+    STEADY,
+    Backoff,
+    only_an_edit_mends,
+    seems_taken,
+)
 
 
 def test_the_wait_doubles() -> None:
@@ -57,3 +64,26 @@ def test_any_row_of_crashes_has_a_bounded_wait(lives: list[float]) -> None:
 def test_what_only_an_edit_mends(output: str, hopeless: bool) -> None:
     """The last exception that was printed tells whether trying again makes sense."""
     assert only_an_edit_mends(output) is hopeless
+
+
+@pytest.mark.parametrize(
+    ("output", "taken"),
+    [
+        ("\nError: Already running on PID 7 (or pid file 'g.pid' is stale)", True),
+        (
+            "Traceback (most recent call last):\n"
+            '  File "app.py", line 3, in <module>\n'
+            "BlockingIOError: [Errno 11] Resource temporarily unavailable\n\n"
+            "ERROR:    Application startup failed. Exiting.",
+            True,
+        ),
+        ("_duckdb.IOException: IO Error: Conflict with python3.13 (PID 1234)", True),
+        ("sqlite3.OperationalError: \x1b[31mdatabase is locked\x1b[0m", True),
+        ('  File "lock.py", line 1\n    lock = 1 / 0\nZeroDivisionError: by 12345', False),
+        ("OSError: [Errno 98] Address already in use\n" + "bye\n" * 20, False),
+        ("", False),
+    ],
+)
+def test_what_another_process_has_taken(output: str, taken: bool) -> None:
+    """By the words that such messages have, or by the process that they name."""
+    assert seems_taken(output, {1234}) is taken
