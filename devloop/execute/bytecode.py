@@ -126,10 +126,13 @@ def _is_bytecode(path: str) -> bool:
 
 
 def _edited(source: str) -> float:
-    """When a source was written last, in nanoseconds; infinite where it is gone."""
+    """When a source was written last, in nanoseconds; infinite where it is gone.
+
+    A link was when it was made, too.
+    """
     try:
         # Its mtime may have been set to anything.
-        return os.stat(source).st_ctime_ns
+        return max(os.stat(source).st_ctime_ns, os.lstat(source).st_ctime_ns)
     except OSError:
         return math.inf
 

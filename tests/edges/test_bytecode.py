@@ -73,6 +73,20 @@ def test_what_was_put_there_from_elsewhere_goes(tmp_path: Path, environ: dict[st
     assert drop(["m.py"], tmp_path, margin=0) == [str(cached)]
 
 
+def test_a_link_that_leads_elsewhere_is_an_edit(tmp_path: Path, environ: dict[str, str]) -> None:
+    """What it leads to may be older than what is cached, and of one checkout with the last one."""
+    for name in ("a", "b"):
+        save(tmp_path / f"{name}.py", f"V = '{name}'\n")
+    module = tmp_path / "m.py"
+    module.symlink_to("a.py")
+    run(tmp_path, environ, "-c", "import m")
+    assert drop(["m.py"], tmp_path, margin=0) == []
+    module.unlink()
+    module.symlink_to("b.py")
+    assert len(drop(["m.py"], tmp_path, margin=0)) == 1
+    assert run(tmp_path, environ, "-c", "import m; print(m.V)") == "b\n"
+
+
 def test_what_pytest_has_rewritten_is_dropped(tmp_path: Path, environ: dict[str, str]) -> None:
     """The cache of pytest's own, which until pytest 9 trusted the same pair, goes too."""
     test = tmp_path / "test_it.py"
