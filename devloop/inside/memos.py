@@ -29,11 +29,11 @@ _RUNNING = frozenset(
 )
 _STORES = bytes(opmap[name] for name in ("STORE_ATTR", "STORE_SUBSCR", "STORE_GLOBAL"))
 _FILLING = frozenset(
-    {"add", "append", "appendleft", "extend", "insert", "set", "setdefault", "update",
-     "__setitem__"}
+    {"add", "addHandler", "append", "appendleft", "extend", "insert", "put", "set", "setdefault",
+     "update", "__setitem__"}
 )  # fmt: skip
 """The methods that put what they are given into a container, or a context variable."""
-_FILLERS = _FILLING | {"setattr"}
+_FILLERS = _FILLING | {"setattr", "__setattr__"}
 _UNCALLED = frozenset({"__get__", "__getattr__", "__missing__"})
 """Methods that run where somebody has looked in vain; who finds something calls nothing."""
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -76,13 +76,14 @@ def keeping(tree: ast.Module, suspects: Collection[str] | None) -> set[str]:
         the `__getattr__` of a module that puts it anywhere.
     """
     found = set()
+    filling = _fillings(tree, suspects)
     todo: list[tuple[Any, str, tuple[Any, ...]]] = [(one, "", ()) for one in tree.body]
     while todo:
         node, prefix, around = todo.pop()
         if isinstance(node, _FUNCTIONS):
             key = prefix + node.name
             asked = suspects is None or key in suspects
-            holders = _holders(node, around, prefix) if asked else set()
+            holders = _holders(node, around, prefix, filling) if asked else set()
             if holders == {CLOSED} and all(map(_is_run, node.decorator_list)):
                 found.add(key + CLOSED)
             elif holders:
@@ -98,23 +99,70 @@ def keeping(tree: ast.Module, suspects: Collection[str] | None) -> set[str]:
     return found
 
 
-def _holders(function: Any, around: tuple[Any, ...], prefix: str) -> set[str]:
-    """The variables that hold what a function fills after it has looked.
+def _fillings(tree: ast.Module, suspects: Collection[str] | None) -> dict[str, set[str]]:
+    """The places that functions of a module fill for whoever calls them, by their bare names.
 
-    `CLOSED` stands for those of a function around it, "" for what no function holds.
+    Those are attributes of their first argument, and what no function holds.
     """
-    of_module = function.name == "__getattr__" and not prefix
-    nodes = list(_own_nodes(function.body))
+    found: dict[str, set[str]] = {}
+    names = None if suspects is None else {key.rpartition(".")[2] for key in suspects}
+    for node in walk(tree):
+        if not isinstance(node, _FUNCTIONS) or node.name == "__init__":
+            continue  # what an object gets while it is made is nobody's yet
+        if names is None or node.name in names:
+            nodes = list(_own_nodes(node.body))
+            shared, own = _variables(node, nodes)
+            first = {one.arg for one in node.args.args[:1]}
+            # A context variable is taken back where the block ends that has called the function.
+            places = [_filled(one, shared) for one in nodes if not _sets(one)]
+            found.setdefault(node.name, set()).update(
+                place
+                for place, holder in places
+                if place is not None
+                and (holder not in own or (holder in first and place.startswith(".")))
+            )
+    return {name: places for name, places in found.items() if places}
+
+
+def _sets(node: Any) -> bool:
+    """Whether some syntax sets what may be a context variable."""
+    return isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "set"
+
+
+def _variables(function: Any, nodes: Iterable[Any]) -> tuple[set[str], set[str]]:
+    """The variables of others that a function binds, and those that are its own."""
     shared: set[str] = set()
-    assigned: dict[str, list[ast.AST]] = {}
-    asked: list[ast.AST] = []
+    own = {one.arg for one in walk(function.args) if isinstance(one, ast.arg)}
     for node in nodes:
         if isinstance(node, (ast.Global, ast.Nonlocal)):
             shared.update(node.names)
-        elif isinstance(node, (ast.If, ast.IfExp, ast.While)):
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            own.add(node.id)
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            own.add(node.name)
+    return shared, own - shared
+
+
+def _holders(
+    function: Any, around: tuple[Any, ...], prefix: str, filling: dict[str, set[str]]
+) -> set[str]:
+    """The variables that hold what a function fills after it has looked.
+
+    By itself, or by another one of the module that it calls: see `_fillings`. `CLOSED` stands for
+    those of a function around it, "" for what no function holds.
+    """
+    of_module = function.name == "__getattr__" and not prefix
+    nodes = list(_own_nodes(function.body))
+    shared, own = _variables(function, nodes)
+    assigned: dict[str, list[ast.AST]] = {}
+    asked: list[ast.AST] = []
+    for node in nodes:
+        if isinstance(node, (ast.If, ast.IfExp, ast.While)):
             asked.append(node.test)
         elif isinstance(node, ast.Match):
             asked.append(node.subject)
+        elif isinstance(node, (ast.Return, ast.Expr)) and isinstance(node.value, ast.BoolOp):
+            asked.append(node.value)  # `return _kept or _make()`
         elif isinstance(node, (ast.For, ast.AsyncFor)):
             # Whatever is there first may be what was kept.
             asked += [node.iter] if any(isinstance(n, ast.Return) for n in walk(node)) else []
@@ -138,13 +186,6 @@ def _holders(function: Any, around: tuple[Any, ...], prefix: str) -> set[str]:
                 asked += walk(value)
     looked = {_looked_at(node) for node in asked} - {None}
     arguments = {one.arg for one in walk(function.args) if isinstance(one, ast.arg)}
-    own = {*arguments}
-    for node in nodes:
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            own.add(node.id)
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            own.add(node.name)
-    own -= shared
     fresh = {"sys"}
     if function.args.kwarg:
         fresh.add(function.args.kwarg.arg)
@@ -163,6 +204,13 @@ def _holders(function: Any, around: tuple[Any, ...], prefix: str) -> set[str]:
         if kept and not _is_made(assigned.get(holder, ())):
             is_closed = holder not in own and _is_closed(node, around)
             found.add(holder if holder in own else CLOSED if is_closed else "")
+        if filling and isinstance(node, ast.Call):
+            called = node.func
+            on = getattr(getattr(called, "value", None), "id", "")
+            for place in filling.get(getattr(called, "attr", getattr(called, "id", "")), ()):
+                of_object = place.startswith(".")
+                if place in looked and (on and on not in fresh if of_object else place not in own):
+                    found.add(on if of_object and on in own else "")
     return found
 
 
@@ -252,6 +300,8 @@ def _looked_at(node: Any) -> str | None:
         return node.id
     if isinstance(node, ast.Attribute):
         return f".{node.attr}"
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "vars":
+        return ".__dict__"
     # The name may be a literal: `hasattr(self, "_kept")`.
     text = getattr(node, "value", None)
     return f".{text}" if isinstance(text, str) else None
@@ -272,6 +322,8 @@ def _filled(node: Any, shared: Collection[str]) -> tuple[str | None, str]:
     at = _target(node)
     if at is None:
         return None, ""
+    if isinstance(at, ast.Call) and getattr(at.func, "id", "") == "vars" and at.args:
+        at = ast.Attribute(at.args[0], "__dict__")
     if isinstance(node, ast.Name):
         return (node.id, "") if node.id in shared else (None, "")
     place = at.id if isinstance(at, ast.Name) else f".{getattr(at, 'attr', '')}"
@@ -289,11 +341,13 @@ def _target(node: Any) -> Any:
         if isinstance(node, ast.Subscript):
             return node.value
         return node if isinstance(node, (ast.Name, ast.Attribute)) else None
-    if not isinstance(node, ast.Call) or not node.args:
+    if not isinstance(node, ast.Call) or not (node.args or node.keywords):
         return None
     function = node.func
-    if isinstance(function, ast.Attribute):
-        return function.value if function.attr in _FILLING else None
-    if getattr(function, "id", "") == "setattr" and len(node.args) > 1:
+    name = getattr(function, "attr", getattr(function, "id", ""))
+    if isinstance(function, ast.Attribute) and name != "__setattr__":
+        return function.value if name in _FILLING else None
+    # `object.__setattr__(self, "_kept", …)` is what a frozen class does.
+    if name in ("setattr", "__setattr__") and len(node.args) > 1 + (name != "setattr"):
         return ast.Attribute(node.args[0], getattr(node.args[1], "value", ""))
     return None

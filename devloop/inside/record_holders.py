@@ -182,8 +182,10 @@ class Holders:
         if before is not now and now in before.with_used():
             return  # a fixture's finalizer: the test has all that it depends on
         met[key] = again, now
-        # Who imports a module has all that its import depends on.
-        if before.kind in ("module", "process") or before in now.with_used():
+        # Who runs the function has imported its module, and has all that this depends on; another
+        # module that has met the object may be one that only other tests import.
+        path = kept.name.rpartition("::")[0]
+        if before.kind == "process" or before.name == path or before in now.with_used():
             return
         for one in before.with_used():
             kept.deps |= one.deps

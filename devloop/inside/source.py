@@ -144,7 +144,13 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
         functions = functions_of(parts)
         found = outline(tree, functions)
         suspects = {k for k, own in functions.items() if any(may_keep(p.code) for p in own)}
-        memos = keeping(tree, suspects) if suspects else memos
+        fillers = {key.rpartition(".")[2] for key in suspects}
+        callers = {
+            key
+            for key, own in functions.items()
+            if fillers and any(not fillers.isdisjoint(part.code.co_names) for part in own)
+        }
+        memos = keeping(tree, suspects | callers) if suspects else memos
         storing = {k for k in suspects if any(stores(part.code) for part in functions[k])}
         named = {
             key: {name for part in own for name in part.code.co_names}

@@ -89,6 +89,52 @@ def test_who_meets_an_object_depends_on_what_was_kept_on_it(lab: MakeLab) -> Non
     )
 
 
+ASKED = """
+pyproject.toml
+    [tool.pytest.ini_options]
+    pythonpath = ["src"]
+src/app.py
+    class App:
+        ready = False
+
+        def load(self):
+            self.pages = build()
+            self.ready = True
+
+        def routes(self):
+            if not self.ready:
+                self.load()
+            return self.pages
+
+    APP = App()
+
+    def build():
+        return ["home"]
+tests/test_first.py
+    from app import APP, App
+    ROUTES = APP.routes()
+    def test_first():
+        assert ROUTES == ["home"]
+    def test_own():
+        app = App()
+        app.ready, app.pages = True, []
+        assert app.routes() == []
+tests/test_second.py
+    import app
+    def test_second():
+        assert app.APP.routes() == ["home"]
+    def test_nothing():
+        pass
+"""
+
+
+def test_who_meets_what_another_test_file_was_imported_with_depends_on_it(lab: MakeLab) -> None:
+    """It does not import that file; a method that the one it calls has called made it."""
+    made = lab(ASKED)
+    edit = made.edit("src/app.py", 'return ["home"]', 'return ["away"]')
+    made.check(edit, "::test_first", "::test_second")
+
+
 ALONE = """
 pyproject.toml
     [tool.pytest.ini_options]

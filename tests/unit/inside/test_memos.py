@@ -35,6 +35,12 @@ def keeps(text: str) -> set[str]:
         "with suppress(KeyError):\n        return memo[k]\n    memo[k] = make(k)",
         "if not memo:\n        memo.update(make(k))\n    return memo",
         "if not hasattr(k, '_kept'):\n        setattr(k, '_kept', make(k))\n    return k._kept",
+        "if not memo:\n        memo.update(k=make(k))\n    return memo",
+        "if not memo.handlers:\n        memo.addHandler(make(k))\n    return memo",
+        "found = memo.get(1)\n    if not found:\n        memo.put(1, make(k))\n    return memo",
+        "return memo.get(1) or memo.update({1: make(k)}) or memo[1]",
+        "if '_v' not in vars(k):\n        vars(k)['_v'] = make(k)\n    return k._v",
+        "if '_v' not in vars(k):\n        object.__setattr__(k, '_v', make(k))\n    return k._v",
         "try:\n        return memo.get()\n    except LookupError:\n        memo.set(make(k))",
         "try:\n        del m[k]\n        g()\n    except KeyError:\n        pass\n    m[k] = k",
     ],
@@ -118,6 +124,28 @@ def test_methods_and_inner_functions_are_told_apart() -> None:
     assert keeps(f"class C:\n    def f(self):\n        {body}\n") == {"C.f self"}
     inner = "def f():\n    def g(self):\n        if self._x is None:\n            self._x = 1\n"
     assert keeps(inner) == {"f.<locals>.g self"}
+
+
+@pytest.mark.parametrize(
+    ("filler", "body", "kept"),
+    [
+        ("def load():\n    memo['x'] = make()", "if 'x' not in memo:\n        load()", "f"),
+        ("def load():\n    global kept\n    kept = make()", "return kept or load()", "f"),
+        ("class A:\n    def load(self):\n        self.x = make()", "k.x or k.load()", "f k"),
+        ("class A:\n    def load(self):\n        self.x.append(1)", "k.x or k.load()", "f k"),
+        ("class A:\n    def load(self):\n        self.x = make()", "k.x or k.y.load()", ""),
+        ("class A:\n    def load(self):\n        self.x = make()", "k.z or k.load()", ""),
+        ("def load():\n    memo['x'] = make()", "load()\n    return memo['x']", ""),
+        ("def load():\n    own = make()\n    own['x'] = 1", "own = k\n    own or load()", ""),
+        ("def load():\n    memo.set(make())", "if not memo.get():\n        load()", ""),
+    ],
+)
+def test_who_has_another_function_fill_what_it_looks_at_keeps_something(
+    filler: str, body: str, kept: str
+) -> None:
+    """``if self._x is None: self._load()`` and the like (S8)."""
+    text = f"{filler}\ndef f(k):\n    {body}\n"
+    assert keeping(ast.parse(text), None) == ({kept} if kept else set())
 
 
 def test_what_an_object_gets_while_it_is_made_is_not_kept() -> None:
