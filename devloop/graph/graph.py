@@ -208,17 +208,18 @@ class Graph:
             Paths without their suffixes: ``pkg/_version`` may be ``pkg/_version.py``, a package
             or an extension module.
         """
+        wanted = {name for path in paths for name in self._wants.get(path, _NOTHING).names}
         found = set()
-        for path in paths:
-            for name in self._wants.get(path, _NOTHING).names:
-                if name in self._modules or not name.replace(".", "").isidentifier():
-                    continue
-                package, _, last = name.rpartition(".")
-                for above in self._modules.get(package, ()) if package else ():
-                    if above.endswith("/__init__.py"):
-                        found.add(above.removesuffix("__init__.py") + last)
-                if not package:
-                    found.update(f"{root}/{last}" if root else last for root in self.layout.roots)
+        for name in wanted.difference(self._modules):
+            if not name.replace(".", "").isidentifier():
+                continue
+            package, _, last = name.rpartition(".")
+            for above in self._modules.get(package, ()) if package else ():
+                if above.endswith("/__init__.py"):
+                    found.add(above.removesuffix("__init__.py") + last)
+            if package not in self._modules:  # there is none, it is a namespace or missing itself
+                stem = name.replace(".", "/")
+                found.update(f"{root}/{stem}" if root else stem for root in self.layout.roots)
         return frozenset(found)
 
     def imports(self, path: str) -> tuple[Edge, ...]:

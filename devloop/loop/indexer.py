@@ -329,13 +329,21 @@ class Indexer:
 
     async def _read_ignored(self, importers: Iterable[str], parsers: Parsers) -> None:
         """Read ignored sources that are imported all the same, as a generated `_version.py`."""
-        while paths := modules_at(self._root, self._codebase.graph.missing(importers)):
+        importers = set(importers)
+        tried: set[str] = set()
+        while paths := [
+            path
+            for path in modules_at(self._root, self._codebase.graph.missing(importers))
+            if path not in tried
+        ]:
+            tried.update(paths)
             code = [path for path in paths if path.endswith(SOURCES)]
             others = [path for path in paths if not path.endswith(SOURCES)]
             parsed = await self._parse(code, parsers)
             self._absorb(parsed, digests(self._root, others), ())
             self.ignored.update(paths)
-            importers = [path for path in paths if path in self._codebase.graph.files]
+            # Who imports from a package is asked again: of what that holds, it alone tells.
+            importers |= {path for path in paths if path in self._codebase.graph.files}
 
     async def _parse(
         self, paths: Collection[str], parsers: Parsers, on_progress: Progress | None = None

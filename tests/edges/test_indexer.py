@@ -218,6 +218,23 @@ async def test_an_import_may_bring_an_ignored_file_in(tmp_path: Path) -> None:
         assert "src/mine/other.py" in project.graph.closure(["tests/test_a.py"])
 
 
+@pytest.mark.parametrize("made", [["__init__.py", "val.py"], ["val.py"], ["inner/val.py"]])
+async def test_an_ignored_package_is_read_with_what_is_imported_from_it(
+    tmp_path: Path, made: list[str]
+) -> None:
+    """Whether or not it is a namespace; what it holds is told only by those who import that."""
+    async with opened(tmp_path) as (project, parsers):
+        write(project, ".gitignore", "_version.py\ngen/\n")
+        for name in made:
+            write(project, f"src/gen/{name}", "")
+        package = "gen" + "".join(f".{part}" for part in made[-1].split("/")[:-1])
+        edit = write(project, "tests/test_a.py", f"from {package} import val\n")
+        await apply(project, parsers, edit)
+        paths = {f"src/gen/{name}" for name in made}
+        assert paths <= project.indexer.ignored
+        assert paths <= project.graph.closure(["tests/test_a.py"])
+
+
 async def test_what_moved_under_a_run_is_told(tmp_path: Path) -> None:
     """Other bytes count, another time of writing does not; by-products never."""
     async with opened(tmp_path) as (project, _parsers):
