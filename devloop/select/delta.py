@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
@@ -365,8 +366,10 @@ class Delta:
         names: dict[str, tuple[str, ...]] = {}
         for path, (before, after) in edited.items():
             edit = compare(before, after, scene.classes)
-            if edit.wild is None and edit.names and _is_of_tests(path, self._present.graph):
-                edit = msgspec.structs.replace(edit, wild=next(iter(edit.names.values())))
+            if edit.wild is None and edit.names:
+                of_tests = _is_of_tests(path, self._present.graph)
+                asked = [said for one, said in edit.names.items() if of_tests or _ASKED.match(one)]
+                edit = msgspec.structs.replace(edit, wild=asked[0] if asked else None)
             self._functions(path, edit.functions)
             unread = _unread(edit.constants, scene)
             if edit.wild is not None:
@@ -471,6 +474,14 @@ def _unread(constants: Collection[str], scene: Scene) -> str:
         if not dunder and not any(name in outline.names for outline in scene.readers.values()):
             return name
     return ""
+
+
+_ASKED = re.compile(
+    r"test|Test|pytest|runTest|__test__|(asyncS|s)et(u|U)p(_?(method|class|module|function|Class)|$)"
+    r"|(asyncT|t)ear(d|D)own(_?(method|class|module|function|Class)|$)"
+)
+"""What pytest looks for by name in any class or module that a test file holds something of: tests,
+what is done around them. No code mentions it."""
 
 
 def _is_of_tests(path: str, graph: Graph) -> bool:

@@ -962,3 +962,48 @@ def test_who_replaces_the_import_function_is_given_what_a_plain_run_gives(
     """A look at a frame's variables has Python 3.12 hand them on with the next import in it."""
     project = recorded(IMPORTS)
     assert project.due() == {}
+
+
+INHERITED = """
+pytest.ini
+    [pytest]
+    pythonpath = src
+src/checks.py
+    class Checks:
+        limit = 3
+        def test_limit(self):
+            assert self.limit == 3
+    def ready():
+        return True
+tests/test_queue.py
+    from checks import *
+    class TestQueue(Checks):
+        def test_own(self):
+            pass
+    def test_ready():
+        assert ready()
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("    limit = 3\n", "    limit = 3\n    def test_new(self):\n        assert False\n"),
+        ("    limit = 3\n", "    limit = 3\n    test_new = lambda self: 1 / 0\n"),
+        ("    limit = 3\n", "    limit = 3\n    def setup_method(self):\n        assert False\n"),
+        ("    limit = 3\n", "    limit = 3\n    def teardown_class(cls):\n        assert False\n"),
+        ("def ready", "def test_new():\n    assert False\ndef ready"),
+        ("def ready", "def setup_module():\n    assert False\ndef ready"),
+    ],
+)
+def test_what_pytest_looks_for_by_name_reaches_test_files_from_anywhere(
+    recorded: MakeLab, old: str, new: str
+) -> None:
+    """A test, or what is done around tests, that a base class or a module for all brings."""
+    project = recorded(INHERITED)
+    project.write(project.edit("src/checks.py", old, new))
+    every = {"TestQueue::test_limit", "TestQueue::test_own", "test_ready"}
+    assert set(project.due()) == {f"tests/test_queue.py::{one}" for one in every}
+    failed = {nodeid for nodeid, word in project.outcomes().items() if word != "PASSED"}
+    assert failed
+    assert failed <= project.ran(code=1)
