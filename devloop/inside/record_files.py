@@ -301,33 +301,34 @@ class Files:
         return path if path[:1] == "/" else f"{self._ground.root}/{path}"
 
     def _listed(self, arguments: tuple[Any, ...]) -> None:
+        self._list(arguments)
+
+    def _list(self, arguments: tuple[Any, ...]) -> tuple[str, Any] | None:
+        """Note that a folder is listed; gives its path, and the frame that has called for it."""
         name = "." if not arguments or arguments[0] is None else arguments[0]
         name = looks.path_of(name) if name.__class__ is int else name
         path = self._ground.path(name)
         if path is None or self._is_own(path):
-            return
-        who, _, _ = self._asked.who()
-        if who not in (askers.RUNNER, askers.IMPORTING):
-            self._recorder.add(f"l {path}" if self._exists(name) else f"x {path}")
+            return None
+        who, through, frame = self._asked.who()
+        if who in (askers.RUNNER, askers.IMPORTING):
+            return None
+        there = self._exists(name)
+        self._recorder.add(f"l {path}" if there else f"x {path}")
+        return (path, through[0] if through else frame) if there else None
 
     def _scanned(self, arguments: tuple[Any, ...]) -> None:
         """A folder is listed with entries that know more than names; to ask them has no event."""
-        self._listed(arguments)
-        name = "." if not arguments or arguments[0] is None else arguments[0]
-        name = looks.path_of(name) if name.__class__ is int else name
-        path = self._ground.path(name)
-        if path is None:
-            return
-        who, through, frame = self._asked.who()
-        caller = through[0] if through else frame
-        if who in (askers.RUNNER, askers.IMPORTING) or caller is None or not self._exists(name):
+        path, caller = self._list(arguments) or ("", None)
+        if caller is None:
             return
         if caller.f_globals.get("__name__", "").partition(".")[0] in NAMES_ALONE:
             return
         if not self._says_stat(caller.f_code.co_filename):
             return
-        for entry in os.listdir(name):
-            inner = self._ground.path(f"{self._absolute(path)}/{entry}")
+        folder = self._absolute(path)
+        for entry in os.listdir(folder):
+            inner = self._ground.path(f"{folder}/{entry}")
             if inner is not None and self._is_file(inner):
                 self._read(inner)
 
