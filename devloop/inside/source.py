@@ -150,7 +150,9 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
             for key, own in functions.items()
             if fillers and any(not fillers.isdisjoint(part.code.co_names) for part in own)
         }
-        memos = keeping(tree, suspects | callers) if suspects else memos
+        names = {name for part in parts for name in part.code.co_names}
+        if suspects or "defaultdict" in names:
+            memos = keeping(tree, suspects | callers)
         storing = {k for k in suspects if any(stores(part.code) for part in functions[k])}
         named = {
             key: {name for part in own for name in part.code.co_names}
@@ -160,7 +162,6 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
         framed = [key for key, own in named.items() if not own.isdisjoint(FRAMES)]
         if framed:
             positions |= named_apart(named, meaning(tree, framed, FRAMES))
-        names = {name for part in parts for name in part.code.co_names}
         if not names.isdisjoint(IMPORTERS):
             calls.walk(tree, statements.renamed)
         if "pytest_plugins" in names:

@@ -33,7 +33,9 @@ CLOSED = "!"
 """After the key of a function that keeps results where only functions beside it can meet them; see
 `inside/memos.py`."""
 UNCALLED = frozenset({"__get__", "__getattr__", "__missing__"})
-"""Methods of which who finds what they have kept mentions nothing; see `inside/memos.py`."""
+"""Methods of which who finds what they have kept mentions nothing; see `inside/memos.py`.
+
+So it is with a lambda, which has no name."""
 UNKNOWN = b"?"
 """The content of a file of which nobody knows what it says."""
 FEW = 200
@@ -404,8 +406,10 @@ class Delta:
                     self._changed.setdefault(number, reason)
             for key in found:
                 path, _, function = key.partition("::")
-                if function.rpartition(".")[2] in UNCALLED:
-                    self._wild.setdefault(path, f"what {function} has kept")
+                own = function.rpartition(".")[2]
+                if own in UNCALLED or own.startswith("<"):
+                    whose = "a lambda" if own.startswith("<") else function
+                    self._wild.setdefault(path, f"what {whose} has kept")
             found = {key: reason for key, reason in found.items() if not key.endswith(CLOSED)}
             if not found:
                 continue

@@ -830,6 +830,71 @@ def test_what_is_found_without_a_call_is_credited_to_all_who_may_find_it(recorde
         assert not any(nodeid.endswith("::test_other") for nodeid in found), name
 
 
+FACTORIES = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+deep.py
+    def row():
+        return 1
+    def pair():
+        return 2
+    def length():
+        return 3
+    def page():
+        return 4
+rows.py
+    import collections, functools
+    import deep
+    def _row():
+        return deep.row()
+    ROWS = collections.defaultdict(_row)
+pairs.py
+    import collections, functools
+    import deep
+    PAIRS = collections.defaultdict(lambda: deep.pair())
+lengths.py
+    import collections, functools
+    import deep
+    LENGTHS = functools.cache(lambda text: deep.length())
+books.py
+    import collections, functools
+    import deep
+    class Book:
+        PAGES = collections.defaultdict(lambda: deep.page())
+tests/test_factories.py
+    import books, lengths, pairs, rows
+    def test_row_1():
+        assert rows.ROWS["a"] == 1
+    def test_row_2():
+        assert rows.ROWS["a"] == 1
+    def test_pair_1():
+        assert pairs.PAIRS["a"] == 2
+    def test_pair_2():
+        assert pairs.PAIRS["a"] == 2
+    def test_length_1():
+        assert lengths.LENGTHS("a") == 3
+    def test_length_2():
+        assert lengths.LENGTHS("a") == 3
+    def test_page_1():
+        assert books.Book.PAGES["a"] == 4
+    def test_page_2():
+        assert books.Book.PAGES["a"] == 4
+tests/test_other.py
+    def test_other():
+        pass
+"""
+
+
+def test_what_a_factory_makes_is_credited_to_all_who_may_find_it(recorded: MakeLab) -> None:
+    """S8: a function that `defaultdict` calls, or a lambda that a cache does."""
+    project = recorded(FACTORIES)
+    for number, name in enumerate(("row", "pair", "length", "page"), 1):
+        edit = project.edit("deep.py", f"return {number}", "return 0")
+        found = project.check(edit, f"::test_{name}_1", f"::test_{name}_2")
+        assert not any(nodeid.endswith("::test_other") for nodeid in found), name
+
+
 TEXT = '''
 pytest.ini
     [pytest]

@@ -99,6 +99,23 @@ def test_what_is_found_without_a_call_anybody_may_meet() -> None:
     }  # fmt: skip
 
 
+def test_what_a_container_that_lasts_calls_keeps_what_it_makes() -> None:
+    """Who finds it calls nothing; a function's own container ends with it (S8)."""
+    text = """
+    def row(): return make()
+    def other(): return make()
+    ROWS, LISTS = collections.defaultdict(row), defaultdict(list)
+    COUNTS = defaultdict(int)
+    class A:
+        def page(): return make()
+        PAGES = defaultdict(page), defaultdict(lambda: make())
+    def f():
+        own = defaultdict(lambda: make())
+        return own
+    """
+    assert keeping(ast.parse(textwrap.dedent(text)), None) == {"row", "A.page", "A.<lambda>"}
+
+
 @pytest.mark.parametrize(
     ("body", "kept"),
     [
@@ -135,6 +152,10 @@ def test_methods_and_inner_functions_are_told_apart() -> None:
         ("class A:\n    def load(self):\n        self.x.append(1)", "k.x or k.load()", "f k"),
         ("class A:\n    def load(self):\n        self.x = make()", "k.x or k.y.load()", ""),
         ("class A:\n    def load(self):\n        self.x = make()", "k.z or k.load()", ""),
+        ("class A:\n    def load(self):\n        self.x = make()", "k.x or m.load()", ""),
+        ("class A:\n    def load(self):\n        self.x = make()", "o = k; o.x or k.load()", "f k"),
+        ("class A:\n    def load(self):\n        self.x = make()", "o = k; k.x or o.load()", "f o"),
+        ("class A:\n    def load(self):\n        self.x = make()", "o = k.x; o or k.load()", "f k"),
         ("def load():\n    memo['x'] = make()", "load()\n    return memo['x']", ""),
         ("def load():\n    own = make()\n    own['x'] = 1", "own = k\n    own or load()", ""),
         ("def load():\n    memo.set(make())", "if not memo.get():\n        load()", ""),
@@ -145,6 +166,24 @@ def test_who_has_another_function_fill_what_it_looks_at_keeps_something(
 ) -> None:
     """``if self._x is None: self._load()`` and the like (S8)."""
     text = f"{filler}\ndef f(k):\n    {body}\n"
+    assert keeping(ast.parse(text), None) == ({kept} if kept else set())
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        ("if not k.handlers:\n        k.addHandler(HANDLER)", ""),
+        ("if HANDLER not in k.handlers:\n        k.handlers.append(HANDLER)", ""),
+        ("if not k.handlers:\n        k.addHandler(make())", "f k"),
+        ("h = make()\n    if not k.handlers:\n        k.handlers.append(h)", "f k"),
+        ("if not k.handlers:\n        k.handlers.append(REBOUND)", "f k"),
+        ("if not k.handlers:\n        k.handlers.append(HANDLER)\n        make(k)", "f k"),
+        ("if not k.handlers:\n        k.x = 1\n    else:\n        k.handlers.append(H)", "f k"),
+    ],
+)
+def test_who_puts_what_lasts_where_it_lacks_keeps_nothing(body: str, kept: str) -> None:
+    """The next one would have put it there as well, where nothing else depends on that (S8)."""
+    text = f"def other():\n    global REBOUND\n    REBOUND = 1\ndef f(k):\n    {body}\n"
     assert keeping(ast.parse(text), None) == ({kept} if kept else set())
 
 
