@@ -7,9 +7,10 @@ away without another interpreter's start, and the next one is forked from the sa
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal
 
@@ -131,28 +132,27 @@ class Zygote:
         unsafe: dict[str, str] = {}
         names = list(modules)
         for attempt in range(ROUNDS + 1):
-            holder = await (await self._start()).fork()
-            try:
-                answer, _ = await holder.load(
-                    "preload", names, check=True, pytest=pytest, altered=list(altered),
-                    outside=list(outside),
-                )  # fmt: skip
-                fault = next(iter(answer["unsafe"].items()), None)
-            except Declined:
-                if holder.importing is None:
-                    await holder.close()
-                    raise
-                answer = {"suspects": [holder.importing]}
-                fault = (holder.importing, "ends the process")
-            except BaseException:
-                await holder.close()
-                raise
-            crossed = crossing(names, answer.get("crossed", {}))
-            unsafe.update(crossed)
-            # One that failed by it has left parts of itself behind.
-            if fault is None and not crossed:
-                break
-            await holder.close()
+            async with contextlib.AsyncExitStack() as stack:
+                holder = await (await self._start()).fork()
+                stack.push_async_callback(holder.close)
+                try:
+                    answer, _ = await holder.load(
+                        "preload", names, check=True, pytest=pytest, altered=list(altered),
+                        outside=list(outside),
+                    )  # fmt: skip
+                    fault = next(iter(answer["unsafe"].items()), None)
+                except Declined:
+                    if holder.importing is None:
+                        raise
+                    answer = {"suspects": [holder.importing]}
+                    fault = (holder.importing, "ends the process")
+                crossed = crossing(names, answer.get("crossed", {}))
+                unsafe.update(crossed)
+                # One that failed by it has left parts of itself behind.
+                if fault is None and not crossed:
+                    await self._hold(holder, (name for name, _ in answer["loaded"]))
+                    stack.pop_all()
+                    return preloaded({**answer, "unsafe": unsafe}, time.monotonic() - began)
             if fault is None:
                 names = [name for name in names if name not in unsafe]
                 continue
@@ -164,18 +164,19 @@ class Zygote:
             else:
                 unsafe.update(await self._blame(names, fault, answer["suspects"], altered))
             names = [name for name in names if name not in unsafe]
-        else:
-            raise Declined(
-                "its imports cannot be held: some of them are unsafe, in each of several tries"
-            )
+        raise Declined(
+            "its imports cannot be held: some of them are unsafe, in each of several tries"
+        )
+
+    async def _hold(self, holder: Blank, loaded: Iterable[str]) -> None:
+        """Fork the next ones from another process than before, which has loaded these modules."""
         async with self._forking:
             old, self._holder = [self._ready, self._holder], holder
             self._ready, self.pages = None, Pages()
-            self.packages = frozenset(name.partition(".")[0] for name, _ in answer["loaded"])
+            self.packages = frozenset(name.partition(".")[0] for name in loaded)
         for blank in old:
             if blank is not None:
                 await blank.close()
-        return preloaded({**answer, "unsafe": unsafe}, time.monotonic() - began)
 
     async def _blame(
         self,

@@ -301,6 +301,30 @@ async def test_a_running_child_outlives_its_zygote(start: Starter, until: Until)
     assert await again.process.stop() == Ended(signal="SIGTERM")
 
 
+async def test_who_cancels_leaves_nothing_behind(
+    start: Starter, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even just as what it has asked for is there: the process ends, its socket is closed."""
+    start.write("main.py", STAY)
+    zygote = await start.zygote("python", "main.py")
+    kept = zygote.pids
+    load = Blank.load
+    with anyio.CancelScope() as scope:
+
+        async def load_and_cancel(blank: Blank, *args: Any, **more: Any) -> Any:
+            answer = await load(blank, *args, **more)
+            forked.append(blank)
+            scope.cancel()
+            return answer
+
+        forked: list[Blank] = []
+        monkeypatch.setattr(Blank, "load", load_and_cancel)
+        await zygote.preload(["json"])
+    assert scope.cancelled_caught
+    assert zygote.pids == kept
+    await until(lambda: forked[0].process.ended, "what was forked for it has ended")
+
+
 async def test_a_blank_that_dies_is_replaced(start: Starter, until: Until) -> None:
     """The one in stock as well as the one that is about to be used."""
     start.write("main.py", STAY)
