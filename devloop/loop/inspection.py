@@ -25,7 +25,7 @@ from devloop.report.paint import Paint
 from devloop.select import tests as select_tests
 from devloop.select.apps import AppTarget, affected_apps
 from devloop.select.foresight import foresee, seen
-from devloop.select.records import Verdict
+from devloop.select.records import Records, Verdict
 from devloop.select.steps import affected_steps
 from devloop.store import peek
 from devloop.watch import revisions
@@ -92,17 +92,21 @@ def find_affected(project: Project, ahead: Ahead | None = None) -> Affected:
         changed = frozenset(before)
         due = project.verdicts.reached(before, contents)
     else:
+        contents = project.contents
         changes = project.verdicts.changes()
         changed = frozenset(change.path for change in changes)
         due = project.due()
     touched = frozenset(change.path for change in changes)
     known = select_tests.by_file(project.records)
-    # What `-k` or the like has left out nobody knows of: there the file stands for its tests.
-    whole = {path: known.get(path, ()) for path in project.records.collected}
     tests = [
         test
         for file in due.files
-        for test in planned(file, [verdict.nodeid for verdict in whole.get(file.path, ())])
+        for test in planned(
+            file,
+            [verdict.nodeid for verdict in known.get(file.path, ())]
+            if _holds_what_it_held(file.path, project.records, contents)
+            else (),
+        )
     ]
     apps = affected_apps(project.graph, _apps(project), changed, touched, project.categorise)
     return Affected(
@@ -112,6 +116,19 @@ def find_affected(project: Project, ahead: Ahead | None = None) -> Affected:
         due.all_reason,
         targets(affected_steps(project.config.steps, touched)),
         targets(apps),
+    )
+
+
+def _holds_what_it_held(path: str, records: Records, contents: Mapping[str, bytes]) -> bool:
+    """Whether a test file is as it was when all its tests were collected.
+
+    Else it stands for them: there may be others by now, or what `-k` has left out.
+    """
+    listing = next(iter(records.listings.get(path, ())), None)
+    return (
+        path in records.collected
+        and listing is not None
+        and records.content_of(path, listing.revision) == contents.get(path)
     )
 
 

@@ -94,8 +94,10 @@ def affected(data: Mapping[str, Any], paint: Paint) -> str:
         title = f"all tests: {one_line(data.get('all_reason') or 'asked for')}"
         lines += _section(title, [(name, "") for name, _ in tests], paint) or [_title(title, paint)]
     else:
-        word = "test" if any("::" in test["nodeid"] for test in data["tests"]) else "test file"
-        lines += _section(plural(len(data["tests"]), word) + _counts(data["tests"]), tests, paint)
+        single = sum("::" in test["nodeid"] for test in data["tests"])
+        counts = {"test": single, "test file": len(data["tests"]) - single}
+        title = " and ".join(plural(count, word) for word, count in counts.items() if count)
+        lines += _section(title + _counts(data["tests"]), tests, paint)
     for word, rows in targets.items():
         lines += _section(plural(len(rows), word), rows, paint)
     if not (tests or data["all"] or targets["step"] or targets["app"]):

@@ -273,10 +273,19 @@ class Records:
                 changed[path] = ABSENT
         return changed
 
-    def content_of(self, path: str) -> bytes:
-        """The content that a path had in the last revision."""
-        entries = self._history.get(path)
-        return entries[-1][1] if entries else ABSENT
+    def content_of(self, path: str, revision: int | None = None) -> bytes:
+        """The content that a path had.
+
+        Args:
+            path: which.
+            revision: in this one; None is the last.
+        """
+        then = ABSENT
+        for at, content in self._history.get(path, ()):
+            if revision is not None and at > revision:
+                break
+            then = content
+        return then
 
     def entries_for(self, contents: Contents) -> tuple[HistoryEntry, ...]:
         """The entries that bring the history up to these contents.

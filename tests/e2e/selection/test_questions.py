@@ -64,6 +64,21 @@ def test_of_a_file_of_which_some_tests_alone_were_asked_for_it_stands_for_the_ot
     assert "tests/test_cart.py" in found
 
 
+def test_an_edited_test_file_stands_for_the_tests_that_it_may_hold_now(shop: Any) -> None:
+    """Who hands the nodeids to pytest must not miss the one that was just written."""
+    text = shop.root.joinpath("tests/test_cart.py").read_text()
+    new = "def test_new():\n    assert False\n"
+    shop.write({"tests/test_cart.py": text + new, "src/shop/prices.py": "PRICE = 2\n"})
+    found = {test["nodeid"] for test in shop.ask("affected")["tests"]}
+    assert found == {"tests/test_cart.py"}
+    assert "1 test file" in shop.run("affected").stdout
+    assert shop.run("test").returncode == 1
+    shop.write({"src/shop/prices.py": "PRICE = 3\n"})
+    assert {TOTAL, "tests/test_cart.py::test_new"} <= {
+        test["nodeid"] for test in shop.ask("affected")["tests"]
+    }
+
+
 def test_nothing_affected_is_good(shop: Any) -> None:
     """Exit code 0, for `affected` and for `test`."""
     assert shop.ask("affected")["tests"] == []
