@@ -4,15 +4,38 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import msgspec
+
 from devloop.config.types import App, argv, seconds
 from devloop.events import Event, Notice
+from devloop.execute.command import NotPython, Python, parse
 from devloop.execute.environment import for_project, read_file
 from devloop.execute.guard import Spawn
+from devloop.execute.staleness import FRESH
 from devloop.execute.wiring import Wiring
 from devloop.plan.reloader import Tamed, tame
+
+
+class Made(msgspec.Struct, frozen=True):
+    """What is to be started.
+
+    Args:
+        spawn: as it is started.
+        command: what its words start.
+        problem: what a person should know of it, at each start.
+        note: the same, at the first one.
+        at: when this was found out, on the monotonic clock.
+    """
+
+    spawn: Spawn
+    command: Python | NotPython
+    problem: str | None
+    note: str | None
+    at: float
 
 
 class AppSpawn:
@@ -25,6 +48,7 @@ class AppSpawn:
         root: the project's.
         interpreter: the path of the project's interpreter, where there is one.
         environ: what its environment is made from.
+        terminal: its streams are a pseudo-terminal.
     """
 
     def __init__(
@@ -36,6 +60,7 @@ class AppSpawn:
         root: Path,
         interpreter: str | None,
         environ: Mapping[str, str],
+        terminal: bool,
     ) -> None:
         self._name = name
         self._app = app
@@ -43,40 +68,57 @@ class AppSpawn:
         self._root = root
         self._interpreter = interpreter
         self._environ = environ
-        self._said: str | None = None
+        self._terminal = terminal
+        self._noted: str | None = None
+        self._ahead: Made | None = None
 
-    def make(self, wiring: Wiring) -> Spawn:
+    def look(self) -> None:
+        """A start may come in some milliseconds: find out by now what would be started."""
+        self._ahead = self._make()
+
+    def make(self, wiring: Wiring) -> tuple[Spawn, Python | NotPython]:
         """What is to be started now; its environment file is read again.
 
         Args:
             wiring: its standard streams.
+
+        Returns:
+            That, and what its words start.
         """
+        made, self._ahead = self._ahead, None
+        if made is None or time.monotonic() - made.at >= FRESH:
+            made = self._make()
+        if made.problem is not None:
+            self._emit(Notice(f"app {self._name}: {made.problem}", severity="warning"))
+        if made.note is not None and made.note != self._noted:
+            self._noted = made.note
+            self._emit(Notice(made.note))
+        streams = {"stdin": wiring.stdin, "stdout": wiring.stdout, "stderr": wiring.stdout}
+        return msgspec.structs.replace(made.spawn, **streams), made.command
+
+    def _make(self) -> Made:
         app = self._app
-        env = for_project(self._environ, self._interpreter, buffered=wiring.terminal is not None)
-        if wiring.terminal is not None:
+        env = for_project(self._environ, self._interpreter, buffered=self._terminal)
+        if self._terminal:
             # They would hide the window's real size, and what the terminal is.
             env.pop("LINES", None)
             env.pop("COLUMNS", None)
             env.setdefault("TERM", "xterm-256color")
-        if (problem := add(env, app, self._root)) is not None:
-            self._emit(Notice(f"app {self._name}: {problem}", severity="warning"))
+        problem = add(env, app, self._root)
         command = argv(app.command)
         tamed = tame(command, env) or Tamed(command)
         env.update(tamed.env)
-        if tamed.message is not None and tamed.message != self._said:
-            self._said = tamed.message
-            self._emit(Notice(tamed.message))
-        return Spawn(
+        cwd = os.path.join(self._root, app.cwd) if app.cwd else str(self._root)  # noqa: PTH118
+        spawn = Spawn(
             argv=tamed.argv,
             env=env,
-            cwd=os.path.join(self._root, app.cwd) if app.cwd else str(self._root),  # noqa: PTH118
-            stdin=wiring.stdin,
-            stdout=wiring.stdout,
-            stderr=wiring.stdout,
-            terminal=wiring.terminal is not None,
+            cwd=cwd,
+            terminal=self._terminal,
             stop_signal=signal.Signals[app.stop_signal],
             stop_timeout=seconds(app.stop_timeout),
         )
+        parsed = parse(tamed.argv, env, cwd)
+        return Made(spawn, parsed, problem, tamed.message, time.monotonic())
 
 
 def add(env: dict[str, str], app: App, root: Path) -> str | None:

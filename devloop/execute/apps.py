@@ -112,7 +112,13 @@ class AppSupervisor:
         self._app = app
         self._emit = emit
         self._spawn = AppSpawn(
-            name, app, emit=emit, root=root, interpreter=interpreter, environ=environ
+            name,
+            app,
+            emit=emit,
+            root=root,
+            interpreter=interpreter,
+            environ=environ,
+            terminal=terminal is not None,
         )
         self._held = Held(str(root))
         self._page = ErrorPage(self._held, str(root), environ)
@@ -212,7 +218,7 @@ class AppSupervisor:
         """
         return await self._asked.settled()
 
-    async def look(self, at_once: bool) -> None:
+    async def look(self, *, at_once: bool) -> None:
         """A change may call for a start: see to what can be told by now.
 
         Args:
@@ -222,6 +228,7 @@ class AppSupervisor:
             await self._line.look()
             if self._before_start is not None:
                 self._before_start()
+            self._spawn.look()
         if self.warm is not None:
             await self.warm.look()
 
@@ -288,7 +295,7 @@ class AppSupervisor:
             try:
                 self._held.bind(self._app.listen)
                 self._held.starting()
-                begun = await self._starts.begin(self._spawn.make(wiring))
+                begun = await self._starts.begin(*self._spawn.make(wiring))
             except (CommandError, GuardianLost) as error:
                 hint = "" if error.hint is None else f" ({error.hint})"
                 self._fail(f"{error.message}{hint}", None)

@@ -9,7 +9,7 @@ import msgspec
 
 from devloop.events import Start
 from devloop.execute.blank import Blank
-from devloop.execute.command import NotPython, Python, parse
+from devloop.execute.command import NotPython, Python
 from devloop.execute.guard import Guard, Process, Spawn
 from devloop.execute.held import Held
 from devloop.execute.orders import Declined, Order, Running
@@ -53,11 +53,12 @@ class Starts:
         self._warm = warm
         self._terminal = terminal
 
-    async def begin(self, spawn: Spawn) -> Begun:
+    async def begin(self, spawn: Spawn, command: Python | NotPython) -> Begun:
         """Start a process, and never leave one behind whose id is not known.
 
         Args:
             spawn: what, and how.
+            command: what its words start.
 
         Returns:
             The process.
@@ -66,7 +67,6 @@ class Starts:
             CommandError: it could not be started.
             GuardianLost: the guardian has died.
         """
-        command = parse(spawn.argv, spawn.env, spawn.cwd)
         if isinstance(command, NotPython):
             return await self._plain(spawn, command.reason)
         null = os.open(os.devnull, os.O_RDWR)

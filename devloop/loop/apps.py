@@ -138,14 +138,15 @@ class Apps:
         apps = self._project.config.apps
         return tuple(target for name, target in self.due.items() if not apps[name].needs)
 
-    async def stirred(self, at_once: bool) -> None:
+    async def stirred(self, whole: Collection[str]) -> None:
         """Sources seem to have changed, which is not looked into yet.
 
         Args:
-            at_once: nothing more is waited for.
+            whole: those that are as they will be, if nothing more is waited for.
         """
-        for supervisor in self._supervisors.values():
-            await supervisor.look(at_once)
+        names = [app.name for app in self._affected(whole, whole)] if whole else self._supervisors
+        for name in names:
+            await self._supervisors[name].look(at_once=bool(whole))
 
     def note(self, applied: Applied) -> bool:
         """Make those due that a change restarts.
@@ -162,13 +163,7 @@ class Apps:
         paths = sorted(applied.touched | applied.changed)
         for supervisor in self._supervisors.values():
             supervisor.changed(paths, applied.touched - applied.changed)
-        affected = affected_apps(
-            self._project.graph,
-            self._targets(),
-            applied.changed,
-            applied.touched,
-            self._project.categorise,
-        )
+        affected = self._affected(applied.changed, applied.touched)
         self.due.update((app.name, app) for app in affected)
         return bool(affected)
 
@@ -260,6 +255,12 @@ class Apps:
         async with anyio.create_task_group() as stopping:
             for supervisor in self._supervisors.values():
                 stopping.start_soon(supervisor.stop)
+
+    def _affected(
+        self, changed: Collection[str], touched: Collection[str]
+    ) -> tuple[SelectedTarget, ...]:
+        project = self._project
+        return affected_apps(project.graph, self._targets(), changed, touched, project.categorise)
 
     def _targets(self) -> tuple[AppTarget, ...]:
         """What selection is to know of them."""

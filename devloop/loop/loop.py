@@ -322,7 +322,7 @@ class Loop:
             self.project.indexer.edited.add(whole)
             self._tasks.start_soon(self.project.indexer.foresee, whole, self._parsers)
         # After that, whose work is another process's.
-        self._tasks.start_soon(self._apps.stirred, bool(whole))
+        self._tasks.start_soon(self._apps.stirred, whole)
         self._tasks.start_soon(self._tests.stirred)
 
     async def _on_read(self) -> None:
