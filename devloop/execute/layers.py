@@ -25,6 +25,7 @@ from devloop.execute.reads import Reads
 from devloop.execute.zygote import Zygote
 from devloop.graph.graph import Graph
 from devloop.plan import layers as plan
+from devloop.plan.entangled import entangled, reordered
 from devloop.plan.warm import first_party, library_of
 from devloop.select.category import Category, category
 from devloop.select.readers import IN_C, readers
@@ -114,6 +115,9 @@ class Layers:
         self._tell = tell
         self._seen = graph()
         self._modules: tuple[tuple[str, str], ...] = ()
+        self._new: set[str] = set()
+        """Paths of modules that may be imported anywhere."""
+
         self._main: str | None = None
         self._cwd: str | None = None
         self._scene = Scene()
@@ -183,6 +187,7 @@ class Layers:
         modules = [(name, file) for name, file in message["modules"]]
         own = {name for name, _ in first_party(modules, self._root, library_of(modules))}
         known = dict(self._modules)
+        self._new = set()
         self._modules = tuple(
             (name, self._relative(file))
             for name, file in modules
@@ -191,6 +196,30 @@ class Layers:
         news = {name for name, _ in self._modules if name not in known}
         for target in [t for t in self._refusals if t.partition(":")[0] in news]:
             del self._refusals[target]
+
+    def _mixed_up(self, before: Graph, changed: Sequence[str]) -> frozenset[str]:
+        """The paths of modules that come to something else by what is imported before them now."""
+        old, new = before.files, self._seen.files
+        told = [
+            path
+            for path in changed
+            if path not in old
+            or path not in new
+            or (old[path].imports, old[path].doings) != (new[path].imports, new[path].doings)
+        ]
+        if not told:
+            return frozenset()
+        targets = {edge.imported for path in told for edge in self._seen.imports(path)}
+        targets -= {edge.imported for path in told for edge in before.imports(path)}
+        paths = {path for _, path in self._modules}
+        self._new |= self._seen.closure(targets) - paths
+        if reordered(before, self._seen, told, paths):
+            return frozenset(paths)
+        edited = plan.lately_edited(self._edits, time.monotonic())
+        return self._entangled({*edited, *self._out})
+
+    def _entangled(self, avoid: Collection[str]) -> frozenset[str]:
+        return entangled(self._seen, self._modules, avoid, sorted(self._new))
 
     def called(self, message: Mapping[str, Any]) -> None:
         """Take in the first call of a function.
@@ -214,15 +243,18 @@ class Layers:
         touched = plan.touched(before, self._seen, sources)
         others = {*paths}.difference(sources, byproducts)
         data = sorted(path for path in others if category(path) is Category.DATA)
+        mixed = self._mixed_up(before, sources) if self._layers or self._round else frozenset()
         for layer in self._layers:
             if not layer.paths.isdisjoint(touched):
                 self._spoil(layer, "an edit reaches it")
+            elif layer.wish.target is None and not layer.paths.isdisjoint(mixed):
+                self._spoil(layer, "an edit changes what comes before it")
             elif layer.unheard and data:
                 self._spoil(layer, f"{min(layer.unheard)} may have read {data[0]}")
         if self._round is not None:
-            self._round.touched |= touched
+            self._round.touched |= touched | mixed
             self._round.data |= bool(data)
-            if not touched.isdisjoint(self._round.expected):
+            if not self._round.touched.isdisjoint(self._round.expected):
                 self._round.scope.cancel()
         self._out = {path: why for path, why in self._out.items() if path not in touched}
         for target, one in list(self._refusals.items()):
@@ -371,6 +403,7 @@ class Layers:
             kept = {name for one in self._layers if one.wish.target for name in one.wish.modules}
             edited = plan.lately_edited(self._edits, time.monotonic())
             avoid = {*edited, *self._out, *([self._main] if self._main else ())}
+            avoid |= self._entangled(avoid)
             wanted = plan.holdable(self._seen, self._modules, avoid)
             names = tuple(name for name in wanted if name not in kept)
             if top is not None and top.target is None:

@@ -39,6 +39,23 @@ class Inner(msgspec.Struct, frozen=True, array_like=True):
     imports: tuple[Import, ...] = ()
 
 
+class Doings(msgspec.Struct, frozen=True, array_like=True):
+    """What the import of a module does to others, and what of theirs it looks at.
+
+    Args:
+        keeps: there is something in it that others may alter by calling it.
+        alters: the imports of whose objects it sets a part, or hands them to a call that it makes
+            for what that does.
+        calls: those that it calls, derives a class from or decorates with.
+        sees: those that it mentions in any other way.
+    """
+
+    keeps: bool = False
+    alters: tuple[Import, ...] = ()
+    calls: tuple[Import, ...] = ()
+    sees: tuple[Import, ...] = ()
+
+
 class SourceProblem(msgspec.Struct, frozen=True, array_like=True):
     """Why a source cannot be compiled.
 
@@ -76,6 +93,7 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
             nothing else, so that theirs are its `imports`.
         inner: which of `strings` and `imports` stand in functions alone.
         attaches: a string in it is SQL that opens another database.
+        doings: what its import does beyond it. Nothing of the standard library is in there.
     """
 
     fingerprint: bytes
@@ -90,3 +108,4 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     examples: tuple[Import, ...] | None = None
     inner: tuple[Inner, ...] = ()
     attaches: bool = False
+    doings: Doings = Doings()

@@ -8,7 +8,7 @@ from sys import intern
 import msgspec
 
 from devloop.graph import names
-from devloop.graph.facts import Facts
+from devloop.graph.facts import Facts, Import
 from devloop.graph.index import Index, changed, collect, starting_with
 from devloop.graph.layout import SOURCES, Layout
 
@@ -338,6 +338,29 @@ class Graph:
             facts: what it would say.
         """
         return frozenset(self._targets(path, names.wanted(path, facts, self.layout)))
+
+    def named(self, path: str, imports: Iterable[Import]) -> tuple[frozenset[str], frozenset[str]]:
+        """What some imports in a file are of.
+
+        Args:
+            path: of the file.
+            imports: they.
+
+        Returns:
+            The files of the modules that they name, without the packages above these; and the
+            top-level packages, from elsewhere, of the others.
+        """
+        found: set[str] = set()
+        elsewhere: set[str] = set()
+        own = self.layout.module_names(path)
+        for one in imports:
+            names_of_one = names.imported(path, one, own)
+            name = next((name for name in reversed(names_of_one) if name in self._modules), None)
+            if name is not None:
+                found.update(self._modules[name])
+            elif not one.level:
+                elsewhere.add(names_of_one[0])
+        return frozenset(found), frozenset(elsewhere)
 
     def _targets(self, path: str, wants: names.Wants | None = None) -> set[str]:
         """What a file can execute directly."""

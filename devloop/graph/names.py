@@ -81,8 +81,7 @@ def wanted(path: str, facts: Facts, layout: Layout) -> Wants:
 
 def _kinds_by_name(path: str, facts: Facts, layout: Layout) -> dict[str, int]:
     own = layout.module_names(path)
-    is_package = path.rpartition("/")[2].partition(".")[0] == "__init__"
-    packages = own if is_package else tuple(name.rpartition(".")[0] for name in own)
+    packages = _packages(path, own)
     found: dict[str, int] = {}
     typing: list[Import] = []
     for one in facts.imports:
@@ -122,6 +121,20 @@ def _kinds_by_name(path: str, facts: Facts, layout: Layout) -> dict[str, int]:
         for name in _imported(one, packages):
             found.setdefault(name, TYPING)
     return found
+
+
+def imported(path: str, one: Import, own: tuple[str, ...]) -> list[str]:
+    """The names of the modules that an import may be of.
+
+    Args:
+        path: of the file that it stands in.
+        one: the import.
+        own: the names of the file.
+
+    Returns:
+        Each after those of the packages above it.
+    """
+    return [*_imported(one, _packages(path, own))]
 
 
 def wanted_always(layout: Layout) -> tuple[str, ...]:
@@ -171,6 +184,11 @@ def prefixes(name: str) -> tuple[str, ...]:
         end = name.find(".", end + 1)
     found.append(intern(name))
     return tuple(found)
+
+
+def _packages(path: str, own: tuple[str, ...]) -> tuple[str, ...]:
+    is_package = path.rpartition("/")[2].partition(".")[0] == "__init__"
+    return own if is_package else tuple(name.rpartition(".")[0] for name in own)
 
 
 def _imported(one: Import, packages: tuple[str, ...]) -> Iterator[str]:

@@ -26,6 +26,7 @@ from .codes import (
     modules_named,
     parts_of,
 )
+from .doings import Doings
 from .examples import PROMPT, imported_by_examples, source_of_examples
 from .memos import keeping, may_keep, stores
 from .naming import key as key_of
@@ -139,10 +140,12 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
         statements.imports, statements.functions = imports_of(code), []
         calls.dynamic.add("")
         parts, found = parts_of(code), b""
+        done: list[Any] = []
     else:
         parts = parts_of(code)
         functions = functions_of(parts)
         found = outline(tree, functions)
+        done = Doings(tree, rebinds=b"global " in source).told()
         suspects = {k for k, own in functions.items() if any(may_keep(p.code) for p in own)}
         fillers = {key.rpartition(".")[2] for key in suspects}
         callers = {
@@ -189,6 +192,7 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
         imported_by_examples(shown) if shown else None,
         _inner(parts, strings, statements.imports + called, statements.functions, storing),
         any(map(_ATTACHING.search, texts)),
+        done,
     ]
     return facts, found
 

@@ -120,6 +120,42 @@ async def test_a_cycle_is_entered_where_the_program_enters_it(
     assert shop.was_layered()
 
 
+async def test_what_an_edited_module_does_to_others_comes_before_them(
+    program: Callable[..., Program],
+) -> None:
+    """A module that registers something is edited; one that registers after it comes after it."""
+    shop = program()
+    shop.write("place.py", BORN + "ITEMS = []\n")
+    shop.write("first.py", "import place\nplace.ITEMS.append('first 1')\n")
+    shop.write("second.py", "import place\nplace.ITEMS.append('second')\n")
+    shop.write("main.py", "import first, second, place\nprint(place.ITEMS)")
+    await shop.run()
+    await shop.again()
+    assert shop.was_layered()
+    for version in (2, 3):
+        shop.edit("first.py", f"import place\nplace.ITEMS.append('first {version}')\n")
+        warm = await shop.run()
+        assert warm == await shop.cold() == f"['first {version}', 'second']\n"
+        await shop.prepare()
+    assert shop.was_layered()
+
+
+async def test_an_edit_that_imports_in_another_order(program: Callable[..., Program]) -> None:
+    """What is held was imported in the old one."""
+    shop = program()
+    shop.write("place.py", "ITEMS = []\n")
+    shop.write("first.py", "import place\nplace.ITEMS.append('first')\n")
+    shop.write("second.py", "import place\nplace.ITEMS.append('second')\n")
+    shop.write("main.py", "import first, second, place\nprint(place.ITEMS)")
+    await shop.run()
+    await shop.again()
+    assert shop.was_layered()
+    shop.edit("main.py", "import second, first, place\nprint(place.ITEMS)")
+    assert await shop.run() == await shop.cold() == "['second', 'first']\n"
+    assert await shop.again() == "['second', 'first']\n"
+    assert shop.was_layered()
+
+
 @pytest.mark.parametrize("new", [None, "shop/costs.py"])
 async def test_a_module_that_is_gone_is_missed(shop: Program, new: str | None) -> None:
     """W13: a held module is deleted or renamed: the ImportError is that of a cold start."""
