@@ -121,8 +121,8 @@ def test_imports_in_another_order_are_seen() -> None:
     held = [f"{name}.py" for name in names]
 
     def changes(before: str, after: str) -> bool:
-        graphs = [graph_of({**names, "main": text}) for text in (before, after)]
-        return reordered(*graphs, ["main.py"], held)
+        old, new = (graph_of({**names, "main": text}) for text in (before, after))
+        return reordered(old, new, ["main.py"], held)
 
     assert changes("import a, b\n", "import b, a\n")
     assert changes("import b\n", "import a, b\n")
