@@ -73,6 +73,9 @@ class _Held:
         return self.path is None or addresses.file_at(self.path) == self.file
 
 
+_first = os.getpid()
+"""The process that was started; those that are forked from it may serve for each other."""
+
 _held: dict[str, _Held] = {}
 _bound: dict[int, str] = {}
 """What may be held once it listens, by its identity: sockets that the program has bound."""
@@ -91,6 +94,8 @@ def install(held: Iterable[tuple[Mapping[str, Any], int]]) -> None:
         held: what devloop holds: the descriptions in its order, each with its descriptor, which
             is ours from now on.
     """
+    global _first
+    _first = os.getpid()
     for description, fd in held:
         _hold(description["address"], fd, description.get("file"))
         os.close(fd)
@@ -248,6 +253,24 @@ def _patch(kind: Any) -> None:
                 return bytes(len(value)) if length else 0
         return value
 
+    real_connect, real_connect_ex = kind.connect, kind.connect_ex
+
+    def connect(self: Any, address: Any, /) -> None:
+        """See the `connect` of sockets."""
+        if _would_wait_for_itself(self, address):
+            raise OSError(_errno.ECONNREFUSED, os.strerror(_errno.ECONNREFUSED))
+        real_connect(self, address)
+
+    def connect_ex(self: Any, address: Any, /) -> int:
+        """See the `connect_ex` of sockets."""
+        if _would_wait_for_itself(self, address):
+            refused: int = _errno.ECONNREFUSED
+            return refused
+        result: int = real_connect_ex(self, address)
+        return result
+
+    _replace(kind, connect, real_connect)
+    _replace(kind, connect_ex, real_connect_ex)
     _replace(kind, bind, real_bind)
     _replace(kind, listen, real_listen)
     _replace(kind, getsockopt, real_getsockopt)
@@ -273,6 +296,35 @@ def _name(sock: Any, address: Any) -> str | None:
     if sock.type != _socket.SOCK_STREAM or sock.family not in addresses.FAMILIES:
         return None
     return addresses.name(sock.family, address)
+
+
+def _would_wait_for_itself(sock: Any, address: Any) -> bool:
+    """Whether a connection would be to what the program itself has yet to listen on.
+
+    Some look whether an address is free before they bind it (portend, of CherryPy).
+    """
+    waiting = {name for name, held in list(_held.items()) if held.taken < 0 and held.ours}
+    if not waiting or os.getpid() != _first or _has_children():
+        return False
+    if isinstance(address, tuple) and not any(
+        addresses.port(one) == str(part) for part in address[1:2] for one in waiting
+    ):
+        return False  # its host's name need not be looked up
+    name = _name(sock, address)
+    if name is None:
+        return False
+    host, _, port = name.rpartition(":")
+    anywhere = {"[::1]": "[::]"}.get(host, "0.0.0.0" if host.startswith("127.") else host)
+    return bool(waiting & {name, f"{anywhere}:{port}"})
+
+
+def _has_children() -> bool:
+    """Whether other processes may serve for this one."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _take_over(sock: Any, name: str) -> bool:

@@ -840,6 +840,67 @@ serve(socket.create_server(("127.0.0.1", int(sys.argv[1]))), str(os.listdir("fol
     assert await ask(port) == "[]"
 
 
+LOOKING = (
+    ANSWER
+    + """
+port = int(sys.argv[1])
+for host in ("127.0.0.1", "localhost"):
+    try:
+        socket.create_connection((host, port), 5)
+    except ConnectionRefusedError:
+        continue
+    sys.exit("somebody is there")
+with socket.socket() as probe:
+    assert probe.connect_ex(("127.0.0.1", port)) != 0
+listener = socket.create_server((sys.argv[3], port))
+with socket.create_connection(("127.0.0.1", port)) as client:
+    serve(listener, sys.argv[2])
+"""
+)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+async def test_a_program_that_looks_whether_its_address_is_free(
+    handover: Handover, port: int, host: str
+) -> None:
+    """It is, as in a cold start: nobody listens there but the program itself, later."""
+    handover.write("server.py", LOOKING)
+    old = handover.start("server.py", str(port), "old", host)
+    await old.until("bound")
+    assert await ask(port) == "old"
+    assert await handover.retire(old)
+    new = handover.start("server.py", str(port), "new", host)
+    await new.until("listening")
+    assert await ask(port) == "new"
+    await old.end(signal.SIGKILL)
+
+
+async def test_a_child_that_serves_can_be_asked(handover: Handover, port: int) -> None:
+    """Its parent, which was given the socket, too, may wait for it to answer."""
+    handover.write("server.py", BLOCKING)
+    old = handover.start("server.py", str(port), "old")
+    await old.until("bound")
+    assert await handover.retire(old)
+    os.mkfifo(handover.root / "answer")
+    handover.write(
+        "server.py",
+        ANSWER
+        + """
+if os.fork() == 0:
+    serve(socket.create_server(("127.0.0.1", int(sys.argv[1]))), sys.argv[2])
+with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 60) as client:
+    client.sendall(b"hello")
+    got = client.recv(99).decode()
+with open("answer", "w") as answered:
+    answered.write(got)
+os.wait()
+""",
+    )
+    handover.start("server.py", str(port), "new")
+    assert await anyio.Path(handover.root, "answer").read_text() == "new"
+    await old.end(signal.SIGKILL)
+
+
 async def test_no_module_is_loaded_for_it_that_the_program_does_not_load(
     handover: Handover,
 ) -> None:
