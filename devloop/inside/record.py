@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         record_calls,
         record_environ,
         record_programs,
+        record_templates,
         record_tls,
     )
     from devloop.inside.record_askers import Askers
@@ -32,6 +33,7 @@ else:
     record_calls = sys.modules["_devloop_record_calls"]
     record_environ = sys.modules["_devloop_record_environ"]
     record_programs = sys.modules["_devloop_record_programs"]
+    record_templates = sys.modules["_devloop_record_templates"]
     record_tls = sys.modules["_devloop_record_tls"]
     Written = sys.modules["_devloop_record_contexts"].Written
     Recorder = sys.modules["_devloop_record_contexts"].Recorder
@@ -71,6 +73,7 @@ class Recording:
         record_tls.wrap(files.opens)
         if file is None:
             files.wrap_lines()
+            record_templates.wrap(recorder)
         self.imports.wrap()
         self.programs.wrap()
         record_environ.Environ(recorder, asked, settings["given"]).wrap()

@@ -214,6 +214,76 @@ def test_a_template_selects_those_that_rendered_what_extends_it(recorded: MakeLa
     project.check({"templates/alone.html": "else\n"}, "::test_alone")
 
 
+KEPT_TEMPLATES = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+rendering/__init__.py
+rendering/of_jinja.py
+    import jinja2
+    def load(name):
+        return "loaded {{ 1 }}"
+    ENV = jinja2.Environment(loader=jinja2.FunctionLoader(load))
+    def render():
+        return ENV.get_template("any").render()
+rendering/of_django.py
+    import django
+    from django.conf import settings
+    from django.template.loader import render_to_string
+    BACKEND = "django.template.backends.django.DjangoTemplates"
+    TAGS = {"libraries": {"tags": "rendering.tags"}}
+    settings.configure(TEMPLATES=[{"BACKEND": BACKEND, "DIRS": ["pages"], "OPTIONS": TAGS}])
+    django.setup()
+    def render(name):
+        return render_to_string(name).strip()
+rendering/tags.py
+    from django import template
+    register = template.Library()
+    class Word(template.Node):
+        def __init__(self, word):
+            self.word = word
+        def render(self, context):
+            return self.word
+    @register.tag
+    def word(parser, token):
+        return Word(spelled())
+    def spelled():
+        return "word"
+pages/parent.html
+    parent {% block a %}{% endblock %}
+pages/child.html
+    {% extends "parent.html" %}{% load tags %}{% block a %}{% word %}{% endblock %}
+pages/alone.html
+    alone
+tests/test_kept.py
+    from rendering import of_django, of_jinja
+    def test_child():
+        assert of_django.render("child.html") == "parent word"
+    def test_child_again():
+        assert of_django.render("child.html") == "parent word"
+    def test_alone():
+        assert of_django.render("alone.html") == "alone"
+    def test_loaded():
+        assert of_jinja.render() == "loaded 1"
+    def test_loaded_again():
+        assert of_jinja.render() == "loaded 1"
+"""
+
+
+def test_what_loads_a_template_selects_all_that_were_given_it(recorded: MakeLab) -> None:
+    """The second test got it from the library's cache: it opens no file, and parses no tag."""
+    django, jinja = ("django==5.2.19",), ("jinja2==3.1.6", "markupsafe==3.0.2")
+    project = recorded(KEPT_TEMPLATES, *django, *jinja)
+    users = ("::test_child", "::test_child_again")
+    parent = project.edit("pages/parent.html", "parent {", "mother {")
+    for edit in (parent, project.edit("rendering/tags.py", 'return "word"', 'return "letter"')):
+        found = project.check(edit, *users)
+        assert len(found) == len(users), found
+    edit = project.edit("rendering/of_jinja.py", "loaded {{", "other {{")
+    found = project.check(edit, "::test_loaded", "::test_loaded_again")
+    assert len(found) == 2, found
+
+
 READERS = """
 pytest.ini
     [pytest]
