@@ -76,7 +76,7 @@ class Recorded:
         }
         found: dict[str, dict[str, Deps]] = {"test": {}, "collection": {}, "module": {}, "memo": {}}
         for (kind, name), context in self._contexts.items():
-            if kind == "fixture":
+            if kind in ("fixture", "lent"):
                 continue
             deps = self._reached(context)
             if deps is not None and (kind != "test" or context.done):

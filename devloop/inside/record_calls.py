@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from devloop.inside.record_contexts import Context, Recorder
     from devloop.inside.record_ground import Ground
     from devloop.inside.record_holders import Holders, Met, identity
+    from devloop.inside.record_lent import LENT, Lent
 else:
     naming = sys.modules["_devloop_naming"]
     Holders = sys.modules["_devloop_record_holders"].Holders
     identity = sys.modules["_devloop_record_holders"].identity
+    LENT, Lent = sys.modules["_devloop_record_lent"].LENT, sys.modules["_devloop_record_lent"].Lent
+    Context = sys.modules["_devloop_record_contexts"].Context
     CLOSED: str = sys.modules["_devloop_memos"].CLOSED
     keeping = sys.modules["_devloop_memos"].keeping
 
@@ -46,6 +49,9 @@ bytes of its code. Arming it again goes through all of them, and costs as much a
 CACHING = ("cache", "lazy", "memo", "once", "reify")
 """What the decorators of functions have in their names that keep results."""
 
+_LENDING = frozenset({"test", "fixture"})
+"""The kinds of contexts of which a library may keep something for others."""
+
 
 class Known:
     """A function of the project that has run.
@@ -58,12 +64,13 @@ class Known:
         kept: the context of what it keeps; None where it keeps nothing.
         holders: its variables that hold what that is kept on; none where anybody may meet it.
         met: who has met what of that last (see `Holders.met`).
+        lends: a library may have kept what it was called for.
         limit: how often it is told of in one context.
         noted: the dependencies among which it was noted last.
         left: how often it is still to be told of there.
     """
 
-    __slots__ = ("code", "holders", "kept", "left", "limit", "met", "noted", "number")
+    __slots__ = ("code", "holders", "kept", "left", "lends", "limit", "met", "noted", "number")
 
     def __init__(self, code: CodeType, number: int) -> None:
         self.code = code  # its address must not become another's
@@ -72,6 +79,7 @@ class Known:
         self.kept: Context | None = None
         self.holders: tuple[str, ...] = ()
         self.met: Met = {}
+        self.lends = False
         self.noted: set[int] | None = None
         self.left = 0
 
@@ -118,6 +126,8 @@ class Calls:
         self._unread = memos is None
         self._apart = apart
         self._holders = Holders(recorder)
+        self._lent = Lent(recorder, ground) if apart else None
+        self._lending: dict[Context, list[Any]] = {}
         self._known: dict[int, Known] = {}
         self._first: dict[str, Known] = {}
         """By their qualified names, which are at hand; of several of one name the first."""
@@ -232,6 +242,7 @@ class Calls:
         usual, keeping, disable = self._usual, self._keeping, self._monitoring.DISABLE
         disarmed: set[Known] = set()
         now, holders = self._recorder.top.deps, self._holders
+        lent, lend, frame_at = self._lent, self._lend, sys._getframe
 
         def told(code: CodeType, _: int) -> Any:
             try:
@@ -249,6 +260,8 @@ class Calls:
                 else:
                     known.left = known.limit
                     known.noted = deps
+                    if lent is not None:
+                        lend(known, frame_at(1))
                 return None
             if known.left:
                 known.left -= 1
@@ -261,12 +274,14 @@ class Calls:
         def rearm(context: Context) -> None:
             nonlocal now
             now = deps = context.deps
+            if lent is not None:
+                lent.switched(context)
             if holders.held:
                 holders.release()
             for known in [known for known in disarmed if known.number not in deps]:
                 disarmed.discard(known)
                 set_local(tool, known.code, 0)
-                set_local(tool, known.code, keeping if known.holders else usual)
+                set_local(tool, known.code, keeping if known.holders or known.lends else usual)
 
         return told, rearm
 
@@ -311,6 +326,35 @@ class Calls:
             if not known.holders:
                 self._enter(code, kept)
             self._set_local(self._tool, code, self._keeping)
+        elif self._lent is not None and key is not None:
+            self._lend(known, sys._getframe(3))
+
+    def _lend(self, known: Known, frame: Any) -> None:
+        """A function begins in a context, may be for something that a library keeps.
+
+        Args:
+            known: it.
+            frame: its own.
+        """
+        recorder, code = self._recorder, known.code
+        top = recorder.top
+        # What a template is loaded with belongs to all who are given it anyway.
+        if top.kind not in _LENDING or top.__class__ is not Context or known.kept is not None:
+            return
+        try:
+            keepers = self._lent.keepers(frame) if self._lent is not None else []
+            if not keepers or identity(code) in self._open:
+                return
+            name = recorder.string(known.number)[2:] + LENT
+            context = Context("lent", name)
+            context.deps.add(known.number)
+            self._lending[context] = keepers
+            self._keepers.add(code.co_qualname)  # type: ignore[attr-defined,unused-ignore]
+            known.lends = True
+            self._enter(code, context)
+            self._set_local(self._tool, code, self._keeping)
+        except Exception as error:
+            recorder.broke(error)
 
     def _take_asked(self, code: CodeType, path: str) -> bool:
         """Whether a module is asked for a private name, as imports and pytest do; that is noted."""
@@ -370,6 +414,8 @@ class Calls:
             if not opened[2]:
                 del self._open[identity(code)]
                 self._recorder.leave(opened[1])
+                if self._lent is not None and opened[1] in self._lending:
+                    self._lent.lend(self._lending.pop(opened[1]), opened[1])
 
     def _unwound(self) -> Callable[[CodeType, int, object], None]:
         """What is called where an exception ends a function, of whomever it is."""

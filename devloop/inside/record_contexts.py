@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+_BODIES = frozenset({"memo", "lent"})
+
+
 class Context:
     """Something that owns what happens while it is the innermost one.
 
     Args:
-        kind: ``test``, ``fixture``, ``collection``, ``module``, ``memo`` or ``process``.
+        kind: ``test``, ``fixture``, ``collection``, ``module``, ``memo``, ``lent`` (a part of one
+            of these that others may meet) or ``process``.
         name: a nodeid, a path, a key or a number.
 
     Attributes:
@@ -132,6 +136,14 @@ class Recorder:
             self._numbers[dep] = number
         return number
 
+    def string(self, number: int) -> str:
+        """The dependency that a number stands for.
+
+        Args:
+            number: as from `number`.
+        """
+        return self._strings[number]
+
     def add(self, dep: str) -> None:
         """Note a dependency of the innermost context.
 
@@ -181,8 +193,8 @@ class Recorder:
         """
         for at in range(len(self._stack) - 1, 0, -1):
             if self._stack[at] is context:
-                for inner in self._stack[at:]:
-                    self._settle(inner)
+                for depth in range(len(self._stack) - 1, at - 1, -1):
+                    self._settle(self._stack[depth], self._stack[depth - 1])
                 del self._stack[at:]
                 self.top = self._stack[-1]
                 self.switched(self.top)
@@ -218,10 +230,10 @@ class Recorder:
 
     @property
     def owner(self) -> Context:
-        """The innermost context that is not a cached function's body."""
-        if self.top.kind != "memo":
+        """The innermost context that is not a body of which the result is kept."""
+        if self.top.kind not in _BODIES:
             return self.top  # most are such
-        return next(one for one in reversed(self._stack) if one.kind != "memo")
+        return next(one for one in reversed(self._stack) if one.kind not in _BODIES)
 
     def broke(self, error: BaseException) -> None:
         """The recorder has failed: nothing that runs from here on is known for certain.
@@ -233,7 +245,10 @@ class Recorder:
             self.broken = True
             self.add_to_process(f"o the recorder failed: {type(error).__name__}: {error}")
 
-    def _settle(self, context: Context) -> None:
+    def _settle(self, context: Context, below: Context) -> None:
+        if context.kind == "lent":  # who has called for it has done it
+            below.deps |= context.deps
+            below.uses |= context.uses - {below}
         if context.kind != "memo":  # which is entered again and again
             context.looked.clear()
             context.variables.clear()

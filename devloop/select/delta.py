@@ -32,6 +32,9 @@ from devloop.select.taint import Taint
 CLOSED = "!"
 """After the key of a function that keeps results where only functions beside it can meet them; see
 `inside/memos.py`."""
+LENT = "+"
+"""After the key of a function that was called for what a library keeps; who meets that mentions
+nothing. See `inside/record_lent.py`."""
 UNCALLED = frozenset({"__get__", "__getattr__", "__missing__"})
 """Methods of which who finds what they have kept mentions nothing; see `inside/memos.py`.
 
@@ -40,6 +43,15 @@ UNKNOWN = b"?"
 """The content of a file of which nobody knows what it says."""
 FEW = 200
 """Up to how many sources are compared statement by statement; more are a switch of branches."""
+
+
+def function_of(memo: str) -> str:
+    """The function whose results are kept.
+
+    Args:
+        memo: its key, as it was recorded.
+    """
+    return memo.rstrip(CLOSED + LENT)
 
 
 class Present(msgspec.Struct, frozen=True):
@@ -204,7 +216,7 @@ class Delta:
     def _meeting(self, memo: str) -> list[int]:
         """The dependencies on a function that keeps results, and on those beside it."""
         if not memo.endswith(CLOSED):
-            return self._numbers(memo)
+            return self._numbers(function_of(memo))
         outer = memo.partition(".<locals>.")[0]
         known = self._present.records.of_kind("f")
         return [number for what, number in known.items() if what.startswith(f"{outer}.<locals>.")]
@@ -391,11 +403,11 @@ class Delta:
             known = self._changed if not self._named else {**self._named, **self._changed}
             found: dict[str, Reason] = {}
             for key, members in waiting.items():
-                numbers = [*members, *self._numbers(key.removesuffix(CLOSED))]
+                numbers = [*members, *self._numbers(function_of(key))]
                 causes = [known[number] for number in numbers if number in known]
                 if causes:
                     cause = min(causes, key=lambda one: (len(one.chain), one.chain))
-                    name = key.removesuffix(CLOSED)
+                    name = function_of(key)
                     chain = cause.chain if cause.chain[0] == name else (name, *cause.chain)
                     found[key] = Reason("memo", chain, "it keeps what it has computed")
             if not found:
@@ -407,10 +419,12 @@ class Delta:
             for key in found:
                 path, _, function = key.partition("::")
                 own = function.rpartition(".")[2]
-                if own in UNCALLED or own.startswith("<"):
+                if key.endswith(LENT):
+                    self._wild.setdefault(path, f"what a library keeps of {function[:-1]}")
+                elif own in UNCALLED or own.startswith("<"):
                     whose = "a lambda" if own.startswith("<") else function
                     self._wild.setdefault(path, f"what {whose} has kept")
-            found = {key: reason for key, reason in found.items() if not key.endswith(CLOSED)}
+            found = {key: why for key, why in found.items() if not key.endswith((CLOSED, LENT))}
             if not found:
                 continue
             scene = self._scene({key.partition("::")[0] for key in found}, ())

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from devloop.graph.graph import Graph
 from devloop.graph.running import Running
-from devloop.select.delta import CLOSED
+from devloop.select.delta import function_of
 from devloop.select.numbering import Numbers
 from devloop.select.recorded import Deps, Recording
 from devloop.select.records import UNRECORDED
@@ -194,4 +194,4 @@ class Evidence:
 def _function(key: str) -> str:
     """A function, without what tells several of one name apart or ends the key of a memo."""
     path, _, name = key.partition("::")
-    return f"{path}::{name.partition('#')[0].removesuffix(CLOSED)}"
+    return f"{path}::{function_of(name.partition('#')[0])}"

@@ -178,3 +178,65 @@ def test_who_meets_objects_of_its_own_depends_on_nothing_of_others(lab: MakeLab)
     made = lab(ALONE)
     selected = made.check(made.edit("src/home.py", 'return "home"', 'return "none"'), "::test_home")
     assert {nodeid.rpartition("::")[2] for nodeid in selected} == {"test_home"}
+
+
+LENT = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+app.py
+    import holding
+    class Middleware:
+        def __init__(self):
+            self.tag = tag()
+        def handle(self, name):
+            return self.tag, view(name)
+    def tag():
+        return "tag"
+    def view(name):
+        return views()[name]()
+    def views():
+        return {"home": home, "away": away}
+    def home():
+        return "home"
+    def away():
+        return "away"
+    APP = holding.App(Middleware)
+tests/test_app.py
+    import app
+    import holding
+    def test_home():
+        assert app.APP.ask("home") == ("tag", "home")
+    def test_away():
+        assert app.APP.ask("away") == ("tag", "away")
+    def test_own():
+        assert holding.App(app.Middleware).ask("home") == ("tag", "home")
+    def test_nothing():
+        pass
+"""
+HOLDING = """
+class App:
+    def __init__(self, kind):
+        self.kind = kind
+        self.stack = None
+
+    def ask(self, name):
+        if self.stack is None:
+            self.stack = self.build()
+        return self.stack.handle(name)
+
+    def build(self):
+        return self.kind()
+"""
+
+
+def test_who_meets_what_a_library_has_made_depends_on_it(recorded: MakeLab) -> None:
+    """The library asks the project for it once; what it asks for each time is not so."""
+    project = recorded(LENT, record=False)
+    (project.site / "holding.py").write_text(HOLDING)
+    project.record()
+    edit = project.edit("app.py", 'return "tag"', 'return "label"')
+    project.check(edit, "::test_home", "::test_away", "::test_own")
+    edit = project.edit("app.py", 'return "away"', 'return "gone"')
+    found = project.check(edit, "::test_away")
+    assert len(found) == 1, found
