@@ -90,11 +90,20 @@ class AppSpawn:
             made = self._make()
         if made.problem is not None:
             self._emit(Notice(f"app {self._name}: {made.problem}", severity="warning"))
-        if made.note is not None and made.note != self._noted:
-            self._noted = made.note
-            self._emit(Notice(made.note))
+        if made.note is not None:
+            self.note(made.note)
         streams = {"stdin": wiring.stdin, "stdout": wiring.stdout, "stderr": wiring.stdout}
         return msgspec.structs.replace(made.spawn, **streams), made.command
+
+    def note(self, text: str) -> None:
+        """Say something of the command that a person should know, unless that was said last.
+
+        Args:
+            text: one line.
+        """
+        if text != self._noted:
+            self._noted = text
+            self._emit(Notice(text))
 
     def _make(self) -> Made:
         app = self._app

@@ -38,6 +38,10 @@ from devloop.plan.servers import is_server
 OUTPUT_KEPT = 16_000
 """Characters of its last output that an `app-failed` carries at most."""
 
+OWN_RELOADER = (
+    "app {} has {}'s reloader turned on in its code: it is left out, devloop restarts the app"
+)
+
 LULL = 0.3
 """Seconds after a warm start in which nothing is done for the next one: the requests that have
 waited for this one come first."""
@@ -378,6 +382,8 @@ class AppSupervisor:
             self._learn(life, message)
         elif kind == "called" and self.warm is not None:
             self.warm.called(message)
+        elif kind == "reloader":
+            self._spawn.note(OWN_RELOADER.format(self.name, message["name"]))
         elif (life is self._line.current or kind == "unlinked") and self._held.take(message, fds):
             return
         for fd in fds:

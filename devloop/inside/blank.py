@@ -5,7 +5,19 @@ from __future__ import annotations
 import os
 import sys
 
-from . import ahead, become, hiding, listeners, modules, orders, pages, preload, seeds, settings
+from . import (
+    ahead,
+    become,
+    hiding,
+    listeners,
+    modules,
+    orders,
+    pages,
+    preload,
+    reloaders,
+    seeds,
+    settings,
+)
 from .appearing import Appearance
 from .control import Control, private
 from .entry import Entry, Unfit, absolute, put_main
@@ -293,6 +305,7 @@ class Blank:
         orders.install(self._control, fds[-1])
         if order["handover"]:
             listeners.install(zip(order["held"], fds[3:]))  # noqa: B905 - 3.10 has it
+            reloaders.install(lambda name: orders.send({"m": "reloader", "name": name}))
         orders.listen()
         for target in order["learn"]:
             _part("keep").watch(target, orders.send)

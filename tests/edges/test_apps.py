@@ -582,6 +582,45 @@ async def test_its_own_reloader_is_turned_off(
         assert "reloader process" not in session.output
 
 
+FLASK = """
+import flask
+app = flask.Flask("main")
+if __name__ == "__main__":
+    app.run(port={}, debug=True)
+"""
+UVICORN = """
+import uvicorn
+async def app(scope, receive, send): ...
+if __name__ == "__main__":
+    uvicorn.run("main:app", port={}, reload=True, lifespan="off")
+"""
+
+
+@pytest.mark.parametrize(("code", "named"), [(FLASK, "werkzeug"), (UVICORN, "uvicorn")])
+async def test_a_reloader_that_its_code_turns_on_stays_off(
+    supervised: Supervised,
+    guard: Guard,
+    tmp_path: Path,
+    port: int,
+    server_environment: Callable[[], str],
+    code: str,
+    named: str,
+) -> None:
+    """It runs as one process, and that is said once (P24)."""
+    (tmp_path / "main.py").write_text(code.format(port))
+    command = (server_environment(), "main.py")
+    async with supervised(guard, tmp_path, command=command) as session:
+        for _ in range(3):
+            session.app.restart()
+            assert await session.app.settled() == "ready", session.output
+        current = session.all(AppStarted)[-1].pid
+        with anyio.fail_after(60):
+            while marked(guard) != {current}:  # noqa: ASYNC110 - the one before it drains
+                await anyio.sleep(0.01)
+        (notice,) = session.all(Notice)
+        assert f"{named}'s reloader" in notice.message
+
+
 @pytest.mark.usefixtures("patient")
 async def test_a_flood_of_output_is_taken_in_batches(
     supervised: Supervised, guard: Guard, tmp_path: Path
