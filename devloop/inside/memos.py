@@ -71,8 +71,8 @@ def keeping(tree: ast.Module, suspects: Collection[str] | None) -> set[str]:
         these follow, each after a space (``C.f self``). `CLOSED` follows where all of them are
         variables of a function around it. Else anybody may meet what it keeps; so it is with a
         method that is asked for what is not there, and puts it into what it was given, with
-        the `__getattr__` of a module that puts it anywhere, and with what a `defaultdict` of the
-        module, or of a class, calls.
+        the `__getattr__` of a module that puts it anywhere, with what a `defaultdict` of the
+        module, or of a class, calls, and with a `__subclasshook__`.
     """
     functions = list(functions_of(tree))
     asked = [one for one in functions if suspects is None or one.key in suspects]
@@ -90,12 +90,17 @@ def keeping(tree: ast.Module, suspects: Collection[str] | None) -> set[str]:
 
 
 def _factories(tree: ast.Module, functions: Collection[str]) -> set[str]:
-    """The keys of what is called for what a container of a module, or of a class in it, lacks."""
+    """The keys of what is called for what a container of a module, or of a class in it, lacks.
+
+    And of what a class that is abstract asks once for each other class.
+    """
     found = set()
     todo: list[tuple[Any, str]] = [(one, "") for one in tree.body]
     while todo:
         node, prefix = todo.pop()
         if isinstance(node, FUNCTIONS):
+            if node.name == "__subclasshook__":
+                found.add(f"{prefix}{node.name}")
             continue
         if isinstance(node, ast.ClassDef):
             prefix += f"{node.name}."

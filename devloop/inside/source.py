@@ -154,7 +154,7 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
             if fillers and any(not fillers.isdisjoint(part.code.co_names) for part in own)
         }
         names = {name for part in parts for name in part.code.co_names}
-        if suspects or "defaultdict" in names:
+        if suspects or "defaultdict" in names or b"__subclasshook__" in source:
             memos = keeping(tree, suspects | callers)
         storing = {k for k in suspects if any(stores(part.code) for part in functions[k])}
         named = {

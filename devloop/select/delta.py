@@ -35,7 +35,7 @@ CLOSED = "!"
 LENT = "+"
 """After the key of a function that was called for what a library keeps; who meets that mentions
 nothing. See `inside/record_lent.py`."""
-UNCALLED = frozenset({"__get__", "__getattr__", "__missing__"})
+UNCALLED = frozenset({"__get__", "__getattr__", "__missing__", "__subclasshook__"})
 """Methods of which who finds what they have kept mentions nothing; see `inside/memos.py`.
 
 So it is with a lambda, which has no name."""

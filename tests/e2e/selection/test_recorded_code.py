@@ -774,7 +774,10 @@ deep.py
         return 3
     def put():
         return 4
+    def hooked():
+        return 5
 lazy.py
+    import abc
     import deep
     def __getattr__(name):
         if name != "put":
@@ -796,6 +799,10 @@ lazy.py
             return found
     class Box:
         got = Got()
+    class Hooked(abc.ABC):
+        @classmethod
+        def __subclasshook__(cls, other):
+            return deep.hooked() == 5
     TABLE, ASKED, BOX = Table(), Asked(), Box()
 tests/test_lazy.py
     import lazy
@@ -815,6 +822,10 @@ tests/test_lazy.py
         assert lazy.put == 4
     def test_put_2():
         assert lazy.put == 4
+    def test_hooked_1():
+        assert issubclass(int, lazy.Hooked)
+    def test_hooked_2():
+        assert issubclass(int, lazy.Hooked)
 tests/test_other.py
     def test_other():
         pass
@@ -824,7 +835,7 @@ tests/test_other.py
 def test_what_is_found_without_a_call_is_credited_to_all_who_may_find_it(recorded: MakeLab) -> None:
     """S8: `__missing__`, a lazy attribute, a descriptor, a lazy name; the second runs nothing."""
     project = recorded(LAZY)
-    for number, name in enumerate(("missing", "asked", "got", "put"), 1):
+    for number, name in enumerate(("missing", "asked", "got", "put", "hooked"), 1):
         edit = project.edit("deep.py", f"return {number}", "return 0")
         found = project.check(edit, f"::test_{name}_1", f"::test_{name}_2")
         assert not any(nodeid.endswith("::test_other") for nodeid in found), name

@@ -93,9 +93,13 @@ def test_what_is_found_without_a_call_anybody_may_meet() -> None:
             own = {}
             own[name] = make(name)
             return own
+    class E(ABC):
+        @classmethod
+        def __subclasshook__(cls, other):
+            return asked(other)
     """
     assert keeping(ast.parse(textwrap.dedent(text)), None) == {
-        "A.__missing__", "B.__getattr__", "C.__get__",
+        "A.__missing__", "B.__getattr__", "C.__get__", "E.__subclasshook__",
     }  # fmt: skip
 
 
