@@ -45,6 +45,11 @@ RARELY = 16
 """How many tests end between two looks at what is still written for one that has ended."""
 
 
+OUTLIVED = 2
+"""At how many ends of later tests, or of all, a program is still there that has outlived its own:
+one that was just told to end may be there once."""
+
+
 class Programs:
     """Follows the programs that are started.
 
@@ -202,6 +207,7 @@ class Programs:
         """In a forked process: what it meets is the doing of the context that it was forked in."""
         try:
             fd = os.open(self._forking, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC)
+            _hold(fd)
             self._file = self._forking
             self._recorder.flatten(Written(fd, self._recorder))
         except Exception as error:
@@ -231,6 +237,10 @@ class Programs:
         self._calls += 1
         with self._recorder.at_work():
             for context, file in self._files.items():
+                if context.done and file.outlives(last=not self._calls):
+                    # Whoever comes later may have it do again what it has done before.
+                    for dep in file.known:
+                        self._recorder.add_to_process(dep)
                 # What has outlived its context concerns the whole process, and can wait.
                 if context.done and self._calls % RARELY:
                     continue
@@ -280,13 +290,33 @@ class _File:
 
     Args:
         path: of the file.
+
+    Attributes:
+        expected: the programs that have not begun to record.
+        known: the dependencies that they have written by now.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.expected: set[str] = set()
+        self.known: list[str] = []
         self._begun: set[str] = set()
         self._at = 0
+        self._looks = 0
+
+    def outlives(self, *, last: bool) -> bool:
+        """Whether a program has lived through a test after its context; that is said once.
+
+        Args:
+            last: no test comes any more.
+        """
+        if self._looks == OUTLIVED or (last and not self._looks):
+            return False
+        if not _is_held(self.path):
+            self._looks = OUTLIVED
+            return False
+        self._looks = OUTLIVED if last else self._looks + 1
+        return self._looks == OUTLIVED
 
     def read(self) -> list[str]:
         """The dependencies that came since the last call, in whole lines."""
@@ -310,7 +340,41 @@ class _File:
                 self.expected.discard(line[2:])
             else:
                 deps.append(line)
+        self.known += deps
         return deps
+
+
+def _hold(fd: int) -> None:
+    """Have others see that this process lives.
+
+    Args:
+        fd: of its file; as long as that is open, it is locked.
+    """
+    import fcntl
+
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return  # a file system without locks tells of nobody that lives
+
+
+def _is_held(path: str) -> bool:
+    """Whether a process lives that writes to a file."""
+    import fcntl
+
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return False
 
 
 def _append(path: str, line: str) -> None:
@@ -336,6 +400,7 @@ def begun(file: str, ident: str) -> int:
         A descriptor of the file.
     """
     fd = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC)
+    _hold(fd)
     os.write(fd, os.fsencode(f"! {ident}\n"))
     return fd
 

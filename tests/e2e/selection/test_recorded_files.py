@@ -452,6 +452,34 @@ def test_what_a_child_process_runs_is_its_tests(recorded: MakeLab) -> None:
     project.check(work, "::test_pool", "::test_fork")
 
 
+LASTING_POOL = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+lasting.py
+    import atexit, multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    POOL = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork"))
+    atexit.register(POOL.shutdown)
+    def work():
+        return 1
+tests/test_lasting.py
+    import lasting
+    def test_first():
+        assert lasting.POOL.submit(lasting.work).result() == 1
+    def test_second():
+        assert lasting.POOL.submit(lasting.work).result() == 1
+"""
+
+
+def test_who_comes_later_may_use_a_process_that_outlives_its_test(recorded: MakeLab) -> None:
+    """It does for the second test what it has told of already."""
+    project = recorded(LASTING_POOL)
+    project.check(
+        project.edit("lasting.py", "return 1", "return 2"), "::test_first", "::test_second"
+    )
+
+
 IMPORTS = """
 pytest.ini
     [pytest]
