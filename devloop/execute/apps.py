@@ -436,7 +436,7 @@ class AppSupervisor:
         elif life.asked:
             # We are cancelled.
             self.state = Stopped()
-        elif how.code == 0 and (life.is_ready or self._app.ready is None):
+        elif how.code == 0 and (life.is_ready or not self._should_serve):
             self.state = Done()
             # Nobody will answer.
             self._held.close()
@@ -457,6 +457,11 @@ class AppSupervisor:
             when = "" if life.is_ready else " before it was ready"
             retry_in = None if hopeless else self._backoff.delay
             self._fail(f"it {verb} {how}{when}", life, retry_in)
+
+    @property
+    def _should_serve(self) -> bool:
+        """Whether an end in peace, before it is ready, is none: those before it have listened."""
+        return self._app.ready is not None or bool(self._held)
 
     def _say_of_start(self, text: str, severity: Severity) -> None:
         self._emit(Notice(f"app {self.name}: {text}", severity=severity))

@@ -333,3 +333,25 @@ async def test_a_connection_at_a_relative_path_is_waited_for(
         with listener.accept()[0]:
             assert not await letting_go.drained(os.getpid(), [listener], 0.05)
         assert await letting_go.drained(os.getpid(), [listener], 0.05)
+
+
+async def test_a_server_that_ends_in_peace_before_it_serves_has_failed(
+    supervised: Supervised, guard: Guard, tmp_path: Path, port: int
+) -> None:
+    """Hypercorn does where its workers cannot import the app; nobody is refused then, either."""
+    write(tmp_path, TCP, "first")
+    command = (sys.executable, "app.py", str(port))
+    async with supervised(guard, tmp_path, command=command) as session, client(tmp_path, port) as c:
+        session.app.restart()
+        assert await session.app.settled() == "ready", session.output
+        write(tmp_path, "print('a worker says why', flush=True)\n", "second")
+        session.app.restart()
+        assert await session.app.settled() == "failed"
+        answer = await get(c)
+        assert answer.status_code == 503
+        assert "exit code 0 before it was ready" in answer.text
+        assert "a worker says why" in answer.text
+        write(tmp_path, TCP, "third")
+        session.app.restart()
+        assert await session.app.settled() == "ready"
+        assert (await get(c)).text == "third"
