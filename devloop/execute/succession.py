@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
+from typing import NamedTuple
 
 import anyio
 import anyio.abc
@@ -17,15 +19,21 @@ HEAD_START = 0.02
 """Seconds in which the next process may begin, before the end of the last one takes its time. That
 answers no new request any more; what it has accepted it goes on with."""
 
-UNWILLING = (
-    "it does not let go of its sockets when it is told to: "
-    "from now on the next process waits for its end"
-)
 
-HINDERED = (
-    "it cannot start while the process before it lives: "
-    "from now on the next process waits for its end"
-)
+class Follows(Enum):
+    """When the next process of an app may begin, as far as its processes have shown."""
+
+    BESIDE = "while the one before it lives"
+    TRIED_APART = "once when nothing is left of others, because one has failed beside them"
+    APART = "when the one before it has finished what it has accepted"
+    STOPS_FIRST = "when the one before it was stopped"
+
+
+WHY = {
+    Follows.APART: "it cannot start while the process before it lives",
+    Follows.STOPS_FIRST: "it does not let go of its sockets when it is told to",
+}
+"""Why no process begins beside another from then on."""
 
 
 class Succession:
@@ -56,21 +64,14 @@ class Succession:
 
         self.tasks: anyio.abc.TaskGroup
         self._draining: Life | None = None
-        self._looked: tuple[Life, Handover, float] | None = None
+        self._looked: _Looked | None = None
         self._wanted = wanted
         self._held = held
         self._stopping = stopping
         self._say = say
-        self._retires = True
+        self._follows = Follows.BESIDE
         self._beside: frozenset[int] = frozenset()
         """Those that were to end and lived when the current process began, by their ids."""
-
-        self._alone = False
-        """The next process begins, or the current one has begun, when nothing was left of others,
-        because one has failed beside them."""
-
-        self._apart = False
-        """No process may begin beside another: the old one finishes what it has accepted first."""
 
     def add(self, life: Life) -> None:
         """Another process has begun, and is the current one from now on.
@@ -101,19 +102,20 @@ class Succession:
         """A change may call for the next process in some milliseconds: see how it would follow."""
         old, now = self.current, anyio.current_time()
         if old is not None and old.is_ready:
-            self._looked = (old, await self._handover(old), now)
+            self._looked = _Looked(old, await self._handover(old), now)
 
     async def make_room(self) -> None:
         """Do with the current process what must be done before the next one may start."""
         old, self.current = self.current, None
         for life in list(self.lives):
-            if life.has_ended or (self._alone and life is not old):
+            apart = self._follows is Follows.TRIED_APART and life is not old
+            if life.has_ended or apart:
                 await life.gone.wait()
         if old is None or old.gone.is_set():
             return
         looked, self._looked = self._looked, None
-        if looked is not None and looked[0] is old and anyio.current_time() - looked[2] < FRESH:
-            handover = looked[1]
+        if looked and looked.life is old and anyio.current_time() - looked.at < FRESH:
+            handover = looked.handover
         else:
             handover = await self._handover(old)
         if old.gone.is_set():
@@ -122,7 +124,7 @@ class Succession:
             self.serving = old
         elif handover == "drain":
             await self._drain(old)
-            if self._alone or self._apart:
+            if self._follows is not Follows.BESIDE:
                 self._stopping(old)
                 await old.gone.wait()
         else:
@@ -142,9 +144,8 @@ class Succession:
         if self.serving is not None:
             old, self.serving = self.serving, None
             self.tasks.start_soon(self._drain, old)
-        if self._alone:
-            self._alone, self._apart = False, True
-            self._say(HINDERED)
+        if self._follows is Follows.TRIED_APART:
+            self._learn(Follows.APART)
 
     def was_hindered(self, life: Life) -> bool:
         """Whether a process may have failed because of the one that it has followed.
@@ -155,9 +156,10 @@ class Succession:
         Returns:
             True once; the next process then waits for the end of all others.
         """
-        may = bool(self._beside) and self.serving is None
-        self._alone = may and seems_taken(life.tail.text, self._beside)
-        return self._alone
+        if self._beside and self.serving is None and seems_taken(life.tail.text, self._beside):
+            self._follows = Follows.TRIED_APART
+            return True
+        return False
 
     def fall_back(self) -> Life | None:
         """The current process has failed.
@@ -166,7 +168,8 @@ class Succession:
             With overlap, the one before it, which is the current one again.
         """
         self.current, self.serving = self.serving, None
-        self._alone = False
+        if self._follows is Follows.TRIED_APART:
+            self._follows = Follows.BESIDE
         return self.current
 
     async def end(self) -> None:
@@ -189,8 +192,8 @@ class Succession:
             return "stop-first"  # the next one could not listen there beside it
         if holds and not await self._held.can_retire(old.process.pid):
             return "stop-first"
-        if not self._retires or (not holds and old.address is not None):
-            # Two processes cannot listen where devloop does not hold the socket.
+        # Two processes cannot listen where devloop does not hold the socket.
+        if self._follows is Follows.STOPS_FIRST or (not holds and old.address is not None):
             return "stop-first"
         return self._wanted or ("drain" if holds else "stop-first")
 
@@ -207,6 +210,17 @@ class Succession:
     async def _see_off(self, old: Life) -> None:
         await anyio.sleep(HEAD_START)
         if not await old.finish(self._held):
-            self._retires = False
-            self._say(UNWILLING)
+            self._learn(Follows.STOPS_FIRST)
         await old.end()
+
+    def _learn(self, follows: Follows) -> None:
+        self._follows = follows
+        self._say(f"{WHY[follows]}: from now on the next process waits for its end")
+
+
+class _Looked(NamedTuple):
+    """How a process would be followed, and when that was found out, on the loop's clock."""
+
+    life: Life
+    handover: Handover
+    at: float
