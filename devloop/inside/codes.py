@@ -13,11 +13,16 @@ IS_FUNCTION = 0x1
 """CO_OPTIMIZED: not set for the bodies of modules and classes."""
 
 POSITIONS = frozenset(
-    "f_lineno tb_lineno lineno co_firstlineno co_positions co_lines getframeinfo getinnerframes"
-    " getouterframes walk_tb walk_stack stacklevel findCaller".split()
+    "f_lineno tb_lineno co_firstlineno co_positions co_lines getframeinfo getinnerframes"
+    " getouterframes walk_tb walk_stack extract_tb extract_stack stacklevel findCaller".split()
 )
 """Who names one of these may say at which line some code stands. Who shows what stands there, a
 traceback say, is heard when it asks for the line."""
+TELLERS = frozenset(
+    {"inspect", "logging", "loguru", "pytest", "structlog", "traceback", "warnings"}
+)
+"""The modules whose objects tell by `lineno` where code stands; where nobody imports one of them,
+that is of nodes and tokens of some language."""
 FRAMES = frozenset({"stack", "trace"})
 """So may who means `inspect`'s functions by these; many objects have attributes of these names."""
 

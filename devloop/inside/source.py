@@ -20,6 +20,7 @@ from .codes import (
     DIGEST_SIZE,
     FRAMES,
     POSITIONS,
+    TELLERS,
     Part,
     digest_of,
     imports_of,
@@ -161,7 +162,10 @@ def _compiled(source: bytes) -> tuple[list[Any], bytes]:
             key: {name for part in own for name in part.code.co_names}
             for key, own in functions.items()
         }
-        positions = {key for key, own in named.items() if not own.isdisjoint(POSITIONS)}
+        looks = POSITIONS
+        if not TELLERS.isdisjoint(name.partition(".")[0] for name in names):
+            looks |= {"lineno"}
+        positions = {key for key, own in named.items() if not own.isdisjoint(looks)}
         framed = [key for key, own in named.items() if not own.isdisjoint(FRAMES)]
         if framed:
             positions |= named_apart(named, meaning(tree, framed, FRAMES))

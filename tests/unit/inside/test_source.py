@@ -438,6 +438,21 @@ def where():
 
 
 @pytest.mark.parametrize(
+    ("text", "looks"),
+    [
+        ("import warnings\ndef f(found): return found[0].lineno", True),
+        ("from logging.handlers import X\ndef f(record): return record.lineno", True),
+        ("def f(error):\n  import traceback as t\n  return t.extract_tb(error)[0].lineno", True),
+        ("import ast\ndef f(node):\n  node.lineno = 1\n  node.end_lineno = node.lineno", False),
+        ("def f(lexer): return lexer.token.lineno", False),
+    ],
+)
+def test_the_line_of_a_node_is_not_where_code_stands(text: str, *, looks: bool) -> None:
+    """Who compiles something has lines of its own (S28)."""
+    assert facts(text).positions == (("f",) if looks else ())
+
+
+@pytest.mark.parametrize(
     ("text", "attaches"),
     [
         ("db.execute('ATTACH DATABASE ? AS other', [path])", True),
