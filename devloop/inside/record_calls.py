@@ -374,6 +374,8 @@ class Calls:
         # Which conftest.py files a test has is known without asking.
         if recorder.top is not recorder.process or path.rpartition("/")[2] != "conftest.py":
             recorder.add(f"m {path}")
+        if recorder.is_amid_tests:
+            recorder.add(f"a {path}")
         self._enter(code, recorder.named("module", path))
         self._set_local(self._tool, code, self._returning)
 

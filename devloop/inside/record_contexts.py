@@ -229,6 +229,11 @@ class Recorder:
         return context in self._stack
 
     @property
+    def is_amid_tests(self) -> bool:
+        """Whether a test runs, or a fixture."""
+        return any(one.kind in ("test", "fixture") for one in self._stack)
+
+    @property
     def owner(self) -> Context:
         """The innermost context that is not a body of which the result is kept."""
         if self.top.kind not in _BODIES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -95,9 +96,13 @@ class Delta:
         self._wild: dict[str, str] = {}
         self._named: dict[int, Reason] = {}
         """Functions that may read a changed value, for tests whose closure holds the source."""
+        self._read: dict[int, Reason] = {}
+        """The same, of values that only tests have computed: what ran at an import met none."""
         self._examples: dict[str, dict[int, Reason]] = {}
         """Texts that may name a changed value, for tests that are examples in them, by path."""
-        self._named_from: frozenset[str] = frozenset()
+        self._origins: dict[int, list[_Origin]] = {}
+        """For each of these the sources of which the test's closure has to hold one."""
+        self._ran: dict[tuple[_Origin, bool], frozenset[int]] = {}
         self._twins: dict[str, list[int]] | None = None
         self._wholes: dict[str, Reason | None] = {}
         self._by_base: dict[tuple[str, int], Reason | None] = {}
@@ -151,7 +156,7 @@ class Delta:
             return None
         if own == UNRECORDED:
             return self.static.reason(path)
-        return self._by(path, own) or self.of_file(path, base)
+        return self._by(path, own, self._read) or self.of_file(path, base)
 
     def distance(self, path: str) -> int:
         """How far a test file is from the nearest change, in imports."""
@@ -171,17 +176,24 @@ class Delta:
         self._wholes[path] = reason
         return reason
 
-    def _by(self, path: str, number: int) -> Reason | None:
+    def _by(
+        self, path: str, number: int, read: Mapping[int, Reason] | None = None
+    ) -> Reason | None:
         """Why the change reaches something in a set of dependencies."""
         members = self._present.records.members(number)
         if not self._changed.keys().isdisjoint(members):
             return self._first(path, self._changed, members)
         examples = self._examples.get(path, {})
-        for named in (self._named, examples):
-            if named and not named.keys().isdisjoint(members):
-                modules = self._named_from
-                if path in modules or any(self._number("m", m) in members for m in modules):
-                    return self._first(path, named, members)
+        for named in (self._named, examples, read or {}):
+            if named.keys().isdisjoint(members):
+                continue
+            held = {
+                number: named[number]
+                for number in named.keys() & members
+                if any(origin.is_held(path, members) for origin in self._origins[number])
+            }
+            if held:
+                return self._first(path, held, members)
         return None
 
     def _first(self, path: str, known: Mapping[int, Reason], members: frozenset[int]) -> Reason:
@@ -400,40 +412,123 @@ class Delta:
         records = self._present.records
         waiting = {key: records.members(number) for key, number in records.memos.items()}
         while True:
-            known = self._changed if not self._named else {**self._named, **self._changed}
             found: dict[str, Reason] = {}
+            read: dict[str, Reason] = {}
             for key, members in waiting.items():
-                numbers = [*members, *self._numbers(function_of(key))]
-                causes = [known[number] for number in numbers if number in known]
+                own = self._numbers(function_of(key))
+                numbers = (*members, *own)
+                causes = [self._changed[one] for one in numbers if one in self._changed]
+                causes += self._causes(self._named, own, numbers)
+                among = found if causes else read
+                causes = causes or self._causes(self._read, own, numbers)
                 if causes:
                     cause = min(causes, key=lambda one: (len(one.chain), one.chain))
                     name = function_of(key)
                     chain = cause.chain if cause.chain[0] == name else (name, *cause.chain)
-                    found[key] = Reason("memo", chain, "it keeps what it has computed")
-            if not found:
+                    among[key] = Reason("memo", chain, "it keeps what it has computed")
+            if not (found or read):
                 return
-            for key, reason in found.items():
+            for key in (*found, *read):
                 del waiting[key]
+            found = {key: found[key] for key in found if not self._is_decorator(key)}
+            read = {key: read[key] for key in read if not self._is_decorator(key)}
+            for key, reason in found.items():
                 for number in self._meeting(key):
                     self._changed.setdefault(number, reason)
-            for key in found:
-                path, _, function = key.partition("::")
-                own = function.rpartition(".")[2]
-                if key.endswith(LENT):
-                    self._wild.setdefault(path, f"what a library keeps of {function[:-1]}")
-                elif own in UNCALLED or own.startswith("<"):
-                    whose = "a lambda" if own.startswith("<") else function
-                    self._wild.setdefault(path, f"what {whose} has kept")
-            found = {key: why for key, why in found.items() if not key.endswith((CLOSED, LENT))}
-            if not found:
-                continue
-            scene = self._scene({key.partition("::")[0] for key in found}, ())
-            if scene is None:
-                files = {key.partition("::")[0] for key in found}
-                self._wild.update(dict.fromkeys(files, "too much mentions what it keeps"))
+            for key, reason in read.items():
+                for number in self._meeting(key):
+                    self._read.setdefault(number, reason)
+                    self._come_from(number, _ANYWHERE)
+            if not self._find_kept(found, read):
                 return
-            names = {key.rpartition("::")[2].rpartition(".")[2]: found[key].chain for key in found}
+
+    def _causes(
+        self, named: Mapping[int, Reason], function: Collection[int], numbers: Iterable[int]
+    ) -> list[Reason]:
+        """Why a function that keeps results may have kept another value, by what is named."""
+        in_tests = named is self._read
+        return [
+            named[one]
+            for one in numbers
+            if one in named and self._may_hold(function, one, in_tests=in_tests)
+        ]
+
+    def _find_kept(self, found: Mapping[str, Reason], read: Mapping[str, Reason]) -> bool:
+        """Follow what functions keep to those who may find it without running anything.
+
+        Args:
+            found: the functions, with why.
+            read: the same, where it is a value that tests alone have computed.
+
+        Returns:
+            False where too much may.
+        """
+        kept = {key: why for key, why in {**found, **read}.items() if not self._is_met(key)}
+        if not kept:
+            return True
+        files = {key.partition("::")[0] for key in kept}
+        scene = self._scene(files, ())
+        if scene is None:
+            self._wild.update(dict.fromkeys(files, "too much mentions what it keeps"))
+            return False
+        whens = self._present.records.whens
+        names: dict[str, tuple[str, ...]] = {}
+        late: dict[str, tuple[str, ...]] = {}
+        for key, reason in kept.items():
+            path, _, function = key.partition("::")
+            own = function.rpartition(".")[2]
+            if key.endswith(LENT):
+                self._wild.setdefault(path, f"what a library keeps of {function[:-1]}")
+                continue
+            if own in UNCALLED or own.startswith("<"):
+                whose = "a lambda" if own.startswith("<") else function
+                self._wild.setdefault(path, f"what {whose} has kept")
+                continue
+            # What only tests have computed no module has read that was imported before them.
+            in_tests = key in read or (
+                whens.at_import.isdisjoint(self._numbers(key)) and scene.is_property(path, function)
+            )
+            (late if in_tests else names)[own] = reason.chain
+        if names:
             self._follow(scene, names)
+        if late:
+            self._follow(scene, late, whens.late)
+        return True
+
+    def _is_decorator(self, method: str) -> bool:
+        """Whether a function is a descriptor's, and keeps nothing that does not count otherwise."""
+        path, _, function = method.partition("::")
+        if not function.endswith(".__get__"):
+            return False
+        scene = self._scene({path}, ())
+        return scene is not None and scene.is_decorator(function.split(".")[-2])
+
+    def _is_met(self, memo: str) -> bool:
+        """Whether only who runs such a function, or one beside it, can meet what it keeps.
+
+        It keeps that in variables around it, or on objects that it was given. (Else others may
+        have the kept value by another name.)
+        """
+        if memo.endswith(CLOSED):
+            return True
+        path, _, function = memo.partition("::")
+        facts = self._present.graph.files.get(path)
+        if facts is None or path in self._before:
+            return False
+        return any(one.partition(" ")[0] == function and " " in one for one in facts.memos)
+
+    def _may_hold(self, function: Collection[int], named: int, *, in_tests: bool) -> bool:
+        """Whether a test has run a function that may have met what is named by another one."""
+        for origin in self._origins[named]:
+            if origin is _ANYWHERE:
+                return True
+            key = origin, in_tests
+            if key not in self._ran:
+                whens = self._present.records.whens
+                self._ran[key] = whens.of_tests_with(*origin, itself=in_tests)
+            if not self._ran[key].isdisjoint(function):
+                return True
+        return False
 
     def _scene(self, files: Collection[str], more: Collection[Outline]) -> Scene | None:
         """What may mention something of some files; None where that is too much."""
@@ -442,26 +537,39 @@ class Delta:
         if scene is not None:
             for path in scene.unread:  # nobody knows what it does with them
                 self._wild.setdefault(path, "the whole file")
-            self._named_from |= scene.importers
         return scene
 
-    def _follow(self, scene: Scene, names: Mapping[str, tuple[str, ...]]) -> None:
-        taint = scene.follow(names)
-        self._wild.update({p: s for p, s in taint.wild.items() if p not in self._wild})
-        self._hits(taint, scene)
+    def _come_from(self, number: int, origin: _Origin) -> None:
+        origins = self._origins.setdefault(number, [])
+        if origin not in origins:
+            origins.append(origin)
 
-    def _hits(self, taint: Taint, scene: Scene) -> None:
+    def _follow(
+        self,
+        scene: Scene,
+        names: Mapping[str, tuple[str, ...]],
+        late: frozenset[str] | None = None,
+    ) -> None:
+        taint = scene.follow(names, late)
+        self._wild.update({p: s for p, s in taint.wild.items() if p not in self._wild})
+        self._hits(taint, scene, self._named if late is None else self._read)
+
+    def _hits(self, taint: Taint, scene: Scene, into: dict[int, Reason]) -> None:
         records = self._present.records
+        modules = records.of_kind("m")
+        origin = _Origin(
+            scene.importers, frozenset(modules[p] for p in scene.importers if p in modules)
+        )
         for dep, name in taint.hits.items():
             number = records.number_of.get(dep)
             chain = taint.names.get(name, ())
             unsaid = name in (ANY_NAME, ANY_SIGNATURE)
             detail = f"{dep[2:]} reads names unsaid" if unsaid else f"{dep[2:]} mentions {name}"
             reason = Reason("mentions", (dep[2:], *chain), detail)
-            if number is not None:
-                self._named.setdefault(number, reason)
-            whole = self._number("p", dep[2:].partition("::")[0])
-            self._named.setdefault(whole, reason)
+            for one in (number, records.number_of.get(f"p {dep[2:].partition('::')[0]}")):
+                if one is not None:
+                    into.setdefault(one, reason)
+                    self._come_from(one, origin)
         chain = next(iter(taint.names.values()), ())
         for kind in ("r", "t"):
             for path, number in records.of_kind(kind).items():
@@ -471,12 +579,33 @@ class Delta:
                 reason = Reason("mentions", (path, *chain), detail)
                 # What the examples in a text, or a docstring, do is not known to anybody.
                 self._examples.setdefault(path, {}).setdefault(number, reason)
+                self._come_from(number, origin)
                 if ANY_NAME in taint.names and (
                     may_name(path, taint.names, self._present.text_of)
                     if kind == "r"
                     else _may_name(scene.readers.get(path), taint.names)
                 ):
-                    self._named.setdefault(number, reason)
+                    into.setdefault(number, reason)
+
+
+class _Origin(NamedTuple):
+    """Sources of which a test's closure has to hold one, that a name of theirs may concern it.
+
+    Args:
+        paths: of them.
+        modules: the numbers of their imports.
+    """
+
+    paths: frozenset[str]
+    modules: frozenset[int]
+
+    def is_held(self, path: str, members: frozenset[int]) -> bool:
+        """Whether a test file is one of them, or a set of dependencies has one."""
+        return self is _ANYWHERE or path in self.paths or not self.modules.isdisjoint(members)
+
+
+_ANYWHERE = _Origin(frozenset(), frozenset())
+"""Of what concerns whoever has run it."""
 
 
 def _may_name(outline: Outline | None, names: Collection[str]) -> bool:

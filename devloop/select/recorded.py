@@ -6,6 +6,7 @@ relative to the root, or absolute outside of it.
 =========================  ========================================================
 ``f path::qualname``       a function of the project ran
 ``m path``                 a module of the project was imported
+``a path``                 that was amid a test
 ``p path``                 a file whose functions could not be told apart ran
 ``t path``                 the text of a source was looked at; ``t path:line``: that line of it
 ``r path``                 another file was read

@@ -14,6 +14,7 @@ import msgspec
 from devloop.events import TestOutcome
 from devloop.select.numbers import unpack
 from devloop.select.recorded import Recording
+from devloop.select.whens import Whens, whens
 
 GOOD: frozenset[TestOutcome] = frozenset({"passed", "skipped", "xfailed", "xpassed"})
 ABSENT = b""
@@ -162,8 +163,8 @@ class Records:
     """
 
     __slots__ = (
-        "_history", "_kinds", "_members", "collected", "deps", "listings", "memos", "number_of",
-        "revision", "sets", "verdicts",
+        "_history", "_kinds", "_members", "_whens", "collected", "deps", "listings", "memos",
+        "number_of", "revision", "sets", "verdicts",
     )  # fmt: skip
 
     def __init__(
@@ -190,6 +191,7 @@ class Records:
         self.memos: Mapping[str, int] = dict(memos)
         self._members: dict[int, frozenset[int]] = {UNRECORDED: frozenset()}
         self._kinds: dict[str, dict[str, int]] | None = None
+        self._whens: Whens | None = None
 
     def members(self, number: int) -> frozenset[int]:
         """The dependencies in a set, by their numbers.
@@ -216,6 +218,13 @@ class Records:
             return frozenset()
         members = self.members(verdict.own) | self.members(verdict.base)
         return frozenset(self.deps[number] for number in members)
+
+    @property
+    def whens(self) -> Whens:
+        """When what tests depend on was done; found out once."""
+        if self._whens is None:
+            self._whens = whens(self)
+        return self._whens
 
     def holding(self) -> frozenset[str]:
         """The files that held tests when they were collected last."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from devloop.graph.graph import Graph
 from devloop.select.classes import Classes
-from devloop.select.outlines import Outline, Outlines
+from devloop.select.outlines import CLASS, EXPORTS, IMPORT, Outline, Outlines
 from devloop.select.records import Contents
 from devloop.select.taint import Taint, spread
 
@@ -17,6 +17,11 @@ KEPT = 50
 """How many scenes are kept; each takes about as much as what it was made of."""
 
 
+CACHING = ("cache", "lazy", "memo", "once", "reify")
+"""What decorators have in their names that keep results; see `inside/record_calls.py`."""
+_Names = frozenset[tuple[str, tuple[str, ...]]]
+
+
 class Scene:
     """What may mention something of some sources.
 
@@ -25,6 +30,7 @@ class Scene:
         unread: those of the importers of which nobody knows what they say.
         readers: the outlines of the importers, and of all that these import.
         classes: of all of them.
+        tests: those of the importers that are test files.
     """
 
     def __init__(
@@ -33,25 +39,74 @@ class Scene:
         unread: frozenset[str],
         readers: Mapping[str, Outline],
         classes: Classes,
+        tests: frozenset[str],
     ) -> None:
         self.importers = importers
+        self.tests = tests
         self.unread = unread
         self.readers = readers
         self.classes = classes
         self._own = {path: outline for path, outline in readers.items() if path in importers}
-        self._followed: dict[frozenset[tuple[str, tuple[str, ...]]], Taint] = {}
+        self._followed: dict[tuple[_Names, frozenset[str] | None], Taint] = {}
 
-    def follow(self, names: Mapping[str, tuple[str, ...]]) -> Taint:
+    def follow(
+        self, names: Mapping[str, tuple[str, ...]], late: frozenset[str] | None = None
+    ) -> Taint:
         """Whom another value behind some names reaches.
 
         Args:
             names: each with where that was said.
+            late: the importers whose statements may meet it; None is all of them.
         """
-        key = frozenset(names.items())
+        key = frozenset(names.items()), None if late is None else late & self.importers
         found = self._followed.get(key)
         if found is None:
-            found = self._followed[key] = spread(names, self._own, self.readers, self.classes)
+            own = self._own
+            if late is not None:
+                own = {path: outline for path, outline in own.items() if path in late}
+            found = self._followed[key] = spread(names, own, self.readers, self.classes)
         return found
+
+    def is_decorator(self, descriptor: str) -> bool:
+        """Whether a descriptor does nothing but decorate methods, and says that it keeps something.
+
+        Each method that it decorates then counts as keeping something by itself.
+
+        Args:
+            descriptor: the bare name of its class.
+        """
+        if not any(word in descriptor.lower() for word in CACHING):
+            return False
+        for path, outline in self._own.items():
+            if descriptor not in outline.names:
+                continue
+            index = outline.names.index(descriptor)
+            # A test may make a class of its own.
+            if path not in self.tests and any(index in one.mentions for one in outline.functions):
+                return False
+            for unit in outline.units:
+                if index in (*unit.mentions, *unit.asides):
+                    itself = descriptor in unit.binds and unit.effect & CLASS
+                    decorates = unit.scope and unit.wraps
+                    if not (itself or decorates or unit.effect & (IMPORT | EXPORTS)):
+                        return False
+        return True
+
+    def is_property(self, path: str, function: str) -> bool:
+        """Whether a function is a method that whoever reads an attribute calls.
+
+        Args:
+            path: of its source.
+            function: its qualified name.
+        """
+        outline = self.readers.get(path)
+        return outline is not None and any(
+            unit.wraps
+            and unit.scope
+            and unit.qualname == function
+            and any("property" in outline.names[index].lower() for index in unit.mentions)
+            for unit in outline.units
+        )
 
 
 class Scenes:
@@ -97,7 +152,8 @@ class Scenes:
             now = {path: known[contents[path]] for path in there if contents[path] in known}
             unread = frozenset(p for p in importers if p not in now and p in contents)
             classes = Classes([*now.values(), *more], _own_names(graph, now))
-            scene = Scene(importers, unread, now, classes)
+            tests = importers.intersection(graph.tests)
+            scene = Scene(importers, unread, now, classes, tests)
             if more or len(now) < len(there):
                 return scene  # what is not at hand may be so the next time
         self._known[key] = {path: contents.get(path) for path in importers | readers}, scene
