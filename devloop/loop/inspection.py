@@ -24,8 +24,9 @@ from devloop.report import tables
 from devloop.report.paint import Paint
 from devloop.select import tests as select_tests
 from devloop.select.apps import AppTarget, affected_apps
+from devloop.select.category import SOURCES
 from devloop.select.foresight import foresee, seen
-from devloop.select.records import Records, Verdict
+from devloop.select.records import Verdict
 from devloop.select.steps import affected_steps
 from devloop.store import peek
 from devloop.watch import revisions
@@ -104,7 +105,7 @@ def find_affected(project: Project, ahead: Ahead | None = None) -> Affected:
         for test in planned(
             file,
             [verdict.nodeid for verdict in known.get(file.path, ())]
-            if _holds_what_it_held(file.path, project.records, contents)
+            if _holds_what_it_held(file.path, project, contents)
             else (),
         )
     ]
@@ -119,17 +120,18 @@ def find_affected(project: Project, ahead: Ahead | None = None) -> Affected:
     )
 
 
-def _holds_what_it_held(path: str, records: Records, contents: Mapping[str, bytes]) -> bool:
-    """Whether a test file is as it was when all its tests were collected.
+def _holds_what_it_held(path: str, project: Project, contents: Mapping[str, bytes]) -> bool:
+    """Whether a test file holds no other tests than when all of them were collected.
 
     Else it stands for them: there may be others by now, or what `-k` has left out.
     """
+    records, facts = project.records, project.graph.files.get(path)
     listing = next(iter(records.listings.get(path, ())), None)
-    return (
-        path in records.collected
-        and listing is not None
-        and records.content_of(path, listing.revision) == contents.get(path)
-    )
+    if path not in records.collected or listing is None:
+        return False
+    if not path.endswith(SOURCES) and facts is not None and facts.examples is not None:
+        return True  # all examples of a text are one test
+    return records.content_of(path, listing.revision) == contents.get(path)
 
 
 def why(loaded: Loaded, *, target: str, file: str | None) -> int:

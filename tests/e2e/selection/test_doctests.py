@@ -139,7 +139,7 @@ def test_examples_by_records(recorded: MakeLab) -> None:
     found = project.check(
         project.edit("shop/labels.py", 'return "label"', 'return "mark"'), "shop.labels.label"
     )
-    assert found == {"shop/labels.py::shop.labels.label"}
+    assert found == {"shop/labels.py"}
 
 
 DEFAULTS = """
