@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from typing import NamedTuple
 
 import msgspec
 
@@ -22,6 +21,7 @@ from devloop.select.category import (
 )
 from devloop.select.edits import compare, functions_edited, same_skeleton
 from devloop.select.existence import Existence
+from devloop.select.mentions import ANYWHERE, Mentions, Origin
 from devloop.select.outlines import ANY_NAME, ANY_SIGNATURE, Outline, Outlines
 from devloop.select.plain import TextOf, may_name
 from devloop.select.reach import Categorise, Reach
@@ -94,15 +94,11 @@ class Delta:
         self._changed: dict[int, Reason] = {}
         """Dependencies that have changed, each with its reason: a chain without the test."""
         self._wild: dict[str, str] = {}
-        self._named: dict[int, Reason] = {}
-        """Functions that may read a changed value, for tests whose closure holds the source."""
-        self._read: dict[int, Reason] = {}
-        """The same, of values that only tests have computed: what ran at an import met none."""
-        self._examples: dict[str, dict[int, Reason]] = {}
+        self._named = Mentions()
+        """What may read a changed value."""
+        self._read = Mentions(in_tests=True)
+        self._examples: dict[str, Mentions] = {}
         """Texts that may name a changed value, for tests that are examples in them, by path."""
-        self._origins: dict[int, list[_Origin]] = {}
-        """For each of these the sources of which the test's closure has to hold one."""
-        self._ran: dict[tuple[_Origin, bool], frozenset[int]] = {}
         self._twins: dict[str, list[int]] | None = None
         self._wholes: dict[str, Reason | None] = {}
         self._by_base: dict[tuple[str, int], Reason | None] = {}
@@ -156,7 +152,7 @@ class Delta:
             return None
         if own == UNRECORDED:
             return self.static.reason(path)
-        return self._by(path, own, self._read) or self.of_file(path, base)
+        return self._by(path, own, base) or self.of_file(path, base)
 
     def distance(self, path: str) -> int:
         """How far a test file is from the nearest change, in imports."""
@@ -176,24 +172,26 @@ class Delta:
         self._wholes[path] = reason
         return reason
 
-    def _by(
-        self, path: str, number: int, read: Mapping[int, Reason] | None = None
-    ) -> Reason | None:
-        """Why the change reaches something in a set of dependencies."""
-        members = self._present.records.members(number)
+    def _by(self, path: str, number: int, base: int | None = None) -> Reason | None:
+        """Why the change reaches something in a set of dependencies.
+
+        Args:
+            path: of the test's file.
+            number: of the set.
+            base: that of what its file does, where the set is of what it does by itself.
+        """
+        records = self._present.records
+        members = records.members(number)
         if not self._changed.keys().isdisjoint(members):
             return self._first(path, self._changed, members)
-        examples = self._examples.get(path, {})
-        for named in (self._named, examples, read or {}):
-            if named.keys().isdisjoint(members):
-                continue
-            held = {
-                number: named[number]
-                for number in named.keys() & members
-                if any(origin.is_held(path, members) for origin in self._origins[number])
-            }
-            if held:
-                return self._first(path, held, members)
+        more = () if base is None else (records.members(base),)
+        for mentions in (
+            self._named,
+            self._examples.get(path),
+            None if base is None else self._read,
+        ):
+            if mentions is not None and (found := mentions.of(path, members, *more)):
+                return self._first(path, found, members)
         return None
 
     def _first(self, path: str, known: Mapping[int, Reason], members: frozenset[int]) -> Reason:
@@ -418,9 +416,9 @@ class Delta:
                 own = self._numbers(function_of(key))
                 numbers = (*members, *own)
                 causes = [self._changed[one] for one in numbers if one in self._changed]
-                causes += self._causes(self._named, own, numbers)
+                causes += self._named.causes(own, numbers, records)
                 among = found if causes else read
-                causes = causes or self._causes(self._read, own, numbers)
+                causes = causes or list(self._read.causes(own, numbers, records))
                 if causes:
                     cause = min(causes, key=lambda one: (len(one.chain), one.chain))
                     name = function_of(key)
@@ -437,21 +435,9 @@ class Delta:
                     self._changed.setdefault(number, reason)
             for key, reason in read.items():
                 for number in self._meeting(key):
-                    self._read.setdefault(number, reason)
-                    self._come_from(number, _ANYWHERE)
+                    self._read.add(number, reason, ANYWHERE)
             if not self._find_kept(found, read):
                 return
-
-    def _causes(
-        self, named: Mapping[int, Reason], function: Collection[int], numbers: Iterable[int]
-    ) -> list[Reason]:
-        """Why a function that keeps results may have kept another value, by what is named."""
-        in_tests = named is self._read
-        return [
-            named[one]
-            for one in numbers
-            if one in named and self._may_hold(function, one, in_tests=in_tests)
-        ]
 
     def _find_kept(self, found: Mapping[str, Reason], read: Mapping[str, Reason]) -> bool:
         """Follow what functions keep to those who may find it without running anything.
@@ -517,19 +503,6 @@ class Delta:
             return False
         return any(one.partition(" ")[0] == function and " " in one for one in facts.memos)
 
-    def _may_hold(self, function: Collection[int], named: int, *, in_tests: bool) -> bool:
-        """Whether a test has run a function that may have met what is named by another one."""
-        for origin in self._origins[named]:
-            if origin is _ANYWHERE:
-                return True
-            key = origin, in_tests
-            if key not in self._ran:
-                whens = self._present.records.whens
-                self._ran[key] = whens.of_tests_with(*origin, itself=in_tests)
-            if not self._ran[key].isdisjoint(function):
-                return True
-        return False
-
     def _scene(self, files: Collection[str], more: Collection[Outline]) -> Scene | None:
         """What may mention something of some files; None where that is too much."""
         present = self._present
@@ -538,11 +511,6 @@ class Delta:
             for path in scene.unread:  # nobody knows what it does with them
                 self._wild.setdefault(path, "the whole file")
         return scene
-
-    def _come_from(self, number: int, origin: _Origin) -> None:
-        origins = self._origins.setdefault(number, [])
-        if origin not in origins:
-            origins.append(origin)
 
     def _follow(
         self,
@@ -554,10 +522,10 @@ class Delta:
         self._wild.update({p: s for p, s in taint.wild.items() if p not in self._wild})
         self._hits(taint, scene, self._named if late is None else self._read)
 
-    def _hits(self, taint: Taint, scene: Scene, into: dict[int, Reason]) -> None:
+    def _hits(self, taint: Taint, scene: Scene, into: Mentions) -> None:
         records = self._present.records
         modules = records.of_kind("m")
-        origin = _Origin(
+        origin = Origin(
             scene.importers, frozenset(modules[p] for p in scene.importers if p in modules)
         )
         for dep, name in taint.hits.items():
@@ -568,8 +536,7 @@ class Delta:
             reason = Reason("mentions", (dep[2:], *chain), detail)
             for one in (number, records.number_of.get(f"p {dep[2:].partition('::')[0]}")):
                 if one is not None:
-                    into.setdefault(one, reason)
-                    self._come_from(one, origin)
+                    into.add(one, reason, origin)
         chain = next(iter(taint.names.values()), ())
         for kind in ("r", "t"):
             for path, number in records.of_kind(kind).items():
@@ -578,34 +545,13 @@ class Delta:
                 detail = f"{path} was read, and may name anything"
                 reason = Reason("mentions", (path, *chain), detail)
                 # What the examples in a text, or a docstring, do is not known to anybody.
-                self._examples.setdefault(path, {}).setdefault(number, reason)
-                self._come_from(number, origin)
+                self._examples.setdefault(path, Mentions()).add(number, reason, origin)
                 if ANY_NAME in taint.names and (
                     may_name(path, taint.names, self._present.text_of)
                     if kind == "r"
                     else _may_name(scene.readers.get(path), taint.names)
                 ):
-                    into.setdefault(number, reason)
-
-
-class _Origin(NamedTuple):
-    """Sources of which a test's closure has to hold one, that a name of theirs may concern it.
-
-    Args:
-        paths: of them.
-        modules: the numbers of their imports.
-    """
-
-    paths: frozenset[str]
-    modules: frozenset[int]
-
-    def is_held(self, path: str, members: frozenset[int]) -> bool:
-        """Whether a test file is one of them, or a set of dependencies has one."""
-        return self is _ANYWHERE or path in self.paths or not self.modules.isdisjoint(members)
-
-
-_ANYWHERE = _Origin(frozenset(), frozenset())
-"""Of what concerns whoever has run it."""
+                    into.add(number, reason, origin)
 
 
 def _may_name(outline: Outline | None, names: Collection[str]) -> bool:

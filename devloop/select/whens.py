@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -23,19 +23,17 @@ class Whens(NamedTuple):
     late: frozenset[str]
     runs: tuple[tuple[str, frozenset[int], frozenset[int]], ...]
 
-    def of_tests_with(
-        self, paths: frozenset[str], modules: frozenset[int], *, itself: bool
-    ) -> frozenset[int]:
-        """What those tests did that have imported one of some sources.
+    def of_tests(self, concerned: Callable[..., bool], *, itself: bool) -> frozenset[int]:
+        """What some tests did.
 
         Args:
-            paths: of the sources; the tests in these have, too.
-            modules: the numbers of the imports of these.
+            concerned: says of a test whether it is one of them, by its file, the numbers of what
+                it did and those of what its modules did.
             itself: leave out what their modules did.
         """
         found: set[int] = set()
         for path, own, base in self.runs:
-            if path in paths or not (modules.isdisjoint(own) and modules.isdisjoint(base)):
+            if concerned(path, own, base):
                 found |= own
                 if not itself:
                     found |= base
