@@ -29,8 +29,9 @@ RUNNERS = frozenset(
 )  # fmt: skip
 """The packages that run tests and watch over them."""
 
-READERS_OF_SOURCES = frozenset({"hypothesis"})
-"""Packages that read sources for a digest that decides on nothing."""
+READERS_OF_SOURCES = frozenset({"hypothesis", "fastapi.routing._extract_endpoint_context"})
+"""Packages, and functions of modules, that read sources for what decides on nothing: a digest, the
+line of an endpoint that the text of a validation error shows."""
 
 
 class Askers:
@@ -119,10 +120,13 @@ class Askers:
             self._modules[name] = file, kind
         return kind
 
-    def reads_for_a_digest(self, frame: Any) -> bool:
-        """Whether a frame is of a package that reads sources to no effect."""
-        name = str(frame.f_globals.get("__name__", "")) if frame is not None else ""
-        return name.partition(".")[0] in READERS_OF_SOURCES
+    def reads_to_no_effect(self, frame: Any) -> bool:
+        """Whether a frame is of one that reads sources to no effect."""
+        if frame is None:
+            return False
+        name = str(frame.f_globals.get("__name__", ""))
+        names = (name.partition(".")[0], f"{name}.{frame.f_code.co_name}")
+        return not READERS_OF_SOURCES.isdisjoint(names)
 
     def _kind(self, filename: str, names: Any) -> int:
         name = str(names.get("__name__", ""))

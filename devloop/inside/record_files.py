@@ -146,7 +146,7 @@ class Files:
             if path is None:
                 return None
             who, _, frame = self._asked.who()
-            if who == askers.RUNNER or self._asked.reads_for_a_digest(frame):
+            if who == askers.RUNNER or self._asked.reads_to_no_effect(frame):
                 return None
             known.add(noted)
             if not line:
@@ -224,7 +224,7 @@ class Files:
                     self._hears_lines and through[0].f_code.co_name == "checkcache"
                 ):
                     return  # of what is shown then, each line is noted
-                if not self._asked.reads_for_a_digest(frame):
+                if not self._asked.reads_to_no_effect(frame):
                     self._recorder.add(f"t {path}")
             elif names.isdisjoint(looks.ASKING) and stat.S_ISREG(getattr(found, "st_mode", 0)):
                 self._read(path)  # its size, or its time
@@ -284,7 +284,7 @@ class Files:
             return
         if name.__class__ is str and name[:1] == "/":
             recorder.top.looked.add(noted)
-        if not (path.endswith(SOURCES) and self._asked.reads_for_a_digest(frame)):
+        if not (path.endswith(SOURCES) and self._asked.reads_to_no_effect(frame)):
             self._read(path)
 
     def _read(self, path: str) -> None:

@@ -467,7 +467,7 @@ async def test_an_import_owns_what_its_body_does(record: Record) -> None:
     }  # fmt: skip
     assert recording.imports["lib.py"] == {"registry.py"}
     assert recording.imports["test_a.py"] == {"lib.py"}
-    assert of(recording, "test_1") == {"m lazy.py", "f lazy.py::f"}
+    assert of(recording, "test_1") == {"a lazy.py", "m lazy.py", "f lazy.py::f"}
     assert list(recording.ran_in) == ["test_a.py::test_1", "test_a.py::test_2", "test_b.py::test_b"]
     assert recording.modules["test_b.py"] == {"m lib.py"}
 

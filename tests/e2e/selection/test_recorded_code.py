@@ -841,6 +841,62 @@ def test_what_is_found_without_a_call_is_credited_to_all_who_may_find_it(recorde
         assert not any(nodeid.endswith("::test_other") for nodeid in found), name
 
 
+BESIDE = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+deep.py
+    def value():
+        return 1
+boxes.py
+    import functools
+    import deep
+    class Box:
+        @functools.cached_property
+        def data(self):
+            return deep.value()
+    KEPT = Box()
+fields.py
+    import functools
+    import boxes
+    class Fields:
+        data = 1
+    FIELDS = Fields()
+    @functools.lru_cache
+    def field(name):
+        return getattr(FIELDS, name)
+    def register(data):
+        FIELDS.more = data
+    register(FIELDS.data)
+app.py
+    import fields
+    VERSION = "1"
+    def version():
+        return VERSION
+tests/test_boxes.py
+    import boxes, fields
+    def test_data_1():
+        assert boxes.KEPT.data == 1
+    def test_data_2():
+        assert boxes.KEPT.data == 1
+tests/test_fields.py
+    import boxes, fields
+    def test_field_1():
+        assert fields.field("more") == 1
+    def test_field_2():
+        assert fields.field("more") == 1
+"""
+
+
+def test_what_tests_have_kept_concerns_no_module_that_was_there_before(recorded: MakeLab) -> None:
+    """S8: though that mentions the name; nor does an app concern tests that do not import it."""
+    project = recorded(BESIDE)
+    edit = project.edit("deep.py", "return 1", "return 0")
+    found = project.check(edit, "::test_data_1", "::test_data_2")
+    assert not any("test_fields" in nodeid for nodeid in found)
+    assert project.check(project.edit("app.py", '"1"', '"2"')) == set()
+
+
 FACTORIES = """
 pytest.ini
     [pytest]
@@ -971,6 +1027,38 @@ def test_lines_texts_and_docstrings_that_tests_see(recorded: MakeLab) -> None:
     assert not any(nodeid.endswith(("::test_traceback", "::test_logged")) for nodeid in found)
     project.check(project.edit("lib.py", 'warn("old")', 'warn("old")  # shown'), "::test_warned")
     project.check(project.edit("documented.py", "for.", "not for."), "::test_documented")
+
+
+ENDPOINTS = """
+pytest.ini
+    [pytest]
+    pythonpath = .
+main.py
+    from fastapi import FastAPI
+    app = FastAPI()
+    @app.get("/one")
+    def one():
+        return 1
+    @app.get("/two")
+    def two():
+        return 2
+tests/test_main.py
+    from fastapi.testclient import TestClient
+    from main import app
+    def test_one():
+        assert TestClient(app).get("/one").json() == 1
+    def test_two():
+        assert TestClient(app).get("/two").json() == 2
+"""
+
+
+def test_who_asks_an_endpoint_does_not_look_at_its_text(lab: MakeLab) -> None:
+    """S27: FastAPI reads sources, for where its errors say that an endpoint stands."""
+    project = lab(ENDPOINTS)
+    project.check(project.edit("main.py", "return 1", "return 3"), "::test_one")
+    main = project.root.joinpath("main.py").read_text()
+    project.write({"main.py": f"# first\n{main}"})
+    assert project.due() == {}
 
 
 KEPT_TEXT = """
