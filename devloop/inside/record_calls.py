@@ -260,8 +260,12 @@ class Calls:
                 else:
                     known.left = known.limit
                     known.noted = deps
-                    if lent is not None:
-                        lend(known, frame_at(1))
+                    # What the project itself calls is not for a library.
+                    if lent is not None and (
+                        (frame := frame_at(1)).f_back is None
+                        or identify(frame.f_back.f_code) not in every
+                    ):
+                        lend(known, frame)
                 return None
             if known.left:
                 known.left -= 1

@@ -185,17 +185,19 @@ class Lent:
 
     def _settle(self, kept: list[tuple[list[Any], Context]]) -> None:
         """Tell of what was done for keepers that have outlived the test."""
-        is_collected = False
+        collected = 0
         for keepers, lent in kept:
             name = lent.name
             if name not in self._sure and None not in keepers:
                 tries = self._tries.get(name, 0)
                 if tries == TRIES or not _any_lives(keepers):
                     continue
-                # What a circle holds may be nobody's any more.
-                if not is_collected and gc.isenabled():
-                    gc.collect()
-                    is_collected = True
+                # What a circle holds may be nobody's any more. Most are young: all of the garbage
+                # takes some hundred times as long.
+                for generation in (1, 2):
+                    if collected < generation and gc.isenabled() and _any_lives(keepers):
+                        gc.collect(generation)
+                        collected = generation
                 if not _any_lives(keepers):
                     self._tries[name] = tries + 1
                     continue
