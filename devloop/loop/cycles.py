@@ -261,7 +261,9 @@ class Cycles:
         Args:
             trigger: what sets it off, where nobody has asked for it.
         """
+        going_on = None
         if self.current is not None:
+            going_on = self.current.tally.run if self._tests.running else None
             self.finish("cancelled")
         self._shadow.give_way()
         self.number += 1
@@ -277,7 +279,7 @@ class Cycles:
             taken is None or taken.relevant or ask is not None,
             set(),
             [],
-            Tally(),
+            Tally(going_on),
         )
         if self.watcher is not None:
             self.watcher.cycle_started()

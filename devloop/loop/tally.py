@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from devloop.events import Diagnostic, Event, PlanMade, RunFinished, TestFinished, TestOutcome
+from devloop.events import (
+    Diagnostic,
+    Event,
+    PlanMade,
+    RunFinished,
+    RunStarted,
+    TestFinished,
+    TestOutcome,
+)
 from devloop.select.records import GOOD
 
 
 class Tally:
     """Counts the tests of one cycle. It takes every event of it.
 
+    Args:
+        run: what a run has shown that goes over from the cycle before.
+
     Attributes:
         outcomes: how each test that ran has ended.
+        run: the same, of the run that began last.
     """
 
-    def __init__(self) -> None:
-        self.outcomes: dict[str, TestOutcome] = {}
+    def __init__(self, run: Mapping[str, TestOutcome] | None = None) -> None:
+        self.outcomes: dict[str, TestOutcome] = {**(run or {})}
+        self.run: dict[str, TestOutcome] = {**(run or {})}
+        self._before = set(self.run)
         self._plan = PlanMade()
         self._broke_off = False
 
@@ -24,7 +38,10 @@ class Tally:
         """Take one event."""
         # Those that come by the thousand are first.
         if isinstance(event, TestFinished):
-            self.outcomes[event.nodeid] = event.outcome
+            self.outcomes[event.nodeid] = self.run[event.nodeid] = event.outcome
+            self._before.discard(event.nodeid)
+        elif isinstance(event, RunStarted):
+            self.run = {}
         elif isinstance(event, PlanMade):
             self._plan = event
         elif isinstance(event, RunFinished):
@@ -48,7 +65,8 @@ class Tally:
         if not (cancelled or self._broke_off):
             return plan.held
         spared = {test.nodeid for test in plan.tests}.intersection(assumed)
-        return max(plan.selected - len(self.outcomes) - len(spared), 0) + plan.held
+        ran = len(self.outcomes) - len(self._before)
+        return max(plan.selected - ran - len(spared), 0) + plan.held
 
     @property
     def verified(self) -> int:

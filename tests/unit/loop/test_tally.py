@@ -71,3 +71,18 @@ def test_what_ran_and_did_not_fail_is_verified() -> None:
     assert tally.verified == 1
     tally.apply(again)
     assert tally.verified == 2
+
+
+def test_what_a_run_has_shown_counts_for_the_cycle_that_it_goes_over_to() -> None:
+    """What is saved meanwhile concerns none of it; of what is to run beside it nothing has run."""
+    before = Tally()
+    other = ev.TestFinished(nodeid="b.py::t", outcome="passed", seconds=0)
+    for event in (ev.RunStarted(selected=1), other, ev.RunStarted(selected=3), PASSED):
+        before.apply(event)
+    tally = Tally(before.run)
+    assert tally.outcomes == {"a.py::t": "passed"}
+    tally.apply(PLAN)
+    assert tally.due(cancelled=True) == 5
+    tally.apply(FAILED)
+    assert tally.verified == 1
+    assert tally.due(cancelled=True) == 4
