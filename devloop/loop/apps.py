@@ -144,6 +144,8 @@ class Apps:
         Args:
             whole: those that are as they will be, if nothing more is waited for.
         """
+        if not self._supervisors:
+            return
         names = [app.name for app in self._affected(whole, whole)] if whole else self._supervisors
         for name in names:
             await self._supervisors[name].look(at_once=bool(whole))
