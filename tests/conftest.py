@@ -187,13 +187,21 @@ def real_environment() -> Callable[..., str]:
     def make(*requirements: str) -> str:
         version = f"{sys.version_info.major}{sys.version_info.minor}"
         target = _cache() / "-".join([f"venv{version}", *requirements]).replace("==", "-")
-        if not (target / "complete").exists():
+
+        def is_there() -> bool:
+            # The interpreter that it was made with may be gone, or its links lead nowhere.
+            return (target / "complete").exists() and (target / "bin/python").exists()
+
+        if not is_there():
             target.parent.mkdir(parents=True, exist_ok=True)
             with (target.parent / f"{target.name}.lock").open("w") as lock:
                 # Its scripts name its path, so it is made where it stays: by one at a time.
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                if not (target / "complete").exists():
-                    made = [sys.executable, "-m", "venv", "--without-pip", str(target)]
+                if not is_there():
+                    shutil.rmtree(target, ignore_errors=True)
+                    # That of an environment may go with it, as CI's does.
+                    base = str(Path(sys.executable).resolve())
+                    made = [base, "-m", "venv", "--without-pip", str(target)]
                     subprocess.run(made, check=True)
                     command = [sys.executable, "-m", "pip", "--python", str(target / "bin/python")]
                     # Compiling takes most of the time, and most modules are never imported.
